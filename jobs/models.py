@@ -1,0 +1,248 @@
+"""Jobs, their attempts and their logs: fields, constraints, indexes; no behaviour.
+
+State columns (`Job.state`, `reason`, `Attempt.phase`, `outcome`, …) are written by
+`jobs/transitions.py` alone; a test looks for other writers.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from jobs.states import LIVE_PHASES, TERMINAL, JobState, Outcome, Phase
+from projects.models import Project
+from providers.models import Provider
+
+_LIVE = sorted(LIVE_PHASES)
+_TERMINAL = sorted(TERMINAL)
+
+
+class Job(models.Model):
+    """One submitted piece of work: an immutable spec and a stored state.
+
+    What the planner and the lists need of the spec stands in columns of its own, written
+    once at submission. `reason` is why it waits or how it ended; `not_before` is when a
+    retry is due; `queued_at` is when the present wait began.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="jobs")
+    name = models.CharField(max_length=120)
+    spec = models.JSONField()
+    secrets = models.BinaryField(null=True, editable=False)
+    labels = models.JSONField(default=dict)
+    image = models.CharField(max_length=512)
+    priority = models.SmallIntegerField(default=50)
+    cpu_millis = models.PositiveIntegerField()
+    memory_mb = models.PositiveIntegerField()
+    gpus = models.PositiveIntegerField(default=0)
+    queue_timeout_seconds = models.PositiveIntegerField(null=True)
+
+    state = models.CharField(max_length=12, default=JobState.PENDING)
+    reason = models.CharField(max_length=40, default="queued")
+    reason_detail = models.JSONField(default=dict)
+    held = models.BooleanField(default=False)
+    exit_code = models.IntegerField(null=True)
+    provider = models.ForeignKey(
+        Provider, on_delete=models.SET_NULL, null=True, related_name="jobs"
+    )
+    attempt = models.PositiveIntegerField(default=0)
+    charged = models.PositiveIntegerField(default=0)
+    rev = models.BigIntegerField(default=1)
+
+    created_at = models.DateTimeField(db_default=Now())
+    queued_at = models.DateTimeField(db_default=Now())
+    not_before = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.CharField(max_length=150, default="")
+
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    submitted_via = models.CharField(max_length=16, default="")
+    rerun_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="reruns"
+    )
+    idempotency_key = models.CharField(max_length=255, null=True)
+    idempotency_digest = models.BinaryField(max_length=32, null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=sorted(JobState)), name="job_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=_TERMINAL, finished_at__isnull=False)
+                | (~Q(state__in=_TERMINAL) & Q(finished_at__isnull=True)),
+                name="job_finished_when_terminal",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["scheduled", "running"]) | Q(provider__isnull=False),
+                name="job_active_has_provider",
+            ),
+            models.CheckConstraint(
+                condition=Q(priority__gte=0, priority__lte=100), name="job_priority_0_100"
+            ),
+            models.UniqueConstraint(
+                fields=["submitted_by", "idempotency_key"],
+                name="job_idempotency_once",
+                condition=Q(idempotency_key__isnull=False),
+            ),
+        ]
+        indexes = [
+            # the queue in its order: what the planner reads
+            models.Index(
+                F("priority").desc(), "id", name="job_queue", condition=Q(state="pending")
+            ),
+            # cancels that an engine process has to act on, polled each second
+            models.Index(
+                fields=["id"],
+                name="job_cancel_wanted",
+                condition=Q(
+                    cancel_requested_at__isnull=False, state__in=["scheduled", "running"]
+                ),
+            ),
+            # lists: all of a project, newest first; one state, newest first
+            models.Index(fields=["project", "-id"], name="job_by_project"),
+            models.Index(fields=["state", "-id"], name="job_by_state"),
+            models.Index(fields=["project", "state", "-id"], name="job_by_project_state"),
+            models.Index(fields=["provider", "-id"], name="job_by_provider"),
+            # name search by prefix
+            models.Index(fields=["name", "-id"], name="job_by_name", opclasses=["varchar_pattern_ops", "int8_ops"]),
+            GinIndex(fields=["labels"], name="job_by_label", opclasses=["jsonb_path_ops"]),
+            # retention
+            models.Index(
+                fields=["finished_at"],
+                name="job_finished",
+                condition=Q(finished_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.pk}"
+
+
+class Attempt(models.Model):
+    """One try of a job on one provider. Its program starts at most once.
+
+    `handle` is the driver's own JSON. Times ending in `_at` are stamped by the database's
+    clock except `started_at` and `finished_at`, which are the engine's. `not_seen_since`
+    is set while its provider cannot be asked about it.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveIntegerField()
+    uid = models.UUIDField(default=uuid.uuid4, unique=True)
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="attempts")
+    term = models.BigIntegerField(default=0)
+    cpu_millis = models.PositiveIntegerField()
+    memory_mb = models.PositiveIntegerField()
+    gpus = models.PositiveIntegerField(default=0)
+
+    phase = models.CharField(max_length=12, default=Phase.PLACED)
+    outcome = models.CharField(max_length=12, default="", blank=True)
+    reason = models.CharField(max_length=40, default="", blank=True)
+    reason_detail = models.JSONField(default=dict)
+    exit_code = models.IntegerField(null=True)
+    handle = models.JSONField(null=True)
+    progress = models.JSONField(default=dict)
+
+    placed_at = models.DateTimeField(db_default=Now())
+    pulling_at = models.DateTimeField(null=True)
+    creating_at = models.DateTimeField(null=True)
+    starting_at = models.DateTimeField(null=True)
+    running_at = models.DateTimeField(null=True)
+    finishing_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    not_seen_since = models.DateTimeField(null=True)
+    removed_at = models.DateTimeField(null=True)
+
+    log_complete = models.BooleanField(null=True)
+    log_note = models.CharField(max_length=255, default="", blank=True)
+    log_seq = models.BigIntegerField(default=0)
+    log_lines = models.BigIntegerField(default=0)
+    log_stdout_bytes = models.BigIntegerField(default=0)
+    log_stderr_bytes = models.BigIntegerField(default=0)
+    log_cursor = models.JSONField(null=True)
+    log_archived_seq = models.BigIntegerField(default=0)
+    log_archive = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["job_id", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "number"], name="attempt_number_once"),
+            models.UniqueConstraint(
+                fields=["job"], name="attempt_one_live_per_job", condition=Q(phase__in=_LIVE)
+            ),
+            models.CheckConstraint(condition=Q(phase__in=sorted(Phase)), name="attempt_phase_known"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=["", *sorted(Outcome)]), name="attempt_outcome_known"
+            ),
+            models.CheckConstraint(
+                condition=(Q(phase="ended") & ~Q(outcome="") & Q(ended_at__isnull=False))
+                | (~Q(phase="ended") & Q(outcome="") & Q(ended_at__isnull=True)),
+                name="attempt_ended_has_outcome",
+            ),
+        ]
+        indexes = [
+            # what a provider is running now: capacity, adoption, reconcile
+            models.Index(fields=["provider"], name="attempt_live", condition=Q(phase__in=_LIVE)),
+            # what was placed and waits to be taken up
+            models.Index(
+                fields=["provider", "id"], name="attempt_placed", condition=Q(phase="placed")
+            ),
+            # what is still on an engine after its end
+            models.Index(
+                fields=["provider"],
+                name="attempt_to_remove",
+                condition=Q(phase="ended", removed_at__isnull=True, handle__isnull=False),
+            ),
+            # what is not archived yet
+            models.Index(
+                fields=["ended_at"],
+                name="attempt_to_archive",
+                condition=Q(phase="ended", log_seq__gt=F("log_archived_seq")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} attempt {self.number}"
+
+
+class LogChunk(models.Model):
+    """A stretch of an attempt's output: frames as jobs/frames.py packs them.
+
+    `first_line` is the number of the first line that *starts* in it, counted from 1;
+    offsets are bytes of that stream before this chunk. `crc32` is over the unpacked body.
+    """
+
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="log_chunks")
+    seq = models.BigIntegerField()
+    first_line = models.BigIntegerField()
+    lines = models.IntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    stdout_offset = models.BigIntegerField()
+    stderr_offset = models.BigIntegerField()
+    crc32 = models.BigIntegerField()
+    codec = models.SmallIntegerField(default=0)
+    body = models.BinaryField()
+
+    class Meta:
+        ordering = ["attempt_id", "seq"]
+        constraints = [
+            # a second reader fails here instead of doubling the log
+            models.UniqueConstraint(fields=["attempt", "seq"], name="log_chunk_once"),
+            models.CheckConstraint(condition=Q(seq__gte=1), name="log_chunk_seq_from_1"),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt_id} chunk {self.seq}"

@@ -1,0 +1,108 @@
+"""Every wait and every end has a reason: a stable code and plain words.
+
+Codes are stored; the words are made here from the code and its numbers, so that page, API
+and log say the same. `{name}` in a text is filled from the stored detail.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Blame(StrEnum):
+    """Whose doing an end was; it decides which retries it may use up."""
+
+    NOBODY = "nobody"
+    USER = "user"
+    """The program or its spec: charged to the job's own retries."""
+    INFRASTRUCTURE = "infrastructure"
+    """The engine or we: tried again free of charge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code with its words. `retryable`: may be named in `retry.on`."""
+
+    code: str
+    text: str
+    blame: Blame = Blame.NOBODY
+    retryable: bool = False
+
+
+_U, _I = Blame.USER, Blame.INFRASTRUCTURE
+
+WAITS: tuple[Reason, ...] = (
+    Reason("queued", "Waiting for the scheduler's next look."),
+    Reason("held", "Held. Release it to let it run."),
+    Reason("backoff", "Waiting to try again: attempt {next} is due at {due}. The last one: {last}"),
+    Reason("no_provider", "No active provider. Add or activate one."),
+    Reason("no_match", "No active provider fits: {why}."),
+    Reason("too_large", "Larger than any active provider: needs {need}, the largest has {largest}."),
+    Reason("no_capacity", "Waiting for room: needs {need}; {best} has {free} free."),
+    Reason("provider_down", "Waiting for {provider}: {why}."),
+    Reason("disk_low", "Waiting: {provider} has only {free} of disk left."),
+    Reason("placed", "Placed on {provider}."),
+    Reason("requeued", "Back in the queue: {why}."),
+)
+
+ENDS: tuple[Reason, ...] = (
+    Reason("succeeded", "Finished with exit code 0."),
+    Reason("exit_code", "The program exited with code {exit_code}.", _U, True),
+    Reason("signalled", "The program was ended by signal {signal}, not sent by Gantry.", _U, True),
+    Reason(
+        "oom_killed",
+        "Out of memory: the program was killed at its limit of {memory_mb} MiB. Raise the memory.",
+        _U,
+        True,
+    ),
+    Reason("timeout", "Stopped after its time limit of {limit}.", _U, True),
+    Reason("queue_timeout", "Not placed within its queue limit of {limit}. Last wait: {last}", _U),
+    Reason("cancelled", "Cancelled by {by}."),
+    Reason("image_not_found", "The image {image} was not found: {message}", _U, True),
+    Reason("image_denied", "Access to the image {image} was denied: {message}", _U, True),
+    Reason(
+        "registry_unreachable", "The registry of {image} could not be reached: {message}", _I, True
+    ),
+    Reason(
+        "could_not_start",
+        "The command could not be started: {message}",
+        _U,
+        True,
+    ),
+    Reason("rejected", "The provider refused the job: {message}", _U, True),
+    Reason("removed_outside", "Its container was removed by someone outside Gantry.", _I, True),
+    Reason("provider_lost", "Its provider {provider} was given up for lost: {message}", _I, True),
+    Reason("engine_stopped", "The engine stopped while the program ran.", _I, True),
+    Reason("fenced", "Taken back before it started: {message}", _I),
+    Reason("no_capacity_left", "The provider had no room after all: {message}", _I),
+    Reason("preempted", "Stopped to make room for a job of higher priority.", _I, True),
+)
+
+REASONS: dict[str, Reason] = {reason.code: reason for reason in (*WAITS, *ENDS)}
+RETRYABLE: frozenset[str] = frozenset(reason.code for reason in ENDS if reason.retryable)
+
+
+class _Detail(string.Formatter):
+    """Fills a text; a number that was not told shows as a dash instead of failing."""
+
+    def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
+        value = kwargs.get(str(key))
+        return "–" if value is None or value == "" else value
+
+
+def reason_text(code: str, detail: Mapping[str, Any] | None = None) -> str:
+    """The plain words of a stored reason. Unknown and empty codes say themselves."""
+    reason = REASONS.get(code)
+    if reason is None:
+        return code.replace("_", " ").capitalize()
+    return _Detail().vformat(reason.text, (), detail or {})
+
+
+def blame(code: str) -> Blame:
+    """Whose doing an end with this code was."""
+    reason = REASONS.get(code)
+    return reason.blame if reason else Blame.NOBODY

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class OrchestratorConfig(AppConfig):
+    """The control loop and the composition of all apps."""
+
+    name = "orchestrator"

@@ -1,0 +1,135 @@
+"""The ground floor: tenants, who belongs to them, their tokens, and what happened."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Project(models.Model):
+    """A tenant: owns jobs, members and tokens."""
+
+    slug = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=120)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Role(models.TextChoices):
+    """What a member may do; each role includes the ones before it."""
+
+    VIEWER = "viewer", "Viewer: sees jobs and logs"
+    SUBMITTER = "submitter", "Submitter: also submits and cancels jobs"
+    ADMIN = "admin", "Admin: also manages members"
+
+
+class Membership(models.Model):
+    """A person's role in a project."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.SUBMITTER)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="membership_once"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.project}: {self.role}"
+
+
+class ApiToken(models.Model):
+    """A key for scripts: acts as its user. Only its SHA-256 is kept; it is shown once."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
+    )
+    name = models.CharField(max_length=80)
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    hint = models.CharField(max_length=8, editable=False, help_text="Its last characters.")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} (…{self.hint})"
+
+
+class ActorKind(models.TextChoices):
+    """Who caused an event."""
+
+    USER = "user"
+    TOKEN = "token"
+    SCHEDULER = "scheduler"
+    HOST = "host"
+    SYSTEM = "system"
+
+
+class Event(models.Model):
+    """What changed, from, to, why, by whom, through what. Append-only.
+
+    Ids become visible out of order, so feeds read by `xid` (docs/concepts.md, "Feeds").
+    """
+
+    subject_kind = models.CharField(max_length=16)
+    subject_id = models.BigIntegerField()
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, blank=True)
+    at = models.DateTimeField(db_default=Now())
+    type = models.CharField(max_length=40)
+    source = models.CharField(max_length=24, default="", db_column="from_state")
+    target = models.CharField(max_length=24, default="", db_column="to_state")
+    reason = models.CharField(max_length=40, default="")
+    detail = models.JSONField(default=dict)
+    actor_kind = models.CharField(max_length=16, choices=ActorKind.choices)
+    actor_id = models.BigIntegerField(null=True, blank=True)
+    actor_name = models.CharField(max_length=150, default="")
+    via = models.CharField(max_length=16, default="", help_text="web, api, admin, cli or engine")
+    request_id = models.CharField(max_length=40, default="")
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            # the events of one job, provider, … in order
+            models.Index(fields=["subject_kind", "subject_id", "id"], name="event_by_subject"),
+            # a project's activity, newest first
+            models.Index(fields=["project", "-id"], name="event_by_project"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.subject_kind} {self.subject_id}"
+
+
+class InstanceSettings(models.Model):
+    """What is true of the whole instance; one row, made by the first migration."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    instance_id = models.UUIDField(default=uuid.uuid4)
+    job_retention_days = models.PositiveIntegerField(default=90)
+    log_retention_days = models.PositiveIntegerField(default=30)
+    log_head_bytes = models.BigIntegerField(default=64 * 2**20)
+    log_tail_bytes = models.BigIntegerField(default=64 * 2**20)
+
+    class Meta:
+        verbose_name_plural = "instance settings"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="instance_settings_one_row")]
+
+    def __str__(self) -> str:
+        return f"instance {self.instance_id}"

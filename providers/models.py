@@ -1,0 +1,190 @@
+"""Where attempts run, who may drive them now, and what web asks of an engine."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Mode(models.TextChoices):
+    """What an operator wants of a provider."""
+
+    ACTIVE = "active", "Active: takes new jobs"
+    DRAINING = "draining", "Draining: finishes what runs, takes nothing new"
+    INACTIVE = "inactive", "Inactive: takes nothing new"
+
+
+class HealthState(models.TextChoices):
+    """What the last probe said."""
+
+    UNKNOWN = "unknown", "Not looked at yet"
+    HEALTHY = "healthy", "Healthy"
+    DEGRADED = "degraded", "Degraded"
+    UNREACHABLE = "unreachable", "Unreachable"
+
+
+class Provider(models.Model):
+    """A place that runs attempts. Capacity is discovered unless an operator sets it.
+
+    `cpu_millis` are thousandths of a core, `memory_mb` MiB.
+    """
+
+    name = models.SlugField(max_length=63, unique=True)
+    kind = models.CharField(max_length=24)
+    options = models.JSONField(default=dict, blank=True)
+    mode = models.CharField(max_length=16, choices=Mode.choices, default=Mode.ACTIVE)
+    labels = models.JSONField(default=dict, blank=True)
+    mount_allow_list = models.JSONField(default=list, blank=True)
+    cpu_millis = models.PositiveIntegerField(null=True, blank=True)
+    memory_mb = models.PositiveIntegerField(null=True, blank=True)
+    gpus = models.PositiveIntegerField(default=0)
+    slots = models.PositiveIntegerField(null=True, blank=True, help_text="Most attempts at once.")
+    lost_after_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Give running attempts up after this long; empty: never."
+    )
+    health = models.CharField(
+        max_length=16, choices=HealthState.choices, default=HealthState.UNKNOWN
+    )
+    last_error = models.TextField(default="", blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    probed_at = models.DateTimeField(null=True, blank=True)
+    unreachable_since = models.DateTimeField(null=True, blank=True)
+    version = models.CharField(max_length=80, default="", blank=True)
+    facts = models.JSONField(default=dict, blank=True)
+    found_cpu_millis = models.PositiveIntegerField(null=True, blank=True)
+    found_memory_mb = models.PositiveIntegerField(null=True, blank=True)
+    found_gpus = models.PositiveIntegerField(default=0)
+    disk_free_bytes = models.BigIntegerField(null=True, blank=True)
+    disk_total_bytes = models.BigIntegerField(null=True, blank=True)
+    clock_offset_ms = models.IntegerField(null=True, blank=True)
+    rev = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(mode__in=Mode.values), name="provider_mode_known"),
+            models.CheckConstraint(
+                condition=Q(health__in=HealthState.values), name="provider_health_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def total_cpu_millis(self) -> int:
+        """Thousandths of a core that may be given out: the operator's figure or the found one."""
+        return self.cpu_millis if self.cpu_millis is not None else (self.found_cpu_millis or 0)
+
+    @property
+    def total_memory_mb(self) -> int:
+        """MiB that may be given out: the operator's figure or the found one."""
+        return self.memory_mb if self.memory_mb is not None else (self.found_memory_mb or 0)
+
+    @property
+    def total_gpus(self) -> int:
+        """GPUs that may be given out."""
+        return self.gpus or self.found_gpus
+
+
+class RegistryCredential(models.Model):
+    """A login to one image registry, for one provider. Write-only: never shown again."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="credentials")
+    registry = models.CharField(max_length=255, help_text="Host, with its port if any.")
+    username = models.CharField(max_length=255)
+    secret = models.BinaryField(editable=False)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "registry"], name="credential_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username} at {self.registry}"
+
+
+class HealthSample(models.Model):
+    """A provider's health over a stretch of time, for its history strip."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="samples")
+    at = models.DateTimeField(db_default=Now())
+    health = models.CharField(max_length=16, choices=HealthState.choices)
+    used_cpu_millis = models.PositiveIntegerField(default=0)
+    used_memory_mb = models.PositiveIntegerField(default=0)
+    running = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["provider", "-at"], name="health_sample_by_provider")]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id} {self.at} {self.health}"
+
+
+class Lease(models.Model):
+    """Who may plan the queue (`scheduler`) or drive a provider (`provider:<id>`), until when.
+
+    Every takeover raises `term`; every engine write is fenced by it (providers/leases.py).
+    Expiry is by the database's clock.
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    holder = models.CharField(max_length=120, default="")
+    term = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField()
+    acquired_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} term {self.term}"
+
+
+class RequestStatus(models.TextChoices):
+    """Where an engine request is."""
+
+    WAITING = "waiting"
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+class EngineRequest(models.Model):
+    """What web wants from an engine (probe, test): asked here, answered by `orchestrate`."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="requests")
+    kind = models.CharField(max_length=24)
+    args = models.JSONField(default=dict)
+    status = models.CharField(
+        max_length=16, choices=RequestStatus.choices, default=RequestStatus.WAITING
+    )
+    steps = models.JSONField(default=list)
+    result = models.JSONField(default=dict)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    deadline = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            # what an engine process has to answer
+            models.Index(
+                fields=["provider", "id"],
+                name="request_open",
+                condition=Q(status__in=["waiting", "working"]),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=RequestStatus.values), name="request_status_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.provider_id} {self.status}"
