@@ -10,216 +10,468 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('projects', '0001_initial'),
-        ('providers', '0001_initial'),
+        ("projects", "0001_initial"),
+        ("providers", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('spec', models.JSONField()),
-                ('secrets', models.BinaryField(null=True)),
-                ('labels', models.JSONField(default=dict)),
-                ('image', models.CharField(max_length=512)),
-                ('priority', models.SmallIntegerField(default=50)),
-                ('cpu_millis', models.PositiveIntegerField()),
-                ('memory_mb', models.PositiveIntegerField()),
-                ('gpus', models.PositiveIntegerField(default=0)),
-                ('queue_timeout_seconds', models.PositiveIntegerField(null=True)),
-                ('state', models.CharField(default=jobs.states.JobState['PENDING'], max_length=12)),
-                ('reason', models.CharField(default='queued', max_length=40)),
-                ('reason_detail', models.JSONField(default=dict)),
-                ('held', models.BooleanField(default=False)),
-                ('exit_code', models.IntegerField(null=True)),
-                ('attempt', models.PositiveIntegerField(default=0)),
-                ('charged', models.PositiveIntegerField(default=0)),
-                ('rev', models.BigIntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('queued_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('not_before', models.DateTimeField(null=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('cancel_requested_at', models.DateTimeField(null=True)),
-                ('cancel_requested_by', models.CharField(default='', max_length=150)),
-                ('submitted_via', models.CharField(default='', max_length=16)),
-                ('idempotency_key', models.CharField(max_length=255, null=True)),
-                ('idempotency_digest', models.BinaryField(max_length=32, null=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='projects.project')),
-                ('provider', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='jobs', to='providers.provider')),
-                ('rerun_of', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reruns', to='jobs.job')),
-                ('submitted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("spec", models.JSONField()),
+                ("secrets", models.BinaryField(null=True)),
+                ("labels", models.JSONField(default=dict)),
+                ("image", models.CharField(max_length=512)),
+                ("priority", models.SmallIntegerField(default=50)),
+                ("cpu_millis", models.PositiveIntegerField()),
+                ("memory_mb", models.PositiveIntegerField()),
+                ("gpus", models.PositiveIntegerField(default=0)),
+                ("queue_timeout_seconds", models.PositiveIntegerField(null=True)),
+                ("state", models.CharField(default=jobs.states.JobState["PENDING"], max_length=12)),
+                ("reason", models.CharField(default="queued", max_length=40)),
+                ("reason_detail", models.JSONField(default=dict)),
+                ("held", models.BooleanField(default=False)),
+                ("exit_code", models.IntegerField(null=True)),
+                ("attempt", models.PositiveIntegerField(default=0)),
+                ("charged", models.PositiveIntegerField(default=0)),
+                ("rev", models.BigIntegerField(default=1)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "queued_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("not_before", models.DateTimeField(null=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("cancel_requested_at", models.DateTimeField(null=True)),
+                ("cancel_requested_by", models.CharField(default="", max_length=150)),
+                ("submitted_via", models.CharField(default="", max_length=16)),
+                ("idempotency_key", models.CharField(max_length=255, null=True)),
+                ("idempotency_digest", models.BinaryField(max_length=32, null=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="jobs",
+                        to="projects.project",
+                    ),
+                ),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="jobs",
+                        to="providers.provider",
+                    ),
+                ),
+                (
+                    "rerun_of",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="reruns",
+                        to="jobs.job",
+                    ),
+                ),
+                (
+                    "submitted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('uid', models.UUIDField(default=uuid.uuid4, unique=True)),
-                ('term', models.BigIntegerField(default=0)),
-                ('cpu_millis', models.PositiveIntegerField()),
-                ('memory_mb', models.PositiveIntegerField()),
-                ('gpus', models.PositiveIntegerField(default=0)),
-                ('phase', models.CharField(default=jobs.states.Phase['PLACED'], max_length=12)),
-                ('outcome', models.CharField(blank=True, default='', max_length=12)),
-                ('reason', models.CharField(blank=True, default='', max_length=40)),
-                ('reason_detail', models.JSONField(default=dict)),
-                ('exit_code', models.IntegerField(null=True)),
-                ('handle', models.JSONField(null=True)),
-                ('progress', models.JSONField(default=dict)),
-                ('placed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('pulling_at', models.DateTimeField(null=True)),
-                ('creating_at', models.DateTimeField(null=True)),
-                ('starting_at', models.DateTimeField(null=True)),
-                ('running_at', models.DateTimeField(null=True)),
-                ('finishing_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('not_seen_since', models.DateTimeField(null=True)),
-                ('removed_at', models.DateTimeField(null=True)),
-                ('log_complete', models.BooleanField(null=True)),
-                ('log_note', models.CharField(blank=True, default='', max_length=255)),
-                ('log_seq', models.BigIntegerField(default=0)),
-                ('log_lines', models.BigIntegerField(default=0)),
-                ('log_stdout_bytes', models.BigIntegerField(default=0)),
-                ('log_stderr_bytes', models.BigIntegerField(default=0)),
-                ('log_cursor', models.JSONField(null=True)),
-                ('log_archived_seq', models.BigIntegerField(default=0)),
-                ('log_archive', models.JSONField(default=list)),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='providers.provider')),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='jobs.job')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("uid", models.UUIDField(default=uuid.uuid4, unique=True)),
+                ("term", models.BigIntegerField(default=0)),
+                ("cpu_millis", models.PositiveIntegerField()),
+                ("memory_mb", models.PositiveIntegerField()),
+                ("gpus", models.PositiveIntegerField(default=0)),
+                ("phase", models.CharField(default=jobs.states.Phase["PLACED"], max_length=12)),
+                ("outcome", models.CharField(blank=True, default="", max_length=12)),
+                ("reason", models.CharField(blank=True, default="", max_length=40)),
+                ("reason_detail", models.JSONField(default=dict)),
+                ("exit_code", models.IntegerField(null=True)),
+                ("handle", models.JSONField(null=True)),
+                ("progress", models.JSONField(default=dict)),
+                (
+                    "placed_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("pulling_at", models.DateTimeField(null=True)),
+                ("creating_at", models.DateTimeField(null=True)),
+                ("starting_at", models.DateTimeField(null=True)),
+                ("running_at", models.DateTimeField(null=True)),
+                ("finishing_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("not_seen_since", models.DateTimeField(null=True)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("log_complete", models.BooleanField(null=True)),
+                ("log_note", models.CharField(blank=True, default="", max_length=255)),
+                ("log_seq", models.BigIntegerField(default=0)),
+                ("log_lines", models.BigIntegerField(default=0)),
+                ("log_stdout_bytes", models.BigIntegerField(default=0)),
+                ("log_stderr_bytes", models.BigIntegerField(default=0)),
+                ("log_cursor", models.JSONField(null=True)),
+                ("log_archived_seq", models.BigIntegerField(default=0)),
+                ("log_archive", models.JSONField(default=list)),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="attempts",
+                        to="providers.provider",
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempts",
+                        to="jobs.job",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['job_id', 'number'],
+                "ordering": ["job_id", "number"],
             },
         ),
         migrations.CreateModel(
-            name='LogChunk',
+            name="LogChunk",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.BigIntegerField()),
-                ('first_line', models.BigIntegerField()),
-                ('lines', models.IntegerField()),
-                ('first_at', models.DateTimeField()),
-                ('last_at', models.DateTimeField()),
-                ('stdout_offset', models.BigIntegerField()),
-                ('stderr_offset', models.BigIntegerField()),
-                ('crc32', models.BigIntegerField()),
-                ('codec', models.SmallIntegerField(default=0)),
-                ('body', models.BinaryField()),
-                ('attempt', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='log_chunks', to='jobs.attempt')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                ("first_line", models.BigIntegerField()),
+                ("lines", models.IntegerField()),
+                ("first_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
+                ("stdout_offset", models.BigIntegerField()),
+                ("stderr_offset", models.BigIntegerField()),
+                ("crc32", models.BigIntegerField()),
+                ("codec", models.SmallIntegerField(default=0)),
+                ("body", models.BinaryField()),
+                (
+                    "attempt",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="log_chunks",
+                        to="jobs.attempt",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['attempt_id', 'seq'],
+                "ordering": ["attempt_id", "seq"],
             },
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(models.OrderBy(models.F('priority'), descending=True), models.F('id'), condition=models.Q(('state', 'pending')), name='job_queue'),
+            model_name="job",
+            index=models.Index(
+                models.OrderBy(models.F("priority"), descending=True),
+                models.F("id"),
+                condition=models.Q(("state", "pending")),
+                name="job_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('cancel_requested_at__isnull', False), ('state__in', ['scheduled', 'running'])), fields=['id'], name='job_cancel_wanted'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(
+                    ("cancel_requested_at__isnull", False), ("state__in", ["scheduled", "running"])
+                ),
+                fields=["id"],
+                name="job_cancel_wanted",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['project', '-id'], name='job_by_project'),
+            model_name="job",
+            index=models.Index(fields=["project", "-id"], name="job_by_project"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['state', '-id'], name='job_by_state'),
+            model_name="job",
+            index=models.Index(fields=["state", "-id"], name="job_by_state"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['project', 'state', '-id'], name='job_by_project_state'),
+            model_name="job",
+            index=models.Index(fields=["project", "state", "-id"], name="job_by_project_state"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['provider', '-id'], name='job_by_provider'),
+            model_name="job",
+            index=models.Index(fields=["provider", "-id"], name="job_by_provider"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['name', '-id'], name='job_by_name', opclasses=['varchar_pattern_ops', 'int8_ops']),
+            model_name="job",
+            index=models.Index(
+                fields=["name", "-id"],
+                name="job_by_name",
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['labels'], name='job_by_label', opclasses=['jsonb_path_ops']),
+            model_name="job",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["labels"], name="job_by_label", opclasses=["jsonb_path_ops"]
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['finished_at'], name='job_finished'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("finished_at__isnull", False)),
+                fields=["finished_at"],
+                name="job_finished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', [jobs.states.JobState['CANCELLED'], jobs.states.JobState['COMPLETED'], jobs.states.JobState['FAILED'], jobs.states.JobState['PENDING'], jobs.states.JobState['RUNNING'], jobs.states.JobState['SCHEDULED']])), name='job_state_known'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            jobs.states.JobState["CANCELLED"],
+                            jobs.states.JobState["COMPLETED"],
+                            jobs.states.JobState["FAILED"],
+                            jobs.states.JobState["PENDING"],
+                            jobs.states.JobState["RUNNING"],
+                            jobs.states.JobState["SCHEDULED"],
+                        ],
+                    )
+                ),
+                name="job_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', [jobs.states.JobState['CANCELLED'], jobs.states.JobState['COMPLETED'], jobs.states.JobState['FAILED']])), models.Q(models.Q(('state__in', [jobs.states.JobState['CANCELLED'], jobs.states.JobState['COMPLETED'], jobs.states.JobState['FAILED']]), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='job_finished_when_terminal'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("finished_at__isnull", False),
+                        (
+                            "state__in",
+                            [
+                                jobs.states.JobState["CANCELLED"],
+                                jobs.states.JobState["COMPLETED"],
+                                jobs.states.JobState["FAILED"],
+                            ],
+                        ),
+                    ),
+                    models.Q(
+                        models.Q(
+                            (
+                                "state__in",
+                                [
+                                    jobs.states.JobState["CANCELLED"],
+                                    jobs.states.JobState["COMPLETED"],
+                                    jobs.states.JobState["FAILED"],
+                                ],
+                            ),
+                            _negated=True,
+                        ),
+                        ("finished_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="job_finished_when_terminal",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['scheduled', 'running']), _negated=True), ('provider__isnull', False), _connector='OR'), name='job_active_has_provider'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ["scheduled", "running"]), _negated=True),
+                    ("provider__isnull", False),
+                    _connector="OR",
+                ),
+                name="job_active_has_provider",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__gte', 0), ('priority__lte', 100)), name='job_priority_0_100'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("priority__gte", 0), ("priority__lte", 100)),
+                name="job_priority_0_100",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False)), fields=('submitted_by', 'idempotency_key'), name='job_idempotency_once'),
+            model_name="job",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("idempotency_key__isnull", False)),
+                fields=("submitted_by", "idempotency_key"),
+                name="job_idempotency_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(condition=models.Q(('phase__in', [jobs.states.Phase['CREATING'], jobs.states.Phase['FINISHING'], jobs.states.Phase['PLACED'], jobs.states.Phase['PULLING'], jobs.states.Phase['RUNNING'], jobs.states.Phase['STARTING']])), fields=['provider'], name='attempt_live'),
+            model_name="attempt",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "phase__in",
+                        [
+                            jobs.states.Phase["CREATING"],
+                            jobs.states.Phase["FINISHING"],
+                            jobs.states.Phase["PLACED"],
+                            jobs.states.Phase["PULLING"],
+                            jobs.states.Phase["RUNNING"],
+                            jobs.states.Phase["STARTING"],
+                        ],
+                    )
+                ),
+                fields=["provider"],
+                name="attempt_live",
+            ),
         ),
         migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(condition=models.Q(('phase', 'placed')), fields=['provider', 'id'], name='attempt_placed'),
+            model_name="attempt",
+            index=models.Index(
+                condition=models.Q(("phase", "placed")),
+                fields=["provider", "id"],
+                name="attempt_placed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(condition=models.Q(('handle__isnull', False), ('phase', 'ended'), ('removed_at__isnull', True)), fields=['provider'], name='attempt_to_remove'),
+            model_name="attempt",
+            index=models.Index(
+                condition=models.Q(
+                    ("handle__isnull", False), ("phase", "ended"), ("removed_at__isnull", True)
+                ),
+                fields=["provider"],
+                name="attempt_to_remove",
+            ),
         ),
         migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(condition=models.Q(('log_seq__gt', models.F('log_archived_seq')), ('phase', 'ended')), fields=['ended_at'], name='attempt_to_archive'),
+            model_name="attempt",
+            index=models.Index(
+                condition=models.Q(
+                    ("log_seq__gt", models.F("log_archived_seq")), ("phase", "ended")
+                ),
+                fields=["ended_at"],
+                name="attempt_to_archive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('job', 'number'), name='attempt_number_once'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                fields=("job", "number"), name="attempt_number_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(condition=models.Q(('phase__in', [jobs.states.Phase['CREATING'], jobs.states.Phase['FINISHING'], jobs.states.Phase['PLACED'], jobs.states.Phase['PULLING'], jobs.states.Phase['RUNNING'], jobs.states.Phase['STARTING']])), fields=('job',), name='attempt_one_live_per_job'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    (
+                        "phase__in",
+                        [
+                            jobs.states.Phase["CREATING"],
+                            jobs.states.Phase["FINISHING"],
+                            jobs.states.Phase["PLACED"],
+                            jobs.states.Phase["PULLING"],
+                            jobs.states.Phase["RUNNING"],
+                            jobs.states.Phase["STARTING"],
+                        ],
+                    )
+                ),
+                fields=("job",),
+                name="attempt_one_live_per_job",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.CheckConstraint(condition=models.Q(('phase__in', [jobs.states.Phase['CREATING'], jobs.states.Phase['ENDED'], jobs.states.Phase['FINISHING'], jobs.states.Phase['PLACED'], jobs.states.Phase['PULLING'], jobs.states.Phase['RUNNING'], jobs.states.Phase['STARTING']])), name='attempt_phase_known'),
+            model_name="attempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "phase__in",
+                        [
+                            jobs.states.Phase["CREATING"],
+                            jobs.states.Phase["ENDED"],
+                            jobs.states.Phase["FINISHING"],
+                            jobs.states.Phase["PLACED"],
+                            jobs.states.Phase["PULLING"],
+                            jobs.states.Phase["RUNNING"],
+                            jobs.states.Phase["STARTING"],
+                        ],
+                    )
+                ),
+                name="attempt_phase_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['', jobs.states.Outcome['CANCELLED'], jobs.states.Outcome['COMPLETED'], jobs.states.Outcome['FAILED'], jobs.states.Outcome['FENCED']])), name='attempt_outcome_known'),
+            model_name="attempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "outcome__in",
+                        [
+                            "",
+                            jobs.states.Outcome["CANCELLED"],
+                            jobs.states.Outcome["COMPLETED"],
+                            jobs.states.Outcome["FAILED"],
+                            jobs.states.Outcome["FENCED"],
+                        ],
+                    )
+                ),
+                name="attempt_outcome_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('phase', 'ended'), models.Q(('outcome', ''), _negated=True), ('ended_at__isnull', False)), models.Q(models.Q(('phase', 'ended'), _negated=True), ('outcome', ''), ('ended_at__isnull', True)), _connector='OR'), name='attempt_ended_has_outcome'),
+            model_name="attempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("phase", "ended"),
+                        models.Q(("outcome", ""), _negated=True),
+                        ("ended_at__isnull", False),
+                    ),
+                    models.Q(
+                        models.Q(("phase", "ended"), _negated=True),
+                        ("outcome", ""),
+                        ("ended_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="attempt_ended_has_outcome",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='logchunk',
-            constraint=models.UniqueConstraint(fields=('attempt', 'seq'), name='log_chunk_once'),
+            model_name="logchunk",
+            constraint=models.UniqueConstraint(fields=("attempt", "seq"), name="log_chunk_once"),
         ),
         migrations.AddConstraint(
-            model_name='logchunk',
-            constraint=models.CheckConstraint(condition=models.Q(('seq__gte', 1)), name='log_chunk_seq_from_1'),
+            model_name="logchunk",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("seq__gte", 1)), name="log_chunk_seq_from_1"
+            ),
         ),
     ]

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,99 +15,247 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Lease',
+            name="Lease",
             fields=[
-                ('name', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('holder', models.CharField(default='', max_length=120)),
-                ('term', models.BigIntegerField(default=0)),
-                ('expires_at', models.DateTimeField()),
-                ('acquired_at', models.DateTimeField()),
+                ("name", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("holder", models.CharField(default="", max_length=120)),
+                ("term", models.BigIntegerField(default=0)),
+                ("expires_at", models.DateTimeField()),
+                ("acquired_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Provider',
+            name="Provider",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=63, unique=True)),
-                ('kind', models.CharField(max_length=24)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('mode', models.CharField(choices=[('active', 'Active: takes new jobs'), ('draining', 'Draining: finishes what runs, takes nothing new'), ('inactive', 'Inactive: takes nothing new')], default='active', max_length=16)),
-                ('labels', models.JSONField(blank=True, default=dict)),
-                ('mount_allow_list', models.JSONField(blank=True, default=list)),
-                ('cpu_millis', models.PositiveIntegerField(blank=True, null=True)),
-                ('memory_mb', models.PositiveIntegerField(blank=True, null=True)),
-                ('gpus', models.PositiveIntegerField(default=0)),
-                ('slots', models.PositiveIntegerField(blank=True, help_text='Most attempts at once.', null=True)),
-                ('lost_after_seconds', models.PositiveIntegerField(blank=True, help_text='Give running attempts up after this long; empty: never.', null=True)),
-                ('health', models.CharField(choices=[('unknown', 'Not looked at yet'), ('healthy', 'Healthy'), ('degraded', 'Degraded'), ('unreachable', 'Unreachable')], default='unknown', max_length=16)),
-                ('last_error', models.TextField(blank=True, default='')),
-                ('last_error_at', models.DateTimeField(blank=True, null=True)),
-                ('probed_at', models.DateTimeField(blank=True, null=True)),
-                ('unreachable_since', models.DateTimeField(blank=True, null=True)),
-                ('version', models.CharField(blank=True, default='', max_length=80)),
-                ('facts', models.JSONField(blank=True, default=dict)),
-                ('found_cpu_millis', models.PositiveIntegerField(blank=True, null=True)),
-                ('found_memory_mb', models.PositiveIntegerField(blank=True, null=True)),
-                ('found_gpus', models.PositiveIntegerField(default=0)),
-                ('disk_free_bytes', models.BigIntegerField(blank=True, null=True)),
-                ('disk_total_bytes', models.BigIntegerField(blank=True, null=True)),
-                ('clock_offset_ms', models.IntegerField(blank=True, null=True)),
-                ('rev', models.BigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.SlugField(max_length=63, unique=True)),
+                ("kind", models.CharField(max_length=24)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[
+                            ("active", "Active: takes new jobs"),
+                            ("draining", "Draining: finishes what runs, takes nothing new"),
+                            ("inactive", "Inactive: takes nothing new"),
+                        ],
+                        default="active",
+                        max_length=16,
+                    ),
+                ),
+                ("labels", models.JSONField(blank=True, default=dict)),
+                ("mount_allow_list", models.JSONField(blank=True, default=list)),
+                ("cpu_millis", models.PositiveIntegerField(blank=True, null=True)),
+                ("memory_mb", models.PositiveIntegerField(blank=True, null=True)),
+                ("gpus", models.PositiveIntegerField(default=0)),
+                (
+                    "slots",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="Most attempts at once.", null=True
+                    ),
+                ),
+                (
+                    "lost_after_seconds",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Give running attempts up after this long; empty: never.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "health",
+                    models.CharField(
+                        choices=[
+                            ("unknown", "Not looked at yet"),
+                            ("healthy", "Healthy"),
+                            ("degraded", "Degraded"),
+                            ("unreachable", "Unreachable"),
+                        ],
+                        default="unknown",
+                        max_length=16,
+                    ),
+                ),
+                ("last_error", models.TextField(blank=True, default="")),
+                ("last_error_at", models.DateTimeField(blank=True, null=True)),
+                ("probed_at", models.DateTimeField(blank=True, null=True)),
+                ("unreachable_since", models.DateTimeField(blank=True, null=True)),
+                ("version", models.CharField(blank=True, default="", max_length=80)),
+                ("facts", models.JSONField(blank=True, default=dict)),
+                ("found_cpu_millis", models.PositiveIntegerField(blank=True, null=True)),
+                ("found_memory_mb", models.PositiveIntegerField(blank=True, null=True)),
+                ("found_gpus", models.PositiveIntegerField(default=0)),
+                ("disk_free_bytes", models.BigIntegerField(blank=True, null=True)),
+                ("disk_total_bytes", models.BigIntegerField(blank=True, null=True)),
+                ("clock_offset_ms", models.IntegerField(blank=True, null=True)),
+                ("rev", models.BigIntegerField(default=0)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
-                'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('mode__in', ['active', 'draining', 'inactive'])), name='provider_mode_known'), models.CheckConstraint(condition=models.Q(('health__in', ['unknown', 'healthy', 'degraded', 'unreachable'])), name='provider_health_known')],
+                "ordering": ["name"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("mode__in", ["active", "draining", "inactive"])),
+                        name="provider_mode_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("health__in", ["unknown", "healthy", "degraded", "unreachable"])
+                        ),
+                        name="provider_health_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='HealthSample',
+            name="HealthSample",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('health', models.CharField(choices=[('unknown', 'Not looked at yet'), ('healthy', 'Healthy'), ('degraded', 'Degraded'), ('unreachable', 'Unreachable')], max_length=16)),
-                ('used_cpu_millis', models.PositiveIntegerField(default=0)),
-                ('used_memory_mb', models.PositiveIntegerField(default=0)),
-                ('running', models.PositiveIntegerField(default=0)),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='samples', to='providers.provider')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "health",
+                    models.CharField(
+                        choices=[
+                            ("unknown", "Not looked at yet"),
+                            ("healthy", "Healthy"),
+                            ("degraded", "Degraded"),
+                            ("unreachable", "Unreachable"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("used_cpu_millis", models.PositiveIntegerField(default=0)),
+                ("used_memory_mb", models.PositiveIntegerField(default=0)),
+                ("running", models.PositiveIntegerField(default=0)),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="samples",
+                        to="providers.provider",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['provider', '-at'], name='health_sample_by_provider')],
+                "indexes": [
+                    models.Index(fields=["provider", "-at"], name="health_sample_by_provider")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='EngineRequest',
+            name="EngineRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=24)),
-                ('args', models.JSONField(default=dict)),
-                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('working', 'Working'), ('done', 'Done'), ('failed', 'Failed'), ('expired', 'Expired')], default='waiting', max_length=16)),
-                ('steps', models.JSONField(default=list)),
-                ('result', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('deadline', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='requests', to='providers.provider')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=24)),
+                ("args", models.JSONField(default=dict)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("working", "Working"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("expired", "Expired"),
+                        ],
+                        default="waiting",
+                        max_length=16,
+                    ),
+                ),
+                ("steps", models.JSONField(default=list)),
+                ("result", models.JSONField(default=dict)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("deadline", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="requests",
+                        to="providers.provider",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status__in', ['waiting', 'working'])), fields=['provider', 'id'], name='request_open')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'working', 'done', 'failed', 'expired'])), name='request_status_known')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status__in", ["waiting", "working"])),
+                        fields=["provider", "id"],
+                        name="request_open",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("status__in", ["waiting", "working", "done", "failed", "expired"])
+                        ),
+                        name="request_status_known",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RegistryCredential',
+            name="RegistryCredential",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('registry', models.CharField(help_text='Host, with its port if any.', max_length=255)),
-                ('username', models.CharField(max_length=255)),
-                ('secret', models.BinaryField()),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='providers.provider')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "registry",
+                    models.CharField(help_text="Host, with its port if any.", max_length=255),
+                ),
+                ("username", models.CharField(max_length=255)),
+                ("secret", models.BinaryField()),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="credentials",
+                        to="providers.provider",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('provider', 'registry'), name='credential_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("provider", "registry"), name="credential_once")
+                ],
             },
         ),
     ]

@@ -1,0 +1,144 @@
+"""What an exit means, and what becomes of the job after it. Pure decisions.
+
+`classify` turns an engine's word and what we ourselves did (cancel, timeout) into an
+ending: the cause we recorded decides, never the bare number. `next_step` applies the job's
+retry policy to it.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs.reasons import Blame, blame
+from jobs.states import JobState, Outcome
+from providers.driver import Observation, RunState
+
+FREE_TRIES = {"registry_unreachable": 4}
+"""Infrastructure ends that stop being tried again after so many attempts of the job."""
+FREE_DELAY_MAX = 60.0
+RETRY_DELAY_MAX = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class StopCause:
+    """Why we told an attempt to stop: `cancelled` or `timeout`, and its words' numbers.
+
+    `at` is when, on the engine's clock as far as its offset is known.
+    """
+
+    reason: str
+    detail: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended."""
+
+    outcome: Outcome
+    reason: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """The job's own retries: tries in all, base of the backoff, and what is retried.
+
+    An empty `on` means every end that is the program's doing (`exit_code`, `oom_killed`,
+    `signalled`, `timeout`).
+    """
+
+    max_attempts: int = 1
+    backoff_seconds: float = 10.0
+    on: frozenset[str | int] = frozenset()
+
+    def names(self, ending: Ending) -> bool:
+        """True when this policy asks for another try after such an end."""
+        if not self.on:
+            return ending.reason in {"exit_code", "oom_killed", "signalled", "timeout"}
+        return ending.reason in self.on or (
+            ending.reason in {"exit_code", "signalled"} and ending.exit_code in self.on
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What becomes of the job: its state, and when a retry is due (seconds from now)."""
+
+    state: JobState
+    charged: bool = False
+    delay_seconds: float = 0.0
+
+
+def classify(seen: Observation, stop: StopCause | None, *, memory_mb: int) -> Ending:
+    """The ending of an attempt whose program had started, from the engine's last word.
+
+    A stop of ours counts only when the program had not ended before it: a job that
+    finishes while its cancel is on the way has finished.
+    """
+    if seen.state is RunState.GONE:
+        if stop is not None:
+            return _stopped(stop, None)
+        return Ending(Outcome.FAILED, "removed_outside")
+    if stop is not None and not (seen.finished_at and seen.finished_at < stop.at):
+        return _stopped(stop, seen.exit_code)
+    code = seen.exit_code
+    if seen.could_not_start:
+        return Ending(Outcome.FAILED, "could_not_start", {"message": seen.error}, code)
+    # The engine's flag sticks when only a child was killed, so it counts with 137 alone.
+    if seen.oom_killed and code in (137, None):
+        return Ending(Outcome.FAILED, "oom_killed", {"memory_mb": memory_mb}, code)
+    if code == 0:
+        return Ending(Outcome.COMPLETED, "succeeded", {}, 0)
+    if code is None:
+        return Ending(Outcome.FAILED, "engine_stopped", {"message": seen.error})
+    if code in _DEADLY:
+        return Ending(Outcome.FAILED, "signalled", {"signal": _DEADLY[code]}, code)
+    return Ending(Outcome.FAILED, "exit_code", {"exit_code": code}, code)
+
+
+_DEADLY = {
+    128 + number: f"{number} ({number.name})"
+    for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGTERM)
+}
+
+
+def _stopped(stop: StopCause, exit_code: int | None) -> Ending:
+    outcome = Outcome.CANCELLED if stop.reason == "cancelled" else Outcome.FAILED
+    return Ending(outcome, stop.reason, stop.detail, exit_code)
+
+
+def next_step(
+    ending: Ending, policy: RetryPolicy, *, attempt: int, charged: int, cancel_wanted: bool
+) -> Step:
+    """What becomes of the job after this end.
+
+    `attempt` counts all tries so far, `charged` those that used up the job's own retries
+    before this one. A cancel wins over every retry.
+    """
+    if ending.outcome is Outcome.COMPLETED:
+        return Step(JobState.COMPLETED)
+    if ending.outcome is Outcome.CANCELLED:
+        return Step(JobState.CANCELLED)
+    fenced = ending.outcome is Outcome.FENCED
+    if cancel_wanted:
+        return Step(JobState.CANCELLED)
+    if fenced or (ending.reason in FREE_TRIES and attempt < FREE_TRIES[ending.reason]):
+        free = max(0, attempt - charged - 1)
+        return Step(JobState.PENDING, delay_seconds=min(FREE_DELAY_MAX, 2.0**free - 1))
+    used = charged + 1
+    if used < policy.max_attempts and policy.names(ending):
+        delay = min(RETRY_DELAY_MAX, policy.backoff_seconds * 2 ** (used - 1))
+        # An infrastructure end that the policy names is tried again free of charge.
+        return Step(JobState.PENDING, blame(ending.reason) is Blame.USER, delay)
+    return Step(JobState.FAILED, charged=True)
+
+
+def overdue(started_at: datetime, limit_seconds: float, now: datetime) -> bool:
+    """True when a run that began then has used up its time (all on one clock)."""
+    return now >= started_at + timedelta(seconds=limit_seconds)

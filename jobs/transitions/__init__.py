@@ -1,0 +1,31 @@
+"""The only writer of state: guarded, fenced, in batches, each with its events and notice.
+
+A change happens only where the tables of `jobs/states.py` have its edge *and* the row is
+still where the caller thinks it is; everything else is answered, never forced. Engine
+writes begin by locking their lease's row at their term, so a stale owner writes nothing.
+
+`intents`: what people ask (submit, cancel, release). `queue`: what the scheduler decides
+(place, explain, expire). `moves`: what hosts see (an attempt's next phase, its end).
+"""
+
+from jobs.transitions.intents import CancelResult, NewJob, release, request_cancel, submit
+from jobs.transitions.moves import BatchResult, Move, Written, apply, retry_policy
+from jobs.transitions.queue import Placement, Wait, expire, explain, place
+
+__all__ = [
+    "BatchResult",
+    "CancelResult",
+    "Move",
+    "NewJob",
+    "Placement",
+    "Wait",
+    "Written",
+    "apply",
+    "expire",
+    "explain",
+    "place",
+    "release",
+    "request_cancel",
+    "retry_policy",
+    "submit",
+]

@@ -1,0 +1,100 @@
+"""Leases: who may plan the queue or drive a provider now, and the term that fences writes.
+
+Expiry is by the database's clock; a takeover raises the term. `fenced` locks the lease's
+row FOR SHARE inside the writing transaction: a takeover (which updates the row) waits for
+it, so a stale owner's open transaction either lands before the takeover or not at all.
+Engine connections carry `idle_in_transaction_session_timeout`, so it does not wait long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+
+SCHEDULER = "scheduler"
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A lease at a term: what an engine write must still hold."""
+
+    name: str
+    term: int
+
+
+def provider_lease(provider_id: int) -> str:
+    """The name of a provider's lease."""
+    return f"provider:{provider_id}"
+
+
+_FENCED = """
+SELECT l.name, l.term FROM providers_lease l
+JOIN unnest(%s::text[], %s::bigint[]) AS f (name, term) ON l.name = f.name AND l.term = f.term
+ORDER BY l.name FOR SHARE OF l
+"""
+
+_ACQUIRE = """
+INSERT INTO providers_lease AS l (name, holder, term, expires_at, acquired_at)
+SELECT n, %(holder)s, 1, clock_timestamp() + make_interval(secs => %(ttl)s), clock_timestamp()
+FROM unnest(%(names)s::text[]) AS n ORDER BY n
+ON CONFLICT (name) DO UPDATE
+SET holder = excluded.holder, term = l.term + 1, acquired_at = clock_timestamp(),
+    expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
+WHERE l.expires_at <= clock_timestamp() OR l.holder = '' OR l.holder = ANY(%(dead)s)
+RETURNING l.name, l.term
+"""
+
+_RENEW = """
+UPDATE providers_lease l
+SET expires_at = clock_timestamp() + make_interval(secs => %s)
+FROM unnest(%s::text[], %s::bigint[]) AS f (name, term)
+WHERE l.name = f.name AND l.term = f.term AND l.holder = %s
+RETURNING l.name
+"""
+
+_RELEASE = """
+UPDATE providers_lease l SET holder = '', expires_at = clock_timestamp()
+FROM unnest(%s::text[], %s::bigint[]) AS f (name, term)
+WHERE l.name = f.name AND l.term = f.term
+"""
+
+
+def fenced(fences: Collection[Fence]) -> set[Fence]:
+    """Those of the fences that still hold, their rows locked until the transaction ends."""
+    if not fences:
+        return set()
+    ordered = sorted(fences, key=lambda f: f.name)
+    with connection.cursor() as cursor:
+        cursor.execute(_FENCED, [[f.name for f in ordered], [f.term for f in ordered]])
+        return {Fence(name, term) for name, term in cursor.fetchall()}
+
+
+def acquire(
+    names: Sequence[str], holder: str, ttl: float, dead_holders: Sequence[str] = ()
+) -> list[Fence]:
+    """Take those of the leases that are free, expired, or held by a process known dead.
+
+    `ttl` in seconds. `dead_holders` are holders whose file lock was found free on this
+    machine. Each success has a new term.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ACQUIRE,
+            {"holder": holder, "ttl": ttl, "names": list(names), "dead": list(dead_holders)},
+        )
+        return [Fence(name, term) for name, term in cursor.fetchall()]
+
+
+def renew(held: Sequence[Fence], holder: str, ttl: float) -> set[str]:
+    """Prolong leases that nobody took; returns the names that are still held."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW, [ttl, [f.name for f in held], [f.term for f in held], holder])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def release(held: Sequence[Fence]) -> None:
+    """Give leases back, so that another process may take them at once."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RELEASE, [[f.name for f in held], [f.term for f in held]])
