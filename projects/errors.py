@@ -36,3 +36,7 @@ class Invalid(GantryError):
     def __init__(self, problems: Sequence[FieldProblem]) -> None:
         super().__init__("; ".join(f"{p.pointer or 'body'}: {p.detail}" for p in problems))
         self.problems = tuple(problems)
+
+
+class BadRequest(GantryError):
+    """The request cannot be read at all (broken JSON, a foreign cursor): mend the client."""

@@ -1,0 +1,49 @@
+"""Reading the ground floor, as far as the actor may see it."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from projects.actor import Actor
+from projects.errors import NotFound
+from projects.models import ApiToken, Event, InstanceSettings, Membership, Project, Role
+
+
+def projects_of(actor: Actor, role: Role = Role.VIEWER) -> QuerySet[Project]:
+    """The projects in which the actor has at least that role, by slug."""
+    ids = actor.project_ids(role)
+    return Project.objects.all() if ids is None else Project.objects.filter(pk__in=ids)
+
+
+def project_get(actor: Actor, slug: str) -> Project:
+    """One project by slug. Raises NotFound, also when the actor is no member."""
+    project = projects_of(actor).filter(slug=slug).first()
+    if project is None:
+        raise NotFound(f"There is no project {slug!r} that you can see.")
+    return project
+
+
+def members_of(actor: Actor, project: Project) -> QuerySet[Membership]:
+    """A project's members. Raises NotFound when the actor is not one of them."""
+    if not actor.may(Role.VIEWER, project.pk):
+        raise NotFound("There is no such project that you can see.")
+    return project.memberships.select_related("user").order_by("user__username")
+
+
+def tokens_of(actor: Actor) -> QuerySet[ApiToken]:
+    """The actor's own tokens that are not revoked, newest first."""
+    return ApiToken.objects.filter(user=actor.id, revoked_at__isnull=True).order_by("-id")
+
+
+def subject_events(kind: str, subject_id: int, *, after: int = 0, limit: int = 100) -> list[Event]:
+    """Events of one subject, oldest first, after an event's id.
+
+    For the selectors of jobs and providers, which have checked that the actor may see it.
+    """
+    found = Event.objects.filter(subject_kind=kind, subject_id=subject_id, pk__gt=after)
+    return list(found.order_by("pk")[:limit])
+
+
+def instance_settings() -> InstanceSettings:
+    """The one row of instance settings."""
+    return InstanceSettings.objects.get(pk=1)

@@ -1,0 +1,91 @@
+"""Changing the ground floor: members, tokens, the instance's identity."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models.functions import Now
+
+from projects import tokens
+from projects.actor import Actor
+from projects.errors import FieldProblem, Forbidden, Invalid, NotFound
+from projects.events import Happening, record
+from projects.models import ApiToken, InstanceSettings, Membership, Project, Role
+from projects.selectors import project_get
+
+
+def membership_set(actor: Actor, *, project: Project, user: User, role: Role) -> Membership:
+    """Make a person a member, or change their role. Project admins only."""
+    _must_administer(actor, project)
+    with transaction.atomic():
+        before = project.memberships.select_for_update().filter(user=user).first()
+        membership, _ = Membership.objects.update_or_create(
+            project=project, user=user, defaults={"role": role}
+        )
+        _record_member(actor, project, user, before.role if before else "", role)
+    return membership
+
+
+def membership_remove(actor: Actor, *, project: Project, user: User) -> None:
+    """End a membership. Project admins only. Raises NotFound when there is none."""
+    _must_administer(actor, project)
+    with transaction.atomic():
+        before = project.memberships.select_for_update().filter(user=user).first()
+        if before is None:
+            raise NotFound(f"{user.get_username()} is no member of {project.slug}.")
+        before.delete()
+        _record_member(actor, project, user, before.role, "")
+
+
+def token_issue(
+    actor: Actor, *, user: User, name: str, expires_at: datetime | None = None
+) -> tuple[ApiToken, str]:
+    """A new token, for oneself only. Its text is shown once."""
+    if actor.id != user.pk:
+        raise Forbidden("Tokens are made by their owner.")
+    name = name.strip()
+    if not 1 <= len(name) <= 80:
+        raise Invalid([FieldProblem("/name", "Use 1 to 80 characters.")])
+    with transaction.atomic():
+        token, text = tokens.issue(user, name, expires_at)
+        record([Happening("token", token.pk, "token.issued", detail={"name": name})], actor)
+    return token, text
+
+
+def token_revoke(actor: Actor, *, token_id: int) -> None:
+    """End one of the actor's own tokens. Raises NotFound for everybody else's."""
+    with transaction.atomic():
+        changed = ApiToken.objects.filter(
+            pk=token_id, user=actor.id, revoked_at__isnull=True
+        ).update(revoked_at=Now())
+        if not changed:
+            raise NotFound("You have no such token.")
+        record([Happening("token", token_id, "token.revoked")], actor)
+
+
+def instance_id_renew(actor: Actor) -> uuid.UUID:
+    """A new identity for this database; what the old one made belongs to it no more."""
+    if not actor.may_operate:
+        raise Forbidden("Only operators may do that.")
+    new = uuid.uuid4()
+    with transaction.atomic():
+        InstanceSettings.objects.filter(pk=1).update(instance_id=new)
+        record([Happening("instance", 1, "instance.renewed", detail={"id": str(new)})], actor)
+    return new
+
+
+def _must_administer(actor: Actor, project: Project) -> None:
+    project_get(actor, project.slug)
+    if not actor.may(Role.ADMIN, project.pk):
+        raise Forbidden(f"Only admins of {project.slug} may change its members.")
+
+
+def _record_member(actor: Actor, project: Project, user: User, before: str, after: str) -> None:
+    detail = {"user": user.get_username()}
+    record(
+        [Happening("project", project.pk, "member.changed", project.pk, before, after, "", detail)],
+        actor,
+    )
