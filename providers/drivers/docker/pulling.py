@@ -1,0 +1,174 @@
+"""Making an image present: at once where it is, otherwise from its registry."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from providers.driver import Credential, PullProgress, RegistryUnreachable, Rejected, Unreachable
+from providers.drivers.docker.client import Engine
+from providers.drivers.docker.translate import EngineError, has_no_room
+
+_TELL_EVERY_SECONDS = 0.1
+
+# The engine passes on what the registry answered as a text only. These are the registry
+# protocol's own error codes (distribution spec, "Error Codes") as the engine spells them,
+# and the one phrase of the engine for a registry that wants a login we do not have.
+_MISSING = ("manifest unknown", "name unknown", "not found")
+_DENIED = ("unauthorized", "denied", "no basic auth credentials", "authentication required")
+
+
+def pull_image(
+    engine: Engine,
+    image: str,
+    credential: Credential | None,
+    progress: Callable[[PullProgress], None],
+) -> str:
+    """The id of the image, fetched if need be.
+
+    Raises Rejected, RegistryUnreachable, and what Engine raises when it does not answer.
+    """
+    present = _image_id(engine, image)
+    if present:
+        return present
+    layers = Layers()
+    told = 0.0
+    for line in _pull_lines(engine, image, credential):
+        if "error" in line:
+            raise refusal(200, str(line["error"]), image, credential)
+        moved = layers.add(line)
+        if moved and monotonic() - told >= _TELL_EVERY_SECONDS:
+            told = monotonic()
+            progress(layers.progress())
+    progress(layers.progress())
+    fetched = _image_id(engine, image)
+    if fetched is None:
+        raise Rejected("image_not_found", f"{image} was pulled, but the engine does not have it")
+    return fetched
+
+
+def refusal(status: int, text: str, image: str, credential: Credential | None) -> Exception:
+    """The error that an engine's refusal to pull means; `status` 200 when it came mid-way.
+
+    404 is the engine's word for a manifest or repository that is not there. It also says so
+    when a registry denies (Docker Hub does not tell a private repository from a missing
+    one): without a login a wrong name is likelier, with one it is the right that is missing.
+    """
+    lowered = text.lower()
+    denied = any(code in lowered for code in _DENIED)
+    if has_no_room(text):
+        from providers.driver import NoCapacity
+
+        return NoCapacity(text)
+    if status in (401, 403):
+        return Rejected("image_denied", text)
+    if status == 404:
+        return Rejected("image_denied" if denied and credential else "image_not_found", text)
+    if status == 400:
+        return Rejected("image_not_found", text)
+    if "toomanyrequests" in lowered:
+        return RegistryUnreachable(text)
+    if denied:
+        return Rejected("image_denied", text)
+    if any(code in lowered for code in _MISSING):
+        return Rejected("image_not_found", text)
+    return RegistryUnreachable(text)
+
+
+class Layers:
+    """Adds up the engine's progress lines, one per layer and moment."""
+
+    def __init__(self) -> None:
+        self._done: dict[str, int] = {}
+        self._total: dict[str, int] = {}
+        self._finished: set[str] = set()
+        self._seen: set[str] = set()
+
+    def add(self, line: Mapping[str, Any]) -> bool:
+        """Take one line; true when it changed anything."""
+        layer = line.get("id")
+        status = str(line.get("status", ""))
+        if not layer or status.startswith("Pulling from"):
+            return False
+        self._seen.add(layer)
+        detail = line.get("progressDetail") or {}
+        if status == "Downloading" and detail.get("total"):
+            self._done[layer] = int(detail.get("current", 0))
+            self._total[layer] = int(detail["total"])
+        elif status in ("Verifying Checksum", "Download complete", "Extracting"):
+            self._done[layer] = self._total.get(layer, 0)
+        elif status in ("Pull complete", "Already exists"):
+            self._done[layer] = self._total.get(layer, 0)
+            self._finished.add(layer)
+        return True
+
+    def progress(self) -> PullProgress:
+        """How far it is now."""
+        return PullProgress(
+            text=f"{len(self._finished)} of {len(self._seen)} layers",
+            done_bytes=sum(self._done.values()),
+            total_bytes=sum(self._total.values()),
+        )
+
+
+def _image_id(engine: Engine, image: str) -> str | None:
+    try:
+        return str(engine.get(f"/images/{quote(image, safe='/:@')}/json")["Id"])
+    except EngineError as error:
+        if error.status == 404:
+            return None
+        if error.status == 400:
+            raise Rejected("image_not_found", error.message) from error
+        raise
+
+
+def _pull_lines(
+    engine: Engine, image: str, credential: Credential | None
+) -> Iterator[dict[str, Any]]:
+    """The engine's progress, line by line, within the deadlines of a pull."""
+    options = engine.options
+    deadline = monotonic() + options.pull_seconds
+    headers = {"X-Registry-Auth": _auth(credential)} if credential else {}
+    query = {"fromImage": with_tag(image)}
+    silence = min(options.pull_silence_seconds, options.pull_seconds)
+    try:
+        response = engine.send(
+            "POST", "/images/create", query, seconds=silence, headers=headers, stream=True
+        )
+        with response:
+            for line in response.iter_lines():
+                if monotonic() > deadline:
+                    raise RegistryUnreachable(f"{image} was not pulled in time")
+                if line:
+                    yield json.loads(line)
+    except EngineError as error:
+        raise refusal(error.status, error.message, image, credential) from error
+    except (requests.RequestException, TimeoutError) as error:
+        # Silent, or cut: an engine that still answers waits for the registry itself.
+        _image_id(engine, image)
+        if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
+            raise RegistryUnreachable(f"the registry of {image} does not answer") from error
+        raise Unreachable(f"the pull of {image} was cut: {error}") from error
+
+
+def with_tag(image: str) -> str:
+    """The reference with `latest` where it names neither tag nor digest: without a tag the
+    engine would fetch every tag of the repository."""
+    last = image.rpartition("/")[2]
+    return image if ":" in last or "@" in last else f"{image}:latest"
+
+
+def _auth(credential: Credential) -> str:
+    """The login as the engine's header wants it."""
+    login = {
+        "username": credential.username,
+        "password": credential.password,
+        "serveraddress": credential.registry,
+    }
+    return base64.urlsafe_b64encode(json.dumps(login).encode()).decode()
