@@ -1,0 +1,61 @@
+# Gantry's commands. `make help` lists them; each does its own set-up first.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON := .venv/bin/python
+MANAGE := $(PYTHON) manage.py
+# Settings make a data folder when they are read; tools that only look must not make a real one.
+LOOKING := GANTRY_DATA=.venv/lint-data
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: venv ## Start Gantry in the foreground (GANTRY_PORT, GANTRY_DATA, …: see the README)
+	@exec $(MANAGE) up
+
+.PHONY: down
+down: venv ## End a running Gantry, its Postgres, and a Docker engine that it started
+	@exec $(MANAGE) down
+
+.PHONY: test
+test: venv-dev ## Run the whole suite: real containers, a real browser, real kills
+	@exec $(PYTHON) -m pytest $(ARGS)
+
+.PHONY: test-fresh
+test-fresh: ## Run `make up` and `make test` in a bare Debian root (needs root and debootstrap)
+	@exec deploy/test-fresh.sh
+
+.PHONY: lint
+lint: venv-dev ## Check style, types, templates and import directions
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check --quiet .
+	@$(LOOKING) $(PYTHON) -m mypy .
+	@.venv/bin/djlint --quiet --check templates
+	@.venv/bin/djlint --quiet --lint templates
+	@.venv/bin/lint-imports --no-cache
+
+.PHONY: format
+format: venv-dev ## Put code and templates into shape
+	@$(PYTHON) -m ruff check --fix-only --quiet .
+	@$(PYTHON) -m ruff format --quiet .
+	@.venv/bin/djlint --quiet --reformat templates || true
+
+.PHONY: bench
+bench: venv-dev ## Measure Gantry against bare containers
+	@exec $(PYTHON) -m benchmarks $(ARGS)
+
+.PHONY: shell
+shell: venv ## A Python shell inside a running Gantry's settings
+	@exec $(MANAGE) shell
+
+.PHONY: venv
+venv: # the virtual environment with what Gantry runs on
+	@deploy/bootstrap.sh runtime
+
+.PHONY: venv-dev
+venv-dev: # the same, with the tools of tests and lint
+	@deploy/bootstrap.sh dev
