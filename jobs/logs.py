@@ -1,0 +1,184 @@
+"""Reading an attempt's log, in the table or archived, in bounded memory.
+
+Everything here is a generator over stored chunks: at most one archived block or one page
+of the table is in memory, and no transaction is open between two values. A stretch that
+is known to be missing, or whose bytes have rotted, comes as a `Gap`, never silently.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jobs.archive import Gap, stored_chunks
+from jobs.frames import Chunk, CorruptChunk, Piece, Position, unpack
+from jobs.log_seek import seq_before_line
+from jobs.models import Attempt, LogChunk
+from providers.driver import Stream
+
+__all__ = ["Gap", "LogLine", "Stretch", "position", "raw_bytes", "read_lines", "tail_lines"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The pieces of one chunk."""
+
+    seq: int
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line, or what one chunk holds of it: most lines begin and end in one chunk.
+
+    `at_ns` is the engine's stamp of its first byte here; `data` has the newline where
+    `ends`. Joining the `data` of a `number` gives the line, byte for byte. Reading goes on
+    after `seq` once all lines of that seq were taken.
+    """
+
+    seq: int
+    number: int
+    stream: Stream
+    at_ns: int
+    data: bytes
+    starts: bool
+    ends: bool
+
+    def text(self) -> str:
+        """The line without its newline; what is not UTF-8 shows as U+FFFD."""
+        return self.data.removesuffix(b"\n").decode("utf-8", "replace")
+
+
+def opened(chunk: Chunk | Gap) -> Stretch | Gap:
+    """An unpacked chunk; a Gap for one that is not what was stored."""
+    if isinstance(chunk, Gap):
+        return chunk
+    try:
+        pieces = unpack(
+            codec=chunk.codec, body=chunk.body, crc32=chunk.crc32, first_line=chunk.first_line
+        )
+    except CorruptChunk as error:
+        why = f"its stored bytes are damaged: {error}"
+        return Gap(chunk.seq, chunk.seq, chunk.first_line, chunk.lines, why)
+    return Stretch(chunk.seq, pieces)
+
+
+def stretches(attempt_id: int, after_seq: int = 0) -> Iterator[Stretch | Gap]:
+    """All chunks with a greater seq that are stored now, unpacked, in order."""
+    for chunk in stored_chunks(attempt_id, after_seq):
+        yield opened(chunk)
+
+
+def read_lines(
+    attempt_id: int, *, after_seq: int = 0, from_line: int = 1, stream: Stream | None = None
+) -> Iterator[LogLine | Gap]:
+    """Lines after a chunk's seq, or from a line's number on, of both streams or of one."""
+    if from_line > 1:
+        after_seq = max(after_seq, seq_before_line(attempt_id, from_line))
+    for stretch in stretches(attempt_id, after_seq):
+        if isinstance(stretch, Gap):
+            yield stretch
+            continue
+        for line in lines_of(stretch):
+            if line.number >= from_line and stream in (None, line.stream):
+                yield line
+
+
+def tail_lines(attempt_id: int, count: int, *, stream: Stream | None = None) -> list[LogLine | Gap]:
+    """The last lines, without reading what is before them; `count` bounds the memory."""
+    total = Attempt.objects.values_list("log_lines", flat=True).get(pk=attempt_id)
+    window = count
+    while True:
+        first = max(total - window + 1, 1)
+        kept: deque[LogLine | Gap] = deque()
+        begun = 0
+        for line in read_lines(attempt_id, from_line=first, stream=stream):
+            kept.append(line)
+            begun += isinstance(line, LogLine) and line.starts
+            while begun > count:
+                gone = kept.popleft()
+                begun -= isinstance(gone, LogLine) and gone.starts
+        if begun >= count or first == 1:
+            return list(kept)
+        window *= 8  # one stream's lines may lie far apart
+
+
+def raw_bytes(
+    attempt_id: int, *, stream: Stream | None = None, after_seq: int = 0
+) -> Iterator[bytes]:
+    """The bytes as they were written, of one stream or of both as they arrived."""
+    for stretch in stretches(attempt_id, after_seq):
+        if isinstance(stretch, Gap):
+            yield gap_note(stretch)
+            continue
+        yield b"".join(
+            piece.frame.data for piece in stretch.pieces if stream in (None, piece.frame.stream)
+        )
+
+
+def gap_note(gap: Gap) -> bytes:
+    """What a download says in the place of what is missing."""
+    last = gap.first_line + gap.lines - 1
+    return f"\n[Gantry: lines {gap.first_line} to {last} are missing: {gap.why}]\n".encode()
+
+
+def lines_of(stretch: Stretch) -> Iterator[LogLine]:
+    """A chunk's lines: neighbouring pieces of one line are joined."""
+    same: list[Piece] = []
+    for piece in stretch.pieces:
+        if same and (piece.line != same[0].line or piece.frame.starts_line):
+            yield _joined(stretch.seq, same)
+            same = []
+        same.append(piece)
+    if same:
+        yield _joined(stretch.seq, same)
+
+
+def position(attempt_id: int) -> Position:
+    """Where the log stands, for a writer that takes over: unfinished lines included."""
+    attempt = Attempt.objects.only(
+        "log_seq", "log_lines", "log_stdout_bytes", "log_stderr_bytes"
+    ).get(pk=attempt_id)
+    out, err = attempt.log_stdout_bytes, attempt.log_stderr_bytes
+    return Position(
+        seq=attempt.log_seq,
+        lines=attempt.log_lines,
+        stdout_bytes=out,
+        stderr_bytes=err,
+        open_stdout=_open_line(attempt_id, Stream.STDOUT, out),
+        open_stderr=_open_line(attempt_id, Stream.STDERR, err),
+    )
+
+
+def _joined(seq: int, pieces: list[Piece]) -> LogLine:
+    first, last = pieces[0], pieces[-1].frame
+    data = first.frame.data if len(pieces) == 1 else b"".join(p.frame.data for p in pieces)
+    head = first.frame
+    return LogLine(seq, first.line, head.stream, head.at_ns, data, head.starts_line, last.ends_line)
+
+
+def _open_line(attempt_id: int, stream: Stream, size: int) -> int:
+    """The number of the stream's unfinished line: told by the last chunk with its bytes."""
+    if not size:
+        return 0
+    offset = f"{stream.value}_offset__lt"
+    last = LogChunk.objects.filter(attempt_id=attempt_id, **{offset: size}).order_by("-seq").first()
+    after = last.seq - 1 if last else _archived_before(attempt_id, stream, size)
+    number = 0
+    for stretch in stretches(attempt_id, after):
+        if isinstance(stretch, Gap):
+            continue
+        for piece in stretch.pieces:
+            if piece.frame.stream == stream:
+                number = 0 if piece.frame.ends_line else piece.line
+    return number
+
+
+def _archived_before(attempt_id: int, stream: Stream, size: int) -> int:
+    """The seq before the last archived block that holds bytes of the stream."""
+    index = Attempt.objects.values_list("log_archive", flat=True).get(pk=attempt_id)
+    for entry in reversed(index):
+        if entry[f"{stream.value}_offset"] < size:
+            return int(entry["first_seq"]) - 1
+    return 0
