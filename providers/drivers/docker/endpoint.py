@@ -86,7 +86,7 @@ def find_endpoint(options: DockerOptions, environ: Mapping[str, str] = os.enviro
 
 
 def _endpoint(address: str, tls: TLSConfig | None) -> Endpoint:
-    base_url = parse_host(address, tls=tls is not None)
+    base_url = str(parse_host(address, tls=tls is not None))
     if not base_url.startswith((_UNIX, "http://", "https://")):
         raise Rejected("rejected", f"{address}: use unix://, tcp:// or https://")
     return Endpoint(base_url, tls)

@@ -48,13 +48,13 @@ class DockerOptions:
 
 
 def _typed(name: str, value: Any, wanted: type) -> Any:
-    """The value as the option's own type: text, yes/no, or a number that is not negative."""
-    if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if value > 0:
-            return float(value)
-        raise Rejected("rejected", f"docker option {name!r} must be more than 0")
+    """The value as the option's own type: text, yes/no, or a number in its bounds."""
+    if wanted is float and type(value) is int:
+        value = float(value)
     if type(value) is not wanted:
         raise Rejected("rejected", f"docker option {name!r} must be of type {wanted.__name__}")
-    if wanted is int and value < 0:
+    if isinstance(value, float) and not value > 0:
+        raise Rejected("rejected", f"docker option {name!r} must be more than 0")
+    if isinstance(value, int) and value < 0:
         raise Rejected("rejected", f"docker option {name!r} must not be negative")
     return value

@@ -24,8 +24,6 @@ _BY_CODE = {code: stream for stream, code in _CODES.items()}
 
 Fingerprint = tuple[int, int, int, int]  # stamp in ns, stream, length, crc32
 
-GAP = "the engine rotated output away before it could be read"
-
 
 def fingerprint(frame: LogFrame) -> Fingerprint:
     """What tells a frame from its neighbours."""
@@ -41,6 +39,11 @@ class Position:
         # these at or after a stamp is where the engine's `since` that stamp begins.
         self._records: deque[tuple[int, Fingerprint]] = deque(maxlen=2 * WINDOW)
         self._read = 0
+
+    @property
+    def begun(self) -> bool:
+        """True after the first frame."""
+        return self._read > 0
 
     def add(self, print_: Fingerprint) -> None:
         """One more frame was read."""

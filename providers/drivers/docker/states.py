@@ -54,7 +54,7 @@ def observation(state: Mapping[str, Any]) -> Observation:
         could_not_start=where is RunState.CREATED and bool(error and state["ExitCode"]),
         error=error,
         started_at=engine_time(state.get("StartedAt")),
-        finished_at=engine_time(state.get("FinishedAt")) if exited else None,
+        finished_at=_finished(state) if exited else None,
     )
 
 
@@ -73,3 +73,11 @@ def engine_time(text: str | None) -> datetime | None:
     if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(text)
+
+
+def _finished(state: Mapping[str, Any]) -> datetime | None:
+    """When it ended, never before it began: the engine stamps the start of a program that
+    ends at once a little late."""
+    started = engine_time(state.get("StartedAt"))
+    finished = engine_time(state.get("FinishedAt"))
+    return max(started, finished) if started and finished else finished

@@ -1,97 +1,115 @@
-"""A raw, streaming GET: the socket stays ours, so that another thread can end a read.
+"""A streaming GET on a socket of our own, so that another thread can end a read.
 
-HTTP/1.0 on purpose: the engine then answers without chunking, and what one `recv`
-delivers is log. The SDK's own streams drop the timeout and cannot be interrupted.
+The SDK's own streams drop the timeout and cannot be interrupted, and its HTTP layers
+deliver one log message per read; here one `recv` brings all that has come.
 """
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import ssl
 from http.client import HTTPException, HTTPResponse
-from threading import Lock
+from threading import Event, Lock
 
+from providers.drivers.docker.body import BadBody, Body
 from providers.drivers.docker.client import Engine, message_of
 from providers.drivers.docker.translate import EngineError
 
 _READ_BYTES = 64 * 1024
+_READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
 class Wire:
-    """One open answer. `close` may be called from any thread, at any time, repeatedly."""
+    """One answer at a time. `open`, `read` and `release` belong to the reading thread;
+    `close` may be called from any, at any time, repeatedly."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._socket: socket.socket | None = None
+        self._body = Body(chunked=False)
         self._first = b""
-        self.closed = False
+        self._closed = Event()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called: the end that `read` then reports is none."""
+        return self._closed.is_set()
 
     def open(self, engine: Engine, path: str) -> None:
-        """Ask. Raises EngineError for an answer of 400 or more, OSError, HTTPException."""
+        """Ask. Raises EngineError for an answer of 400 or more, OSError."""
         path = engine.path(path)
         connected = engine.endpoint.dial(engine.options.query_seconds)
         with self._lock:
             self._socket = connected
             if self.closed:
-                connected.shutdown(socket.SHUT_RDWR)
-        connected.sendall(f"GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
+                raise ConnectionError("the reading was closed")
+        question = f"GET {path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
+        connected.sendall(question.encode())
         response = HTTPResponse(connected, method="GET")
         try:
             response.begin()
             if response.status >= 400:
                 raise EngineError(response.status, message_of(response.read(_READ_BYTES)))
+            self._body = Body(chunked=bool(response.chunked), length=response.length)
             connected.setblocking(False)
-            # What came along with the headers sits in the response's buffer.
-            self._first = response.fp.read1(_READ_BYTES) or b""  # type: ignore[attr-defined]
+            # What came along with the headers sits in the response's own buffer.
+            with contextlib.suppress(ssl.SSLWantReadError):
+                self._first = response.fp.read1(_READ_BYTES) or b""
         except HTTPException as error:
-            raise ConnectionError(f"the answer was cut: {error}") from error
+            raise ConnectionError(f"the answer was cut: {error!r}") from error
         finally:
             response.close()
 
     def read(self, seconds: float) -> bytes | None:
-        """What is there, waiting at most so long: None for silence, b"" for the end."""
-        if self._first:
-            first, self._first = self._first, b""
-            return first
-        connected = self._socket
-        if connected is None or self.closed:
-            return b""
-        try:
-            return self._receive(connected, seconds)
-        except OSError:
-            if self.closed:
+        """What has come, waiting at most so long: None for silence, b"" for the end.
+
+        Raises OSError, also when the answer ends before it is complete.
+        """
+        waited = False
+        while not self.closed and self._socket is not None:
+            try:
+                data = self._first or self._socket.recv(_READ_BYTES)
+                self._first = b""
+                body = self._body.feed(data)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                if waited:
+                    return None
+                waited = True
+                self._wait(self._socket, seconds)
+                continue
+            except BadBody as error:
+                raise ConnectionError(str(error)) from error
+            except OSError:
+                if self.closed:
+                    break
+                raise
+            if body:
+                return body
+            if self._body.complete and (self._body.delimited or not data):
                 return b""
-            raise
+            if not data and not self.closed:
+                raise ConnectionError("the connection was cut")
+        return b""
 
     def close(self) -> None:
-        """End a read that waits in another thread; the reader releases the socket."""
+        """End a read that waits in another thread, for good."""
         with self._lock:
-            self.closed = True
+            self._closed.set()
             if self._socket is not None:
-                try:
+                with contextlib.suppress(OSError):  # the other side was faster
                     self._socket.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # the other side was faster
 
     def release(self) -> None:
-        """Give the socket back; only the thread that reads may do this."""
+        """Give the socket back; `open` may follow."""
         with self._lock:
-            self.closed = True
             if self._socket is not None:
                 self._socket.close()
                 self._socket = None
 
     @staticmethod
-    def _receive(connected: socket.socket, seconds: float) -> bytes | None:
-        for wait in (0.0, seconds):
-            if wait:
-                poll = select.poll()
-                poll.register(connected, select.POLLIN)
-                if not poll.poll(wait * 1000):
-                    return None
-            try:
-                return connected.recv(_READ_BYTES)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                continue
-        return None
+    def _wait(connected: socket.socket, seconds: float) -> None:
+        poll = select.poll()
+        poll.register(connected, _READABLE)
+        poll.poll(seconds * 1000)
