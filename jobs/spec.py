@@ -14,6 +14,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from jobs import spec_rules as rules
 from projects.errors import FieldProblem, Invalid
+from projects.rules import (
+    absolute_path,
+    absolute_path_or_none,
+    at_most_bytes,
+    label_key,
+    one_line,
+    slug,
+    whole_number,
+)
 from projects.strict import StrictModel, parse_strict
 
 MAX_SPEC_BYTES = 256 * 1024
@@ -21,16 +30,16 @@ MAX_VALUE_BYTES = 96 * 1024
 DAY = 86_400
 MAX_SECONDS = 30 * DAY
 
-Value = Annotated[str, AfterValidator(rules.at_most_bytes(MAX_VALUE_BYTES))]
+Value = Annotated[str, AfterValidator(at_most_bytes(MAX_VALUE_BYTES))]
 EnvName = Annotated[str, AfterValidator(rules.env_name)]
-Slug = Annotated[str, AfterValidator(rules.slug)]
-Path = Annotated[str, AfterValidator(rules.absolute_path)]
+Slug = Annotated[str, AfterValidator(slug)]
+Path = Annotated[str, AfterValidator(absolute_path)]
 Name = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(rules.name)]
 Image = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(rules.image_reference)]
 User = Annotated[str, Field(max_length=64), AfterValidator(rules.user)]
 RetryOn = Annotated[int | str, BeforeValidator(rules.retry_on)]
-LabelKey = Annotated[str, AfterValidator(rules.label_key)]
-LabelValue = Annotated[str, Field(max_length=255), AfterValidator(rules.one_line)]
+LabelKey = Annotated[str, AfterValidator(label_key)]
+LabelValue = Annotated[str, Field(max_length=255), AfterValidator(one_line)]
 
 
 class Resources(StrictModel):
@@ -101,7 +110,7 @@ class Retry(StrictModel):
 class JobSpec(StrictModel):
     """One job as it was asked for, with its defaults. See docs/concepts.md for the words."""
 
-    spec_version: Annotated[Literal[1], BeforeValidator(rules.whole_number)] = 1
+    spec_version: Annotated[Literal[1], BeforeValidator(whole_number)] = 1
     project: Slug = Field(default="default", description="The project's slug.")
     name: Name
     image: Image
@@ -119,7 +128,7 @@ class JobSpec(StrictModel):
     secret_env: dict[EnvName, Value] = Field(
         default_factory=dict, max_length=64, repr=False, description="Write-only; never shown."
     )
-    working_dir: Annotated[str, AfterValidator(rules.absolute_path_or_none)] = Field(
+    working_dir: Annotated[str, AfterValidator(absolute_path_or_none)] = Field(
         default="", description="Absolute; empty is the image's own."
     )
     user: User = Field(default="", description="Name or number, with :group if wanted.")

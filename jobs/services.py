@@ -1,0 +1,237 @@
+"""What people do with jobs: submit, release, cancel, run again.
+
+A service checks who may and whether it makes sense; the change itself, with its events and
+notices, is made by `jobs/transitions`. Foreign jobs and projects are NotFound; Forbidden
+is only for what the actor can see.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from jobs import transitions
+from jobs.models import Job
+from jobs.selectors import job_get
+from jobs.spec import JobSpec, parse_spec
+from jobs.states import TERMINAL
+from projects.actor import Actor
+from projects.errors import Conflict, FieldProblem, Forbidden, Invalid
+from projects.models import Project, Role
+from projects.secrets import open_values, seal_values
+from projects.selectors import projects_of
+from providers.models import Provider
+from providers.mounts import mount_allowed
+from providers.selectors import providers_of
+
+MAX_KEY = 255
+
+
+def job_submit(
+    actor: Actor, /, *, data: object, idempotency_key: str | None = None
+) -> tuple[Job, bool]:
+    """Submit a job; False in the answer: this key had already made it.
+
+    Raises Invalid (the spec), Forbidden (may see the project but not submit to it),
+    Conflict (the key was used with another body).
+    """
+    digest = _digest("submit", data, idempotency_key)
+    if (earlier := _earlier(actor, idempotency_key, digest)) is not None:
+        return earlier, False
+    spec = parse_spec(data)
+    return _submitted(actor, spec, key=idempotency_key, digest=digest)
+
+
+def job_rerun(
+    actor: Actor,
+    /,
+    *,
+    job_id: int,
+    changes: object = None,
+    idempotency_key: str | None = None,
+) -> tuple[Job, bool]:
+    """Submit a job again as a new one, with top-level fields of its spec changed.
+
+    Secret values come along; those named in `changes["secret_env"]` replace theirs. The
+    answer and the errors are those of `job_submit`, and NotFound.
+    """
+    source = job_get(actor, job_id)
+    _must_submit(actor, source.project)
+    digest = _digest(f"rerun {job_id}", changes, idempotency_key)
+    if (earlier := _earlier(actor, idempotency_key, digest)) is not None:
+        return earlier, False
+    if changes is not None and not isinstance(changes, Mapping):
+        raise Invalid([FieldProblem("", "Send an object of the fields to change.")])
+    spec = parse_spec(_again(source, changes or {}))
+    return _submitted(actor, spec, key=idempotency_key, digest=digest, rerun_of=source)
+
+
+def job_cancel(actor: Actor, /, *, job_id: int) -> Job:
+    """Ask a job to end; asking again changes nothing. Raises Conflict when it has ended."""
+    job = job_get(actor, job_id)
+    _must_submit(actor, job.project)
+    result = transitions.request_cancel([job_id], actor)
+    job = job_get(actor, job_id)
+    if job_id in result.already:
+        raise Conflict(f"Job {job_id} has already ended: it is {job.state}.")
+    return job
+
+
+def job_release(actor: Actor, /, *, job_id: int) -> Job:
+    """Let a held job run. Raises Conflict when it is not held."""
+    job = job_get(actor, job_id)
+    _must_submit(actor, job.project)
+    released = transitions.release([job_id], actor)
+    job = job_get(actor, job_id)
+    if job_id not in released:
+        raise Conflict(f"Job {job_id} is not held: it is {job.state}.")
+    return job
+
+
+def may_rerun_now(job: Job) -> bool:
+    """True for jobs that have ended; a page offers a rerun for those."""
+    return job.state in TERMINAL
+
+
+def _must_submit(actor: Actor, project: Project) -> None:
+    if not actor.may(Role.SUBMITTER, project.pk):
+        raise Forbidden(f"You may see the jobs of {project.slug} but not submit or change them.")
+
+
+def _submitted(
+    actor: Actor,
+    spec: JobSpec,
+    *,
+    key: str | None,
+    digest: bytes | None,
+    rerun_of: Job | None = None,
+) -> tuple[Job, bool]:
+    project = _project(actor, spec.project)
+    provider = _provider(actor, spec)
+    new = transitions.NewJob(
+        project_id=project.pk,
+        name=spec.name,
+        spec=spec.stored(),
+        secrets=seal_values(spec.secret_env),
+        labels=spec.labels,
+        image=spec.image,
+        priority=spec.priority,
+        cpu_millis=spec.cpu_millis,
+        memory_mb=spec.resources.memory_mb,
+        gpus=spec.resources.gpus,
+        queue_timeout_seconds=spec.queue_timeout_seconds,
+        held=spec.hold,
+        submitted_by_id=actor.id,
+        rerun_of_id=rerun_of.pk if rerun_of else None,
+        idempotency_key=key,
+        idempotency_digest=digest,
+    )
+    _check_mounts(spec, provider)
+    try:
+        with transaction.atomic():
+            (job,) = transitions.submit([new], actor)
+    except IntegrityError:
+        # A twin of this request was faster; its job is committed, so it is the answer.
+        if (earlier := _earlier(actor, key, digest)) is None:
+            raise
+        return earlier, False
+    job.project = project
+    return job, True
+
+
+def _again(source: Job, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec of a rerun: the stored one, the secrets opened, the changes laid over it."""
+    spec: dict[str, Any] = dict(source.spec)
+    spec.pop("secret_env_names", None)
+    spec["hold"] = False
+    spec["secret_env"] = open_values(source.secrets)
+    for name, value in changes.items():
+        if name == "secret_env" and isinstance(value, dict):
+            spec["secret_env"] |= value
+        else:
+            spec[name] = value
+    # One way to start and one way to place: the new one replaces the old one.
+    for given, dropped in (("command", "script"), ("script", "command"), ("provider", "requires")):
+        if changes.get(given) is not None and dropped not in changes:
+            spec.pop(dropped, None)
+    if changes.get("requires") and "provider" not in changes:
+        spec.pop("provider", None)
+    return spec
+
+
+def _project(actor: Actor, slug: str) -> Project:
+    project = projects_of(actor).filter(slug=slug).first()
+    if project is None:
+        raise Invalid([FieldProblem("/project", f"There is no project {slug!r} that you can see.")])
+    _must_submit(actor, project)
+    return project
+
+
+def _provider(actor: Actor, spec: JobSpec) -> Provider | None:
+    """The provider a spec names, which must exist; it need not be active now."""
+    if spec.provider is None:
+        return None
+    provider = providers_of(actor).filter(name=spec.provider).first()
+    if provider is None:
+        raise Invalid(
+            [FieldProblem("/provider", f"There is no provider {spec.provider!r}; leave it out?")]
+        )
+    return provider
+
+
+def _check_mounts(spec: JobSpec, provider: Provider | None) -> None:
+    """Refuse a mount that a provider it may be placed on does not allow."""
+    if not spec.mounts:
+        return
+    if provider is not None:
+        lists = [provider.mount_allow_list]
+        words = f"The administrator of {provider.name} does not allow this mount"
+    else:
+        living = Provider.objects.filter(deleted_at__isnull=True)
+        lists = list(living.values_list("mount_allow_list", flat=True)) or [[]]
+        words = "Not every provider allows this mount; name a provider that does"
+    problems = [
+        FieldProblem(
+            f"/mounts/{index}/source", words + ("." if mount.read_only else " (for writing).")
+        )
+        for index, mount in enumerate(spec.mounts)
+        if not all(mount_allowed(a, mount.source, read_only=mount.read_only) for a in lists)
+    ]
+    if problems:
+        raise Invalid(problems)
+
+
+def _digest(what: str, data: object, key: str | None) -> bytes | None:
+    """What this key was used for. Keyed, because the body may hold short secrets."""
+    if key is None:
+        return None
+    if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
+        raise Invalid(
+            [FieldProblem("/Idempotency-Key", f"Use 1 to {MAX_KEY} printable ASCII characters.")]
+        )
+    body = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hmac.digest(
+        settings.SECRET_KEY.encode(), f"{what}\n{body}".encode("utf-8", "replace"), hashlib.sha256
+    )
+
+
+def _earlier(actor: Actor, key: str | None, digest: bytes | None) -> Job | None:
+    """The job that this user's key made before. Raises Conflict for another body."""
+    if key is None or digest is None:
+        return None
+    row = (
+        Job.objects.filter(submitted_by=actor.id, idempotency_key=key)
+        .values_list("pk", "idempotency_digest")
+        .first()
+    )
+    if row is None:
+        return None
+    if row[1] is None or not hmac.compare_digest(bytes(row[1]), digest):
+        raise Conflict(f"This Idempotency-Key made job {row[0]} from another body. Use a new key.")
+    return job_get(actor, row[0])

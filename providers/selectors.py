@@ -1,0 +1,131 @@
+"""Reading providers and engine requests, as far as the actor may see them.
+
+Every member of a project may see the providers their jobs run on; a person who is in no
+project sees none. Engine requests are for operators and for who made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, QuerySet, Sum
+from django.db.models.functions import Coalesce, Now
+
+from projects.actor import Actor
+from projects.errors import NotFound
+from projects.models import Event
+from projects.selectors import subject_events
+from providers.models import EngineRequest, Lease, Provider, RequestStatus
+
+# The same list as jobs.states.LIVE_PHASES, which is above this app; a test compares them.
+# Written out because the partial index of live attempts is found by it.
+LIVE_PHASES = ("creating", "finishing", "placed", "pulling", "running", "starting")
+NOBODY_AFTER = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderUse:
+    """What the live attempts of a provider have been given."""
+
+    running: int = 0
+    cpu_millis: int = 0
+    memory_mb: int = 0
+    gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReading:
+    """An engine request as it reads now: `status` and plain words."""
+
+    request: EngineRequest
+    status: str
+    message: str
+
+
+def providers_of(actor: Actor) -> QuerySet[Provider]:
+    """The providers that the actor may see, by name, without the deleted ones."""
+    living = Provider.objects.filter(deleted_at__isnull=True).order_by("name")
+    return living if actor.may_operate or actor.roles else living.none()
+
+
+def provider_list(actor: Actor) -> list[Provider]:
+    """All providers that the actor may see, by name."""
+    return list(providers_of(actor))
+
+
+def provider_get(actor: Actor, provider_id: int) -> Provider:
+    """One provider. Raises NotFound when it is not there for this actor."""
+    provider = providers_of(actor).filter(pk=provider_id).first()
+    if provider is None:
+        raise NotFound(f"There is no provider {provider_id} that you can see.")
+    return provider
+
+
+def provider_page(actor: Actor, *, after_id: int, limit: int) -> list[Provider]:
+    """Providers by id after one id, at most `limit`."""
+    return list(providers_of(actor).order_by("pk").filter(pk__gt=after_id)[:limit])
+
+
+def provider_use(provider_ids: Sequence[int]) -> dict[int, ProviderUse]:
+    """What is in use on each of the providers, in one query over live attempts."""
+    rows = (
+        Provider.objects.filter(pk__in=provider_ids, attempts__phase__in=LIVE_PHASES)
+        .values_list("pk")
+        .annotate(
+            Count("attempts"),
+            Coalesce(Sum("attempts__cpu_millis"), 0),
+            Coalesce(Sum("attempts__memory_mb"), 0),
+            Coalesce(Sum("attempts__gpus"), 0),
+        )
+    )
+    used = {row[0]: ProviderUse(*row[1:]) for row in rows}
+    return {pk: used.get(pk, ProviderUse()) for pk in provider_ids}
+
+
+def events_of_provider(provider: Provider, *, after: int = 0, limit: int = 100) -> list[Event]:
+    """What happened to a provider the actor was allowed to get, oldest first."""
+    return subject_events("provider", provider.pk, after=after, limit=limit)
+
+
+def request_get(actor: Actor, request_id: int) -> RequestReading:
+    """An engine request as it reads now. Raises NotFound for other people's.
+
+    One that waits longer than 5 s while no engine process holds a lease says so, and one
+    past its deadline reads as expired, whether or not anybody has written that yet.
+    """
+    alive = Lease.objects.filter(expires_at__gt=Now()).exclude(holder="")
+    found = (
+        EngineRequest.objects.select_related("provider")
+        .annotate(
+            read_at=ExpressionWrapper(Now(), output_field=DateTimeField()),
+            engine_alive=Exists(alive),
+        )
+        .filter(pk=request_id)
+    )
+    if not actor.may_operate:
+        found = found.filter(requested_by=actor.id, requested_by__isnull=False)
+    request = found.first()
+    if request is None:
+        raise NotFound(f"There is no engine request {request_id} that you can see.")
+    return _reading(request, now=request.read_at, engine_alive=request.engine_alive)
+
+
+def _reading(request: EngineRequest, *, now: datetime, engine_alive: bool) -> RequestReading:
+    open_ = request.status in (RequestStatus.WAITING, RequestStatus.WORKING)
+    if open_ and now >= request.deadline:
+        words = "Not answered in time." if engine_alive else "No engine process is running."
+        return RequestReading(request, RequestStatus.EXPIRED, words)
+    if request.status == RequestStatus.WAITING:
+        if not engine_alive and now - request.created_at >= NOBODY_AFTER:
+            return RequestReading(request, request.status, "No engine process is running.")
+        return RequestReading(request, request.status, "Waiting for an engine process.")
+    words = {
+        RequestStatus.WORKING: "The engine process is at work on it.",
+        RequestStatus.DONE: "Done.",
+        RequestStatus.FAILED: "Failed.",
+        RequestStatus.EXPIRED: "Not answered in time.",
+    }[RequestStatus(request.status)]
+    detail = request.result.get("message") if isinstance(request.result, dict) else None
+    return RequestReading(request, request.status, str(detail or words))

@@ -1,0 +1,200 @@
+"""Managing providers: each change is one transaction with its event and its notice.
+
+Only operators (staff and superusers) may; everybody else gets Forbidden. Fields arrive by
+name and are checked here, so that API, form and admin are refused in the same words.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Literal
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from projects.actor import Actor
+from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
+from projects.events import Happening, record
+from projects.notify import LiveChanges, notify_engine, notify_live
+from projects.secrets import encrypt
+from projects.strict import parse_strict
+from providers.models import EngineRequest, Mode, Provider, RegistryCredential
+from providers.options import checked_options
+from providers.schemas import CredentialIn, ProviderChange, ProviderIn
+from providers.selectors import provider_get
+
+MAX_PROVIDER_BYTES = 64 * 1024
+_DEADLINES = {"probe": timedelta(seconds=30), "test": timedelta(seconds=180)}
+RequestKind = Literal["probe", "test"]
+
+
+def provider_create(actor: Actor, /, **fields: Any) -> Provider:
+    """Register a provider; `fields` are those of `ProviderIn`.
+
+    Raises Invalid, Conflict (the name is taken), Forbidden.
+    """
+    _must_operate(actor)
+    new = parse_strict(ProviderIn, fields, most_bytes=MAX_PROVIDER_BYTES)
+    values = new.model_dump() | {"options": checked_options(new.kind, new.options)}
+    with transaction.atomic():
+        provider = _saved(Provider(**values, rev=1))
+        _tell(actor, provider, "provider.created", detail={"kind": new.kind})
+    return provider
+
+
+def provider_update(actor: Actor, /, provider_id: int, **fields: Any) -> Provider:
+    """Change the named fields and leave the others; a mode may be among them.
+
+    Raises Invalid, Conflict (the name is taken), Forbidden, NotFound.
+    """
+    _must_operate(actor)
+    change = parse_strict(ProviderChange, fields, most_bytes=MAX_PROVIDER_BYTES)
+    values = change.model_dump(exclude_unset=True)
+    with transaction.atomic():
+        provider = _locked(actor, provider_id)
+        if "options" in values:
+            values["options"] = checked_options(provider.kind, values["options"])
+        changed = sorted(name for name, new in values.items() if getattr(provider, name) != new)
+        if not changed:
+            return provider
+        mode = provider.mode
+        for name in changed:
+            setattr(provider, name, values[name])
+        provider.rev += 1
+        _saved(provider, update_fields=[*changed, "rev"])
+        if changed == ["mode"]:
+            _tell(actor, provider, "provider.mode", source=mode, target=provider.mode)
+        else:
+            _tell(actor, provider, "provider.updated", detail={"fields": changed})
+    return provider
+
+
+def provider_set_mode(actor: Actor, /, provider_id: int, mode: Mode) -> Provider:
+    """Activate, drain or deactivate; asking for what is so already changes nothing."""
+    return provider_update(actor, provider_id, mode=str(mode.value))
+
+
+def provider_delete(actor: Actor, /, provider_id: int) -> None:
+    """Take a provider out of service for good; its history stays.
+
+    Raises Conflict while attempts are live on it, Forbidden, NotFound.
+    """
+    _must_operate(actor)
+    with transaction.atomic():
+        provider = _locked(actor, provider_id)
+        live = provider.attempts.exclude(phase="ended").count()
+        if live:
+            raise Conflict(
+                f"{live} attempts are live on {provider.name}. Drain it and wait, or cancel them."
+            )
+        provider.credentials.all().delete()
+        Provider.objects.filter(pk=provider.pk).update(
+            deleted_at=Now(), mode=Mode.INACTIVE, rev=F("rev") + 1
+        )
+        provider.rev += 1
+        _tell(actor, provider, "provider.deleted")
+
+
+def provider_request(
+    actor: Actor, /, provider_id: int, kind: RequestKind, args: dict[str, Any] | None = None
+) -> EngineRequest:
+    """Ask the engine process of a provider for a probe or a test; the answer is in the row.
+
+    While the same question is open it is not asked twice: the open one is returned.
+    """
+    _must_operate(actor)
+    with transaction.atomic():
+        provider = _locked(actor, provider_id)
+        waiting = provider.requests.filter(
+            kind=kind, args=args or {}, status="waiting", deadline__gt=Now()
+        ).first()
+        if waiting is not None:
+            return waiting
+        request = EngineRequest.objects.create(
+            provider=provider,
+            kind=kind,
+            args=args or {},
+            requested_by_id=actor.id,
+            deadline=Now() + _DEADLINES[kind],
+        )
+        request.refresh_from_db()
+        notify_live(LiveChanges(requests={request.pk}))
+        notify_engine("requests")
+    return request
+
+
+def credential_set(actor: Actor, /, provider_id: int, **fields: Any) -> RegistryCredential:
+    """Keep a registry login, replacing the one for the same registry. See `CredentialIn`."""
+    _must_operate(actor)
+    new = parse_strict(CredentialIn, fields, most_bytes=MAX_PROVIDER_BYTES)
+    with transaction.atomic():
+        provider = _locked(actor, provider_id)
+        credential, _ = RegistryCredential.objects.update_or_create(
+            provider=provider,
+            registry=new.registry,
+            defaults={
+                "username": new.username,
+                "secret": encrypt(new.password.encode()),
+                "updated_at": Now(),
+            },
+        )
+        _changed(actor, provider, "credential.set", {"registry": new.registry})
+    return credential
+
+
+def credential_delete(actor: Actor, /, provider_id: int, credential_id: int) -> None:
+    """Forget a registry login. Raises NotFound when this provider has none of that id."""
+    _must_operate(actor)
+    with transaction.atomic():
+        provider = _locked(actor, provider_id)
+        credential = provider.credentials.filter(pk=credential_id).first()
+        if credential is None:
+            raise NotFound(f"{provider.name} has no such credential.")
+        credential.delete()
+        _changed(actor, provider, "credential.deleted", {"registry": credential.registry})
+
+
+def _must_operate(actor: Actor) -> None:
+    if not actor.may_operate:
+        raise Forbidden("Only operators (staff) manage providers.")
+
+
+def _locked(actor: Actor, provider_id: int) -> Provider:
+    """The provider, its row locked until the transaction ends."""
+    provider_get(actor, provider_id)
+    return Provider.objects.select_for_update().get(pk=provider_id)
+
+
+def _saved(provider: Provider, update_fields: list[str] | None = None) -> Provider:
+    """Write the row; a taken name is a Conflict."""
+    try:
+        with transaction.atomic():
+            provider.save(update_fields=update_fields)
+    except IntegrityError as error:
+        if Provider.objects.filter(name=provider.name).exclude(pk=provider.pk).exists():
+            raise Conflict(f"There is already a provider named {provider.name!r}.") from None
+        raise Invalid([FieldProblem("", "The database refused these values.")]) from error
+    return provider
+
+
+def _changed(actor: Actor, provider: Provider, event: str, detail: dict[str, Any]) -> None:
+    provider.rev += 1
+    provider.save(update_fields=["rev"])
+    _tell(actor, provider, event, detail=detail)
+
+
+def _tell(
+    actor: Actor,
+    provider: Provider,
+    event: str,
+    *,
+    source: str = "",
+    target: str = "",
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """The event row and the notices of one change."""
+    happening = Happening("provider", provider.pk, event, None, source, target, "", detail or {})
+    record([happening], actor)
+    notify_live(LiveChanges(providers={provider.pk: provider.rev}))
+    notify_engine("providers")
