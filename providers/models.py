@@ -31,7 +31,7 @@ class Provider(models.Model):
     `cpu_millis` are thousandths of a core, `memory_mb` MiB.
     """
 
-    name = models.SlugField(max_length=63, unique=True)
+    name = models.SlugField(max_length=63)
     kind = models.CharField(max_length=24)
     options = models.JSONField(default=dict, blank=True)
     mode = models.CharField(max_length=16, choices=Mode.choices, default=Mode.ACTIVE)
@@ -66,6 +66,12 @@ class Provider(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
+            # a deleted provider's name may be used again
+            models.UniqueConstraint(
+                fields=["name"],
+                name="provider_name_once",
+                condition=Q(deleted_at__isnull=True),
+            ),
             models.CheckConstraint(condition=Q(mode__in=Mode.values), name="provider_mode_known"),
             models.CheckConstraint(
                 condition=Q(health__in=HealthState.values), name="provider_health_known"
