@@ -1,0 +1,183 @@
+"""Who in this process wants to hear of what: the fan-out of live signals.
+
+Postgres tells each web process that something changed (orchestrator/relay.py); the hub
+tells the sockets and log readers of that process. It carries ids and revisions, never
+content, so nothing is lost with it that a page does not fetch anyway. A mailbox keeps only
+the newest signal per topic: however slow a socket is, it holds at most one per topic.
+
+Everything here runs on the event loop of the process and is not thread-safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Key = tuple[str, int | None]
+"""A kind and an id, or None for all of that kind."""
+Message = Mapping[str, Any]
+
+OBJECT_SECONDS = 0.5
+"""At most one signal per object and socket in this time, the last one never lost."""
+LIST_SECONDS = 1.0
+LIST_WATCHERS_PER_SECOND = 50
+"""All watchers of a list together refetch it at most so often."""
+
+
+class Mailbox:
+    """What one socket has still to be told."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Message] = {}
+        self._not_before: dict[str, float] = {}
+        self._news = asyncio.Event()
+
+    def put(self, topic: str, message: Message) -> None:
+        """Keep this signal, in the place of an older one on that topic."""
+        self._waiting[topic] = message
+        self._news.set()
+
+    def forget(self, topic: str) -> None:
+        """The socket wants no more of this topic."""
+        self._waiting.pop(topic, None)
+        self._not_before.pop(topic, None)
+
+    async def take(self, pause: Callable[[str], float]) -> list[Message]:
+        """The signals that are due; waits for one. `pause` says for how many seconds a
+        topic is then quiet. What comes meanwhile is kept until that time is over."""
+        loop = asyncio.get_running_loop()
+        while True:
+            now = loop.time()
+            due = [t for t in self._waiting if self._not_before.get(t, now) <= now]
+            if due:
+                for topic in due:
+                    self._not_before[topic] = now + pause(topic)
+                return [self._waiting.pop(topic) for topic in due]
+            self._news.clear()
+            next_at = min((self._not_before[t] for t in self._waiting), default=None)
+            try:
+                async with asyncio.timeout_at(next_at):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+
+class Wakeup:
+    """One log reader's bell; rings for its attempt and for its job."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        self._event.set()
+
+    async def wait(self, most_seconds: float) -> None:
+        """Return when it rang since the last call, or after that time."""
+        try:
+            async with asyncio.timeout(most_seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._event.clear()
+
+
+class Hub:
+    """The subscriptions of one process."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[Key, set[tuple[Mailbox, str]]] = {}
+        self._wakeups: dict[Key, set[Wakeup]] = {}
+        self._starter: Callable[[], None] = _nothing_to_start
+
+    def start_with(self, starter: Callable[[], None]) -> None:
+        """Who feeds the hub: called at each use of it, on the event loop."""
+        self._starter = starter
+
+    def subscribe(self, mailbox: Mailbox, topic: str, keys: Iterable[Key]) -> None:
+        """Let signals on these keys go to the mailbox, as `topic`."""
+        self._starter()
+        for key in keys:
+            self._watchers.setdefault(key, set()).add((mailbox, topic))
+
+    def unsubscribe(self, mailbox: Mailbox, topic: str, keys: Iterable[Key]) -> None:
+        """Stop that."""
+        for key in keys:
+            _discard(self._watchers, key, (mailbox, topic))
+
+    def watch_log(self, attempt_id: int, job_id: int) -> Wakeup:
+        """A bell that rings for new output of the attempt and for changes of its job."""
+        self._starter()
+        wakeup = Wakeup()
+        for key in (("log", attempt_id), ("job", job_id)):
+            self._wakeups.setdefault(key, set()).add(wakeup)
+        return wakeup
+
+    def unwatch_log(self, attempt_id: int, job_id: int, wakeup: Wakeup) -> None:
+        """Give the bell back."""
+        for key in (("log", attempt_id), ("job", job_id)):
+            _discard(self._wakeups, key, wakeup)
+
+    def signal(self, message: Message, *keys: Key) -> None:
+        """Tell everybody who is subscribed to one of the keys."""
+        for key in keys:
+            for mailbox, topic in self._watchers.get(key, ()):
+                mailbox.put(topic, _as_seen(topic, message))
+            for wakeup in self._wakeups.get(key, ()):
+                wakeup.ring()
+
+    def resync(self, project_ids: Iterable[int] = ()) -> None:
+        """Tell all who see one of these projects to fetch anew; without ids, everybody."""
+        keys: list[Key] = [("project", number) for number in project_ids]
+        if keys:
+            keys.append(("project", None))
+        else:
+            keys = [key for key in self._watchers if key[0] == "project"]
+        self.signal({"t": "resync"}, *keys)
+        for wakeups in self._wakeups.values():
+            for wakeup in wakeups:
+                wakeup.ring()
+
+    def watchers(self, *keys: Key) -> int:
+        """How many subscriptions there are to these keys."""
+        return sum(len(self._watchers.get(key, ())) for key in keys)
+
+    @property
+    def is_idle(self) -> bool:
+        """True when nobody listens."""
+        return not self._watchers and not self._wakeups
+
+
+def list_seconds(watchers: int) -> float:
+    """Seconds between two refetches of a list that so many watch, on average."""
+    return max(LIST_SECONDS, watchers / LIST_WATCHERS_PER_SECOND)
+
+
+def jittered(seconds: float) -> float:
+    """That time ± 50 %, so that many do not all come at once."""
+    return seconds * random.uniform(0.5, 1.5)
+
+
+def _as_seen(topic: str, message: Message) -> Message:
+    """What a socket is told: on a list's topic only that the list changed."""
+    kind = topic.partition(":")[0]
+    return message if kind == message["t"] else {"t": kind, "topic": topic}
+
+
+def _discard(index: dict[Key, set[T]], key: Key, item: T) -> None:
+    found = index.get(key)
+    if found is not None:
+        found.discard(item)
+        if not found:
+            del index[key]
+
+
+def _nothing_to_start() -> None:
+    """Before the relay is set: readers poll."""
+
+
+hub = Hub()
+"""The one of this process."""
