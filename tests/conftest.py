@@ -7,10 +7,15 @@ settings before this file could say which instance they are about.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import django
 import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page
 
+from tests.support.chromium import open_browser
+from tests.support.engine import end_test_engine, ensure_test_engine, ensure_test_image
 from tests.support.instance import TestInstance
 from tests.support.strictness import NothingLeftOut
 
@@ -23,6 +28,10 @@ os.environ.update(INSTANCE.environment, DJANGO_SETTINGS_MODULE="orchestrator.set
 def pytest_configure(config: pytest.Config) -> None:
     """Sets Django up, and registers the plugin that fails a run with a test let off."""
     django.setup()
+    # Templates name static files without a collected manifest; `up` has its own test.
+    settings.STORAGES["staticfiles"] = {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+    }
     config.pluginmanager.register(NothingLeftOut())
 
 
@@ -47,3 +56,26 @@ def database_url(instance: TestInstance) -> str:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(database_url: str) -> None:
     """Starts Postgres before pytest-django makes its test database."""
+
+
+@pytest.fixture(scope="session")
+def docker_image(instance: TestInstance) -> Iterator[str]:
+    """The name of a busybox image on the suite's Docker engine, which answers from now on."""
+    ensure_test_engine(instance.data_dir)
+    yield ensure_test_image()
+    end_test_engine(instance.data_dir)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium for the tests of one file: as long as playwright is open its event loop
+    holds this thread, and tests of asynchronous code could not run."""
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a fresh profile, as if a new person sat down."""
+    with browser.new_context() as context:
+        yield context.new_page()
