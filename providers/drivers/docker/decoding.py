@@ -6,16 +6,16 @@ from providers.driver import Cursor, LogBatch, LogFrame
 from providers.drivers.docker.frames import SYSTEM_ERROR, FrameParser, LineTracker
 from providers.drivers.docker.resume import Position, Seeker, fingerprint
 
-START: Cursor = {"v": 1, "window": [], "open": []}
-GAP = "the engine rotated output away before it could be read"
+GAP = "output before this may be lost: the engine rotated it away before it was read"
+_START: Cursor = {"v": 1}
 
 
 class LogDecoder:
     """Decodes one answer that was asked for from `since`, passing over what was read before."""
 
     def __init__(self, cursor: Cursor | None) -> None:
-        self._cursor = cursor or START
-        self._seeker = Seeker(self._cursor)
+        self._cursor = cursor or _START
+        self._seeker = Seeker(cursor if cursor and "anchor" in cursor else None)
         self._parser = FrameParser()
         self._lines = LineTracker()
         self._position = Position()

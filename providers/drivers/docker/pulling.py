@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
 import requests
+from urllib3.exceptions import ReadTimeoutError
 
-from providers.driver import Credential, PullProgress, RegistryUnreachable, Rejected, Unreachable
+from providers.driver import (
+    Credential,
+    DriverError,
+    NoCapacity,
+    PullProgress,
+    RegistryUnreachable,
+    Rejected,
+    Unreachable,
+)
 from providers.drivers.docker.client import Engine
 from providers.drivers.docker.translate import EngineError, has_no_room
 
 _TELL_EVERY_SECONDS = 0.1
 
-# The engine passes on what the registry answered as a text only. These are the registry
-# protocol's own error codes (distribution spec, "Error Codes") as the engine spells them,
-# and the one phrase of the engine for a registry that wants a login we do not have.
-_MISSING = ("manifest unknown", "name unknown", "not found")
-_DENIED = ("unauthorized", "denied", "no basic auth credentials", "authentication required")
+# Whatever a registry answers, the engine's status is 404 or 500, and the rest is text. Only
+# what the status leaves open is read from it: the registry protocol's own error codes
+# (distribution spec, "Error Codes"), which the engine prints in lower case before a colon,
+# and its one phrase for a registry that wants a login when we sent none.
+_DENIED = re.compile(r"(^|: )(unauthorized|denied|no basic auth credentials)(:|$)")
+_MISSING = re.compile(r"(^|: )(manifest unknown|name unknown|blob unknown)(:|$)")
 
 
 def pull_image(
@@ -41,7 +52,7 @@ def pull_image(
     told = 0.0
     for line in _pull_lines(engine, image, credential):
         if "error" in line:
-            raise refusal(200, str(line["error"]), image, credential)
+            raise refusal(200, str(line["error"]), credential)
         moved = layers.add(line)
         if moved and monotonic() - told >= _TELL_EVERY_SECONDS:
             told = monotonic()
@@ -53,30 +64,21 @@ def pull_image(
     return fetched
 
 
-def refusal(status: int, text: str, image: str, credential: Credential | None) -> Exception:
+def refusal(status: int, text: str, credential: Credential | None) -> DriverError:
     """The error that an engine's refusal to pull means; `status` 200 when it came mid-way.
 
     404 is the engine's word for a manifest or repository that is not there. It also says so
     when a registry denies (Docker Hub does not tell a private repository from a missing
     one): without a login a wrong name is likelier, with one it is the right that is missing.
     """
-    lowered = text.lower()
-    denied = any(code in lowered for code in _DENIED)
+    denied = _DENIED.search(text) is not None
     if has_no_room(text):
-        from providers.driver import NoCapacity
-
         return NoCapacity(text)
-    if status in (401, 403):
-        return Rejected("image_denied", text)
     if status == 404:
         return Rejected("image_denied" if denied and credential else "image_not_found", text)
-    if status == 400:
-        return Rejected("image_not_found", text)
-    if "toomanyrequests" in lowered:
-        return RegistryUnreachable(text)
-    if denied:
+    if status in (401, 403) or denied:
         return Rejected("image_denied", text)
-    if any(code in lowered for code in _MISSING):
+    if status == 400 or _MISSING.search(text):
         return Rejected("image_not_found", text)
     return RegistryUnreachable(text)
 
@@ -148,13 +150,19 @@ def _pull_lines(
                 if line:
                     yield json.loads(line)
     except EngineError as error:
-        raise refusal(error.status, error.message, image, credential) from error
-    except (requests.RequestException, TimeoutError) as error:
-        # Silent, or cut: an engine that still answers waits for the registry itself.
-        _image_id(engine, image)
-        if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
+        raise refusal(error.status, error.message, credential) from error
+    except requests.RequestException as error:
+        if isinstance(error, requests.ConnectTimeout):
+            raise
+        _image_id(engine, image)  # raises when the engine itself is gone or hangs
+        if isinstance(error, requests.Timeout) or _is_silence(error):
             raise RegistryUnreachable(f"the registry of {image} does not answer") from error
         raise Unreachable(f"the pull of {image} was cut: {error}") from error
+
+
+def _is_silence(error: requests.RequestException) -> bool:
+    """Whether a stream broke for its silence: requests hides that in a ConnectionError."""
+    return bool(error.args) and isinstance(error.args[0], ReadTimeoutError)
 
 
 def with_tag(image: str) -> str:

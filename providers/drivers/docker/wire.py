@@ -68,7 +68,7 @@ class Wire:
         Raises OSError, also when the answer ends before it is complete.
         """
         waited = False
-        while not self.closed and self._socket is not None:
+        while not self._closed.is_set() and self._socket is not None:
             try:
                 data = self._first or self._socket.recv(_READ_BYTES)
                 self._first = b""

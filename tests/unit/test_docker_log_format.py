@@ -1,0 +1,202 @@
+"""The Docker log format and the place in it: however the bytes are cut, nothing changes."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from providers.driver import Cursor, LogFrame, Stream
+from providers.drivers.docker.body import BadBody, Body
+from providers.drivers.docker.decoding import GAP, LogDecoder
+from providers.drivers.docker.frames import FrameParser, LineTracker, NotALog
+
+SECOND = 10**9
+START = int(datetime(2026, 11, 23, 15, 28, 7, tzinfo=UTC).timestamp()) * SECOND
+Record = tuple[int, int, bytes]  # nanoseconds after START, stream id, data
+
+
+def encode(record: Record) -> bytes:
+    """One record as the engine sends it with timestamps=1."""
+    offset, stream, data = record
+    at = START + offset
+    moment = datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    payload = f"{moment}.{at % SECOND:09d}Z ".encode() + data
+    return bytes([stream, 0, 0, 0]) + len(payload).to_bytes(4, "big") + payload
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    """The data cut at these places (taken modulo its length)."""
+    places = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
+    return [data[a:b] for a, b in pairwise(places)]
+
+
+cuts = st.lists(st.integers(0, 2**20), max_size=30)
+datas = st.binary(max_size=40)
+records = st.tuples(st.integers(0, 3 * SECOND), st.sampled_from([1, 2]), datas)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), datas)), cuts)
+def test_any_split_of_the_bytes_gives_the_same_frames(
+    frames: list[tuple[int, bytes]], cuts: list[int]
+) -> None:
+    sent = b"".join(bytes([s, 0, 0, 0]) + len(d).to_bytes(4, "big") + d for s, d in frames)
+    parser = FrameParser()
+    got = [frame for piece in pieces(sent, cuts) for frame in parser.feed(piece)]
+    assert got == frames
+    assert not parser.unfinished
+
+
+@given(st.binary(min_size=1, max_size=30).filter(lambda data: data[0] <= 3))
+def test_a_frame_that_never_completes_is_told(data: bytes) -> None:
+    whole = bytes([1, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
+    parser = FrameParser()
+    assert parser.feed(whole[:-1]) == []
+    assert parser.unfinished
+
+
+def test_bytes_that_are_no_log_are_refused() -> None:
+    with pytest.raises(NotALog):
+        FrameParser().feed(b"HTTP/1.1 200 OK")
+    with pytest.raises(NotALog):
+        LineTracker().frame(1, b"no stamp here, only the text of a terminal")
+
+
+@given(st.lists(datas.filter(bool)), cuts, st.sampled_from([b"", b";note=1"]))
+def test_any_split_of_a_chunked_body_gives_the_same_bytes(
+    chunks: list[bytes], cuts: list[int], note: bytes
+) -> None:
+    sent = b"".join(b"%x%s\r\n%s\r\n" % (len(c), note, c) for c in chunks) + b"0\r\n\r\n"
+    body = Body(chunked=True)
+    assert b"".join(body.feed(piece) for piece in pieces(sent, cuts)) == b"".join(chunks)
+    assert body.complete
+
+
+@given(st.lists(datas.filter(bool), min_size=1), st.integers(1, 2**20))
+def test_a_chunked_body_that_is_cut_is_not_complete(chunks: list[bytes], cut: int) -> None:
+    sent = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in chunks)
+    body = Body(chunked=True)
+    body.feed(sent[: cut % len(sent)])
+    assert not body.complete
+
+
+def test_a_body_of_known_length_is_complete_with_its_last_byte_and_ends_there() -> None:
+    body = Body(chunked=False, length=3)
+    assert (body.feed(b"ab"), body.complete) == (b"ab", False)
+    assert (body.feed(b"cd"), body.complete) == (b"c", True)
+
+
+def test_a_chunk_that_starts_with_no_number_is_refused() -> None:
+    with pytest.raises(BadBody):
+        Body(chunked=True).feed(b"zz\r\n")
+
+
+@given(st.lists(records), cuts)
+def test_lines_are_followed_per_stream_and_bytes_are_kept(
+    written: list[Record], cuts: list[int]
+) -> None:
+    decoder = LogDecoder(None)
+    sent = b"".join(map(encode, written))
+    batches = [decoder.feed(piece) for piece in pieces(sent, cuts)]
+    frames = [frame for batch in batches if batch for frame in batch.frames]
+    assert [(f.at_ns - START, f.data) for f in frames] == [(at, data) for at, _, data in written]
+    for stream in Stream:
+        own = [frame for frame in frames if frame.stream is stream]
+        for before, after in pairwise(own):
+            assert after.starts_line == before.ends_line
+        assert all(frame.ends_line == frame.data.endswith(b"\n") for frame in own)
+
+
+class Engine:
+    """The engine's log file: `since` finds the first frame stamped at or after it, and
+    everything after that follows; rotation takes the oldest away."""
+
+    def __init__(self, written: list[Record]) -> None:
+        self.written = written
+
+    def read(self, since: str) -> bytes:
+        seconds, _, fraction = since.partition(".")
+        stamp = int(seconds) * SECOND + int(fraction) - START if since else -(10**30)
+        begin = next((i for i, r in enumerate(self.written) if r[0] >= stamp), len(self.written))
+        return b"".join(map(encode, self.written[begin:]))
+
+    def read_from(self, cursor: Cursor | None) -> tuple[list[LogFrame], Cursor, str]:
+        """All that a reader gets from a cursor on, with the new cursor and any gap."""
+        decoder = LogDecoder(json.loads(json.dumps(cursor)) if cursor else None)
+        batches = [decoder.feed(self.read(decoder.since)), decoder.finish()]
+        frames = [frame for batch in batches if batch for frame in batch.frames]
+        gap = "".join(batch.gap for batch in batches if batch)
+        return frames, decoder.cursor, gap
+
+
+# Runs of equal records: the pieces of one endless line share stamp, size and content.
+runs = st.lists(
+    st.tuples(
+        st.integers(0, 4),
+        st.sampled_from([1, 2]),
+        st.sampled_from([b"x", b"y\n"]),
+        st.integers(1, 90),
+    ),
+    max_size=6,
+)
+
+
+def unrolled(drawn: list[tuple[int, int, bytes, int]], *, in_order: bool) -> list[Record]:
+    """The records of these runs, with stamps that never go back if they are in order."""
+    found, at = [], 0
+    for step, stream, data, count in drawn:
+        at = at + step if in_order else step
+        found += [(at, stream, data)] * count
+    return found
+
+
+@pytest.mark.parametrize("in_order", [True, False], ids=["clock forward", "clock steps back"])
+@given(drawn=runs, stops=st.lists(st.integers(0, 540), max_size=6))
+@example(drawn=[(0, 1, b"x", 90), (0, 1, b"x", 90)], stops=[80, 81, 150])
+def test_a_reader_that_resumes_anywhere_neither_loses_nor_doubles_a_frame(
+    in_order: bool, drawn: list[tuple[int, int, bytes, int]], stops: list[int]
+) -> None:
+    written = unrolled(drawn, in_order=in_order)
+    got: list[LogFrame] = []
+    cursor: Cursor | None = None
+    for stop in [*sorted(stops), len(written)]:
+        frames, cursor, gap = Engine(written[:stop]).read_from(cursor)
+        got += frames
+        assert gap == ""
+    whole, _, _ = Engine(written).read_from(None)
+    assert got == whole
+
+
+@given(st.integers(1, 200), st.integers(0, 200), st.integers(0, 200))
+def test_rotation_shows_a_gap_exactly_when_unread_output_went_with_it(
+    count: int, read: int, rotated: int
+) -> None:
+    written: list[Record] = [(number * 5, 1, b"%d\n" % number) for number in range(count)]
+    read, rotated = min(read, count), min(rotated, count)
+    _, cursor, _ = Engine(written[:read]).read_from(None)
+    frames, _, gap = Engine(written[rotated:]).read_from(cursor)
+    assert [frame.data for frame in frames] == [d for _, _, d in written[max(read, rotated) :]]
+    if read and frames:
+        # With all that was read gone, nothing proves that the rest follows on directly.
+        assert gap == (GAP if rotated >= read else "")
+
+
+def test_an_error_of_the_engine_is_a_gap_and_keeps_the_place() -> None:
+    decoder = LogDecoder(None)
+    text = b"Error grabbing logs: unexpected EOF"
+    first = decoder.feed(encode((0, 1, b"a\n")))
+    batch = decoder.feed(bytes([3, 0, 0, 0]) + len(text).to_bytes(4, "big") + text)
+    assert first is not None
+    assert batch is not None
+    assert "unexpected EOF" in batch.gap
+    assert batch.cursor == first.cursor
+
+
+def test_a_cursor_stays_small_json_however_long_the_log() -> None:
+    written: list[Record] = [(number, 1, b"line\n") for number in range(5000)]
+    _, cursor, _ = Engine(written).read_from(None)
+    assert len(json.dumps(cursor)) < 4096
