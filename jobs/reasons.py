@@ -38,15 +38,17 @@ _U, _I = Blame.USER, Blame.INFRASTRUCTURE
 WAITS: tuple[Reason, ...] = (
     Reason("queued", "Waiting for the scheduler's next look."),
     Reason("held", "Held. Release it to let it run."),
-    Reason("backoff", "Waiting to try again: attempt {next} is due at {due}. The last one: {last}"),
+    Reason("backoff", "Waiting {delay} before attempt {next}. The last one: {last}"),
     Reason("no_provider", "No active provider. Add or activate one."),
     Reason("no_match", "No active provider fits: {why}."),
-    Reason("too_large", "Larger than any active provider: needs {need}, the largest has {largest}."),
-    Reason("no_capacity", "Waiting for room: needs {need}; {best} has {free} free."),
+    Reason(
+        "too_large", "Larger than any active provider: needs {need}, the largest has {largest}."
+    ),
+    Reason("no_capacity", "Waiting for room: needs {need}; the capacity of {best} is in use."),
     Reason("provider_down", "Waiting for {provider}: {why}."),
     Reason("disk_low", "Waiting: {provider} has only {free} of disk left."),
     Reason("placed", "Placed on {provider}."),
-    Reason("requeued", "Back in the queue: {why}."),
+    Reason("requeued", "Back in the queue: {why}"),
 )
 
 ENDS: tuple[Reason, ...] = (

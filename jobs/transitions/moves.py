@@ -13,6 +13,7 @@ from django.db import connection
 
 from jobs.endings import Ending, RetryPolicy, Step, next_step
 from jobs.models import Job
+from jobs.reasons import reason_text
 from jobs.sql import statement
 from jobs.states import JobState, Phase, Who, job_edge, phases_before
 from projects.actor import Actor
@@ -211,12 +212,11 @@ def _job_row(move: Move, job: Job) -> dict[str, Any]:
 
 def _job_reason(ending: Ending, step: Step, job: Job) -> dict[str, Any]:
     if step.state is JobState.PENDING:
-        detail = {
-            "last": ending.reason,
-            "last_detail": dict(ending.detail),
-            "next": job.attempt + 1,
-        }
-        return {"reason": "backoff" if step.delay_seconds else "requeued", "detail": detail}
+        last = reason_text(ending.reason, ending.detail)
+        if step.delay_seconds:
+            detail = {"last": last, "next": job.attempt + 1, "delay": f"{step.delay_seconds:g} s"}
+            return {"reason": "backoff", "detail": detail}
+        return {"reason": "requeued", "detail": {"why": last}}
     if step.state is JobState.CANCELLED and ending.reason != "cancelled":
         return {"reason": "cancelled", "detail": {"by": job.cancel_requested_by or "someone"}}
     return {"reason": ending.reason, "detail": dict(ending.detail)}

@@ -1,0 +1,52 @@
+"""From a stored job to what a driver is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.models import Attempt, Job
+from projects import secrets
+from providers.driver import Mount, RunSpec
+
+
+def secret_env(job: Job) -> dict[str, str]:
+    """The job's secret variables, in clear; never stored, logged or shown."""
+    if not job.secrets:
+        return {}
+    values: dict[str, str] = json.loads(secrets.decrypt(bytes(job.secrets)))
+    return values
+
+
+def run_spec(job: Job, attempt: Attempt, *, instance: str, term: int) -> RunSpec:
+    """What the driver of this attempt is given."""
+    spec: Mapping[str, Any] = job.spec
+    entrypoint = tuple(spec.get("command") or ())
+    args = tuple(spec.get("args") or ())
+    if spec.get("script"):
+        # The args of a script are its positional parameters; $0 is the shell's name.
+        entrypoint = ("/bin/sh", "-c", spec["script"], *(("sh",) if args else ()))
+    return RunSpec(
+        instance=instance,
+        job=job.pk,
+        attempt=attempt.number,
+        uid=str(attempt.uid),
+        term=term,
+        name=job.name,
+        image=job.image,
+        entrypoint=entrypoint,
+        args=args,
+        env={**(spec.get("env") or {}), **secret_env(job)},
+        working_dir=spec.get("working_dir") or "",
+        user=spec.get("user") or "",
+        cpu_cores=attempt.cpu_millis / 1000,
+        memory_mb=attempt.memory_mb,
+        gpus=attempt.gpus,
+        network=spec.get("network") or "bridge",
+        profile=spec.get("profile") or "standard",
+        mounts=tuple(
+            Mount(m["source"], m["target"], bool(m.get("read_only", True)))
+            for m in spec.get("mounts") or ()
+        ),
+    )

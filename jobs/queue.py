@@ -1,0 +1,57 @@
+"""Reading the queue and what is held: the scheduler's two questions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from jobs.sql import statement
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A pending job that may be placed now; `expired` when its queue limit has passed."""
+
+    id: int
+    cpu_millis: int
+    memory_mb: int
+    gpus: int
+    provider: str
+    requires: tuple[Mapping[str, Any], ...]
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What live attempts hold on one provider."""
+
+    cpu_millis: int = 0
+    memory_mb: int = 0
+    gpus: int = 0
+    attempts: int = 0
+
+
+def queued() -> list[Queued]:
+    """The queue in its order (priority, then first come), held and backed-off jobs left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement("queue"))
+        return [
+            Queued(job, cpu, memory, gpus, provider, tuple(_decoded(requires) or ()), expired)
+            for job, cpu, memory, gpus, provider, requires, expired in cursor.fetchall()
+        ]
+
+
+def held_capacity() -> dict[int, Held]:
+    """Provider id → what its live attempts hold."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement("held_capacity"))
+        return {row[0]: Held(*row[1:]) for row in cursor.fetchall()}
+
+
+def _decoded(value: Any) -> Any:
+    # Django leaves jsonb of a raw query as text.
+    return json.loads(value) if isinstance(value, str) else value

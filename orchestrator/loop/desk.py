@@ -1,0 +1,130 @@
+"""The desk: hands placed attempts, cancels and requests to the hosts, and does the small
+database work that hosts ask for. One thread, one connection, for any number of providers."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+from orchestrator.loop.host import ProviderHost
+from orchestrator.loop.service import Service, logger
+from orchestrator.store import Store, StoreDown
+from providers.leases import Fence
+
+
+class Desk(Service):
+    """Polls each second what NOTIFY may have failed to tell."""
+
+    name = "desk"
+    interval = 1.0
+
+    def __init__(self, store: Store, make_host: Callable[[Fence], ProviderHost | None]) -> None:
+        super().__init__()
+        self._store = store
+        self._make_host = make_host
+        self._hosts: dict[int, ProviderHost] = {}
+        self._guard = threading.Lock()
+        self._work: queue.SimpleQueue[Callable[[Store], None]] = queue.SimpleQueue()
+        self._asked: set[int] = set()
+
+    def post(self, work: Callable[[Store], None]) -> None:
+        """Have this done in the desk's thread; lost on exit, so only for what is found again."""
+        self._work.put(work)
+        self.wake()
+
+    def gained(self, fence: Fence) -> None:
+        """A provider's lease was taken: build its host and adopt what is live there."""
+        if fence.name.startswith("provider:"):
+            self.post(lambda store: self._open(store, fence))
+
+    def lost(self, fence: Fence) -> None:
+        """A provider's lease is gone: let go at once, from the keeper's thread."""
+        for host in self._list():
+            if host.fence.name == fence.name:
+                self._forget(host)
+
+    def run_once(self) -> bool:
+        self._do_work()
+        self._reopen_edited()
+        hosts = {host.site.id: host for host in self._list()}
+        if not hosts:
+            return False
+        for order in self._store.placed(hosts):
+            hosts[order.provider].take([order])
+        for wish in self._store.cancels(hosts):
+            for host in hosts.values():
+                host.cancel(wish)
+        for request in self._store.requests(hosts):
+            if request.id not in self._asked:
+                self._asked.add(request.id)
+                hosts[request.provider].answer(request)
+        for host in hosts.values():
+            host.tick()
+        return False
+
+    def finish(self) -> None:
+        self._do_work()
+
+    def close_hosts(self, timeout: float) -> None:
+        """Let all providers go, leaving what runs running."""
+        hosts = self._list()
+        for host in hosts:
+            host.close()
+        for host in hosts:
+            host.join(timeout)
+
+    def _list(self) -> list[ProviderHost]:
+        with self._guard:
+            return list(self._hosts.values())
+
+    def _open(self, store: Store, fence: Fence) -> None:
+        host = self._make_host(fence)
+        if host is None:
+            return
+        with self._guard:
+            self._hosts[host.site.id] = host
+        host.adopt(store.live(host.site.id))
+
+    def _reopen_edited(self) -> None:
+        """An operator edited a provider: its host is built anew around what runs."""
+        if not self._edited:
+            return
+        self._edited = False
+        sites = {site.id: site for site in self._store.sites()}
+        for host in self._list():
+            site = sites.get(host.site.id)
+            if site is not None and (site.options, site.credentials, site.lost_after_seconds) != (
+                host.site.options,
+                host.site.credentials,
+                host.site.lost_after_seconds,
+            ):
+                logger.info("provider %s was edited", site.name)
+                self._forget(host)
+                host.join(5.0)
+                self._open(self._store, host.fence)
+
+    _edited = False
+
+    def edited(self) -> None:
+        """Some provider may have been edited; any thread."""
+        self._edited = True
+        self.wake()
+
+    def _forget(self, host: ProviderHost) -> None:
+        with self._guard:
+            if self._hosts.get(host.site.id) is host:
+                del self._hosts[host.site.id]
+        host.close()
+
+    def _do_work(self) -> None:
+        while True:
+            try:
+                work = self._work.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                work(self._store)
+            except StoreDown:
+                self._work.put(work)
+                raise

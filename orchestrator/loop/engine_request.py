@@ -1,0 +1,132 @@
+"""What web asks of an engine beyond running jobs: `probe`, and `test`, a run step by step."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from orchestrator.loop.service import monotonic
+from orchestrator.store import Request, Site, Store
+from providers.driver import (
+    Driver,
+    DriverError,
+    Health,
+    Probe,
+    PullProgress,
+    RunSpec,
+    RunState,
+)
+
+TEST_SECONDS = 60.0
+TEST_JOB = 0
+"""Containers of a test belong to no job."""
+
+
+class Desk(Protocol):
+    """Posts work to the thread that speaks to the database."""
+
+    def post(self, work: Callable[[Store], None]) -> None: ...
+
+
+def answer_request(
+    request: Request, driver: Driver, site: Site, desk: Desk, probed: Callable[[Probe], None]
+) -> None:
+    """Do it, telling each step as it is done, and how it ended."""
+    answer = _Answer(request.id, desk)
+    try:
+        probe = driver.probe()
+        probed(probe)
+        if probe.health is Health.UNREACHABLE:
+            answer.step("reach", ok=False, text=probe.detail)
+            answer.end({"health": probe.health, "message": probe.detail}, failed=True)
+            return
+        answer.step("reach", ok=True, text=f"{site.kind} {probe.version}".strip())
+        if request.kind == "test":
+            _test(answer, request.args, driver)
+        answer.end({"health": probe.health, "message": probe.detail}, failed=answer.failed)
+    except DriverError as error:
+        answer.step("failed", ok=False, text=str(error))
+        answer.end({"message": str(error)}, failed=True)
+
+
+def _test(answer: _Answer, args: Mapping[str, Any], driver: Driver) -> None:
+    image = str(args.get("image") or "gantry/hello:latest")
+    if driver.capabilities.pulls:
+        driver.pull(image, None, lambda progress: _pulling(answer, progress))
+        answer.step("pull", ok=True, text=f"{image} is there")
+    entrypoint = ("/bin/echo", "hello from Gantry")
+    if driver.capabilities.kind == "fake":
+        entrypoint = ("lines=1",)  # type: ignore[assignment]
+    spec = RunSpec(
+        instance=str(args["instance"]),
+        job=TEST_JOB,
+        attempt=answer.request,
+        uid=str(uuid.uuid4()),
+        term=0,
+        name="provider-test",
+        image=image,
+        entrypoint=entrypoint,
+        cpu_cores=0.25,
+        memory_mb=64,
+    )
+    handle = driver.create(spec)
+    try:
+        driver.start(handle)
+        deadline = monotonic() + TEST_SECONDS
+        output = b"".join(
+            frame.data
+            for batch in driver.logs(handle, None, follow=True)
+            for frame in batch.frames
+            if monotonic() < deadline
+        )
+        seen = driver.observe(handle)
+        ok = seen.state is RunState.EXITED and seen.exit_code == 0
+        answer.step("run", ok=ok, text=seen.error or f"exit code {seen.exit_code}")
+        answer.step("log", ok=bool(output), text=output.decode(errors="replace").strip()[:200])
+    finally:
+        driver.remove(handle, force=True)
+
+
+def _pulling(answer: _Answer, progress: PullProgress) -> None:
+    answer.now("pull", progress.text)
+
+
+class _Answer:
+    """The steps so far, posted as they come."""
+
+    def __init__(self, request: int, desk: Desk) -> None:
+        self.request = request
+        self.failed = False
+        self._desk = desk
+        self._steps: list[dict[str, Any]] = []
+        self._told_at = 0.0
+
+    def step(self, name: str, *, ok: bool, text: str) -> None:
+        """One step done."""
+        self._steps.append({"name": name, "ok": ok, "text": text})
+        self.failed = self.failed or not ok
+        self._post(None)
+
+    def now(self, name: str, text: str) -> None:
+        """A step under way, told at most each half second."""
+        if monotonic() > self._told_at + 0.5:
+            self._told_at = monotonic()
+            self._post(None, {"name": name, "ok": None, "text": text})
+
+    def end(self, result: Mapping[str, Any], *, failed: bool) -> None:
+        """All is done."""
+        self._post({k: str(v) for k, v in result.items()}, failed=failed)
+
+    def _post(
+        self,
+        result: Mapping[str, Any] | None,
+        under_way: Mapping[str, Any] | None = None,
+        *,
+        failed: bool = False,
+    ) -> None:
+        steps = [*self._steps, *([under_way] if under_way else [])]
+        request = self.request
+        self._desk.post(
+            lambda store: store.answer(request, steps=steps, result=result, failed=failed)
+        )

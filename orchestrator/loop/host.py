@@ -1,0 +1,308 @@
+"""Driving one provider while its lease is held: its attempts, its health, its left-overs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from jobs.states import Phase
+from jobs.transitions import Move, Written
+from orchestrator.loop.attempt_run import AttemptRun, GivenUp, ProviderLost
+from orchestrator.loop.engine_request import answer_request
+from orchestrator.loop.flusher import Flusher
+from orchestrator.loop.keeper import Keeper
+from orchestrator.loop.log_writer import LogWriter
+from orchestrator.loop.service import logger, monotonic
+from orchestrator.reconcile import Seen, Wanted, reconcile
+from orchestrator.store import CancelWish, Order, Request, Site, Store
+from providers.driver import (
+    Credential,
+    Driver,
+    DriverError,
+    Handle,
+    Health,
+    Owned,
+    Probe,
+    PullProgress,
+    Unreachable,
+)
+from providers.leases import Fence
+
+PROBE_SECONDS = 10.0
+PROBE_BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
+CHECK_SECONDS = 30.0
+BACKGROUND_THREADS = 4
+
+
+class Desk(Protocol):
+    """What a host asks of the thread that speaks to the database for it."""
+
+    def post(self, work: Callable[[Store], None]) -> None: ...
+
+
+class ProviderHost:
+    """One provider in this process's hands, at one term."""
+
+    def __init__(
+        self,
+        site: Site,
+        fence: Fence,
+        driver: Driver,
+        *,
+        keeper: Keeper,
+        flusher: Flusher,
+        logs: LogWriter,
+        desk: Desk,
+    ) -> None:
+        self.site = site
+        self.fence = fence
+        self.driver = driver
+        self.starts = threading.Semaphore(driver.capabilities.parallel_starts)
+        self._keeper = keeper
+        self._flusher = flusher
+        self._logs = logs
+        self._desk = desk
+        self._runs: dict[int, AttemptRun] = {}
+        self._guard = threading.Condition()
+        self._ending = threading.Event()
+        self._look = threading.Event()
+        self._reachable = True
+        self._unreachable_since: float | None = None
+        self._clock_offset = timedelta()
+        self._pool = ThreadPoolExecutor(
+            BACKGROUND_THREADS, thread_name_prefix=f"gantry-{site.name}"
+        )
+        self._watcher = threading.Thread(
+            target=self._watch, name=f"gantry-watch-{site.name}", daemon=True
+        )
+        self._watcher.start()
+
+    # --- what the desk hands over ---
+
+    def take(self, orders: Sequence[Order]) -> None:
+        """Drive these attempts; those in hand already are left alone."""
+        for order in orders:
+            with self._guard:
+                if order.attempt in self._runs or self._ending.is_set():
+                    continue
+                sink = self._logs.sink(order.attempt, self.fence, order.log)
+                run = self._runs[order.attempt] = AttemptRun(order, self, sink)
+            threading.Thread(
+                target=self._drive,
+                args=(order.attempt, run),
+                name=f"gantry-attempt-{order.attempt}",
+                daemon=True,
+            ).start()
+
+    def cancel(self, wish: CancelWish) -> None:
+        """Pass a wish on to the attempt, if it is in hand."""
+        run = self._runs.get(wish.attempt)
+        if run is not None:
+            run.cancel(wish)
+
+    def tick(self) -> None:
+        """Look at the clocks of all attempts in hand."""
+        now = self.engine_now()
+        with self._guard:
+            runs = list(self._runs.values())
+        for run in runs:
+            run.check_time(now)
+
+    def answer(self, request: Request) -> None:
+        """Do what web asked for, in the background."""
+        self.in_background(
+            lambda: answer_request(request, self.driver, self.site, self._desk, self._probed)
+        )
+
+    def adopt(self, orders: Sequence[Order]) -> None:
+        """At takeover: drive every live attempt from where it is."""
+        if orders:
+            logger.info("provider %s: taking up %d live attempts", self.site.name, len(orders))
+        self.take(orders)
+
+    def close(self) -> None:
+        """Leave everything running and let go."""
+        self._ending.set()
+        self._look.set()
+        with self._guard:
+            runs = list(self._runs.values())
+            self._guard.notify_all()
+        for run in runs:
+            run.detach()
+
+    def join(self, timeout: float) -> None:
+        """Wait until its threads have let go, then release the driver."""
+        deadline = monotonic() + timeout
+        with self._guard:
+            while self._runs and monotonic() < deadline:
+                self._guard.wait(max(0.01, deadline - monotonic()))
+        self._watcher.join(max(0.0, deadline - monotonic()))
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.driver.close()
+
+    # --- what an attempt asks (HostView) ---
+
+    def submit(self, move: Move) -> Future[Written]:
+        return self._flusher.submit(move)
+
+    def check_trust(self) -> None:
+        if self._ending.is_set() or not self._keeper.trusted(self.fence):
+            raise GivenUp("the lease may not be acted on")
+
+    def note_unreachable(self, error: Unreachable) -> None:
+        with self._guard:
+            if self._reachable:
+                self._reachable = False
+                self._unreachable_since = monotonic()
+                logger.warning("provider %s does not answer: %s", self.site.name, error)
+        self._look.set()
+
+    def lost_contact(self, error: Unreachable) -> None:
+        self.note_unreachable(error)
+        with self._guard:
+            while not self._reachable:
+                if self._ending.is_set():
+                    raise GivenUp("left while its provider was out of reach") from error
+                limit, since = self.site.lost_after_seconds, self._unreachable_since
+                if limit is not None and since is not None and monotonic() > since + limit:
+                    raise ProviderLost(f"not seen for {limit} s: {error}") from error
+                self._guard.wait(1.0)
+        if self._ending.wait(0.05):
+            raise GivenUp("left") from error
+
+    def credential(self, image: str) -> Credential | None:
+        registry = image.split("/", 1)[0] if "/" in image else ""
+        hub = not ("." in registry or ":" in registry or registry == "localhost")
+        wanted = "docker.io" if hub else registry
+        return next((c for c in self.site.credentials if c.registry == wanted), None)
+
+    def progress(self, attempt: int, progress: PullProgress) -> None:
+        told = {
+            "text": progress.text,
+            "done_bytes": progress.done_bytes,
+            "total_bytes": progress.total_bytes,
+        }
+        self._desk.post(lambda store: store.progress(self.fence, attempt, told))
+
+    def remove_later(self, attempt: int, handle: Handle) -> None:
+        self.in_background(lambda: self._remove(attempt, handle))
+
+    def in_background(self, work: Callable[[], None]) -> None:
+        if self._ending.is_set():
+            return
+        self._pool.submit(self._guarded, work)
+
+    def engine_now(self) -> datetime:
+        return datetime.now(UTC) + self._clock_offset
+
+    # --- its own threads ---
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            logger.exception("provider %s: work in the background failed", self.site.name)
+
+    def _drive(self, attempt: int, run: AttemptRun) -> None:
+        try:
+            run.run()
+        except Exception:
+            # Dropped from hand, it is found by the next check and driven anew.
+            logger.exception("attempt %d: its thread failed", attempt)
+        finally:
+            with self._guard:
+                self._runs.pop(attempt, None)
+                self._guard.notify_all()
+
+    def _remove(self, attempt: int, handle: Handle) -> None:
+        try:
+            self.check_trust()
+            self.driver.remove(handle, force=True)
+        except GivenUp:
+            return
+        except DriverError as error:
+            logger.info("attempt %d: its container stays for now: %s", attempt, error)
+            return
+        self._desk.post(lambda store: store.removed(self.fence, [attempt]))
+
+    def _watch(self) -> None:
+        """Probe, check and sweep, until the host closes."""
+        failures = 0
+        check_at = 0.0
+        while not self._ending.is_set():
+            self._look.clear()
+            probe = self.driver.probe()
+            self._probed(probe)
+            if probe.health is Health.UNREACHABLE:
+                pause = PROBE_BACKOFF[min(failures, len(PROBE_BACKOFF) - 1)]
+                failures += 1
+                self._ending.wait(pause)
+                continue
+            failures = 0
+            if monotonic() >= check_at:
+                self._guarded(self._check)
+                check_at = monotonic() + CHECK_SECONDS
+            self._look.wait(PROBE_SECONDS)
+
+    def _probed(self, probe: Probe) -> None:
+        up = probe.health is not Health.UNREACHABLE
+        with self._guard:
+            came_back = up and not self._reachable
+            went_away = not up and self._reachable
+            self._reachable = up
+            if up:
+                self._unreachable_since = None
+                self._clock_offset = timedelta(milliseconds=probe.clock_offset_ms or 0)
+            elif self._unreachable_since is None:
+                self._unreachable_since = monotonic()
+            in_hand = list(self._runs)
+            self._guard.notify_all()
+        if came_back:
+            logger.info("provider %s answers again", self.site.name)
+        site, fence = self.site.id, self.fence
+        self._desk.post(lambda store: store.save_probe(fence, site, probe))
+        if in_hand and (came_back or went_away or not up):
+            self._desk.post(lambda store: store.unseen(fence, in_hand, unseen=not up))
+
+    def _check(self) -> None:
+        """Compare what is live with what is there: take up, look again, sweep."""
+        try:
+            owned = self.driver.list_owned()
+        except Unreachable as error:
+            self.note_unreachable(error)
+            return
+        self._desk.post(lambda store: self._compare(store, owned))
+
+    def _compare(self, store: Store, owned: Sequence[Owned]) -> None:
+        """In the desk's thread: it reads the live attempts."""
+        live = store.live(self.site.id)
+        with self._guard:
+            in_hand = dict(self._runs)
+        wanted = [
+            Wanted(o.attempt, o.run.uid, self._phase_of(o, in_hand), o.attempt in in_hand)
+            for o in live
+        ]
+        seen = [Seen(o.uid, o.observation.state, o.created_at) for o in owned]
+        actions = reconcile(wanted, seen, self.engine_now())
+        self.take([o for o in live if o.attempt in actions.attempts])
+        for attempt in actions.look_again:
+            in_hand[attempt].look_again()
+        if actions.sweep:
+            kept = store.live_uids(actions.sweep)
+            for thing in owned:
+                if thing.uid in actions.sweep and thing.uid not in kept:
+                    handle = thing.handle
+                    logger.info(
+                        "sweeping what is left of job %d attempt %d", thing.job, thing.attempt
+                    )
+                    self.in_background(lambda handle=handle: self.driver.remove(handle, force=True))  # type: ignore[misc]
+        for left in store.leftovers(self.site.id):
+            self.remove_later(left.attempt, left.handle)
+
+    @staticmethod
+    def _phase_of(order: Order, in_hand: dict[int, AttemptRun]) -> Phase:
+        run = in_hand.get(order.attempt)
+        return run.phase if run is not None else order.phase

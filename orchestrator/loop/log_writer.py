@@ -1,0 +1,156 @@
+"""Writing logs: every 100 ms at most, one transaction with all attempts' chunks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from jobs.frames import Position, pack
+from jobs.log_store import Append
+from orchestrator.loop.service import Service, monotonic
+from orchestrator.store import Store, StoreDown
+from providers.driver import LogBatch, LogFrame
+from providers.leases import Fence
+
+FLUSH_SECONDS = 0.1
+BUFFER_BYTES = 1 << 20
+
+
+class LogLost(Exception):
+    """This process may no longer write that log: its lease, or the log, is another's."""
+
+
+class LogSink:
+    """One attempt's way into the writer: bounded, so that a flood waits instead of growing."""
+
+    def __init__(self, writer: LogWriter, attempt: int, fence: Fence, position: Position) -> None:
+        self._writer = writer
+        self.attempt = attempt
+        self.fence = fence
+        self.position = position
+        self.frames: list[LogFrame] = []
+        self.size = 0
+        self.cursor: Mapping[str, Any] | None = None
+        self.note = ""
+        self.gap = False
+        """True once output is known to be missing from it."""
+        self.lost = False
+        self.waiters: list[Future[None]] = []
+
+    def write(self, batch: LogBatch) -> None:
+        """Take a batch; waits while too much is unwritten. Raises LogLost."""
+        self._writer.take(self, batch)
+
+    def flush(self) -> Future[None]:
+        """Write now; the future is done when all that was taken is stored."""
+        return self._writer.flush(self)
+
+
+class LogWriter(Service):
+    """The one thread of this process that writes logs."""
+
+    name = "log-writer"
+    interval = 5.0
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+        self._room = threading.Condition()
+        self._dirty: dict[int, LogSink] = {}
+        self._written_at = 0.0
+        self._urgent = False
+
+    def sink(self, attempt: int, fence: Fence, position: Position) -> LogSink:
+        """A way to write that attempt's log from that position on."""
+        return LogSink(self, attempt, fence, position)
+
+    def take(self, sink: LogSink, batch: LogBatch) -> None:
+        """See LogSink.write."""
+        with self._room:
+            while sink.size > BUFFER_BYTES and not sink.lost and not self._stopping.is_set():
+                self._room.wait(1.0)
+            if sink.lost or self._stopping.is_set():
+                raise LogLost(f"attempt {sink.attempt}")
+            sink.frames.extend(batch.frames)
+            sink.size += sum(len(frame.data) for frame in batch.frames)
+            sink.cursor = batch.cursor
+            if batch.gap:
+                sink.note, sink.gap = batch.gap, True
+            self._dirty[sink.attempt] = sink
+        self.wake()
+
+    def flush(self, sink: LogSink) -> Future[None]:
+        """See LogSink.flush."""
+        future: Future[None] = Future()
+        with self._room:
+            if sink.lost:
+                future.set_exception(LogLost(f"attempt {sink.attempt}"))
+            elif sink.attempt not in self._dirty:
+                future.set_result(None)
+            else:
+                sink.waiters.append(future)
+                self._urgent = True
+        self.wake()
+        return future
+
+    def next_wait(self) -> float:
+        with self._room:
+            if not self._dirty:
+                return self.interval
+        return max(0.0, self._written_at + FLUSH_SECONDS - monotonic())
+
+    def run_once(self) -> bool:
+        with self._room:
+            early = monotonic() < self._written_at + FLUSH_SECONDS
+            if not self._dirty or (early and not self._urgent):
+                return False
+            self._urgent = False
+            sinks, self._dirty = self._dirty, {}
+            appends, waiters = [], {}
+            for sink in sinks.values():
+                append = self._append(sink)
+                if append is not None:
+                    appends.append(append)
+                waiters[sink.attempt] = sink.waiters
+                sink.waiters = []
+        grown = self._store_all(appends) if appends else set()
+        self._written_at = monotonic()
+        with self._room:
+            for append in appends:
+                sinks[append.attempt].lost = append.attempt not in grown
+            self._room.notify_all()
+        for attempt, futures in waiters.items():
+            for future in futures:
+                if sinks[attempt].lost:
+                    future.set_exception(LogLost(f"attempt {attempt}"))
+                else:
+                    future.set_result(None)
+        return False
+
+    def _append(self, sink: LogSink) -> Append | None:
+        before = sink.position
+        chunks, after = pack(sink.frames, before)
+        sink.frames, sink.size, note = [], 0, sink.note
+        sink.position, sink.note = after, ""
+        if sink.cursor is None:
+            return None
+        return Append(sink.attempt, sink.fence, before, after, sink.cursor, tuple(chunks), note)
+
+    def _store_all(self, appends: list[Append]) -> set[int]:
+        """Store, however long the database is away: what was read is kept in memory until
+        then, and the readers wait at their bound."""
+        while True:
+            try:
+                return self._store.append_logs(appends)
+            except StoreDown:
+                if self._stopping.wait(0.5):
+                    raise
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self._urgent = True
+        self.run_once()
+        with self._room:
+            self._room.notify_all()

@@ -1,0 +1,54 @@
+"""`manage.py orchestrate`: the background worker that places and runs jobs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import OperationalError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from orchestrator.loop.process import EngineProcess
+
+ENGINE_SESSION = "-c idle_in_transaction_session_timeout=5s -c statement_timeout=30s"
+
+
+class Command(BaseCommand):
+    """Runs until SIGTERM; any number may run, on any machines, on one database."""
+
+    help = "Run the engine loop: place jobs, run them on providers, keep their logs."
+    requires_migrations_checks = False
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        database = connections.settings["default"]
+        # A stale owner's open transaction is ended by the server, so a takeover waits briefly.
+        database["OPTIONS"] = database.get("OPTIONS", {}) | {
+            "options": ENGINE_SESSION,
+            "application_name": "gantry-orchestrate",
+        }
+        database["CONN_MAX_AGE"] = None
+        self._wait_for_migrations()
+        connection.close()
+        process = EngineProcess(settings.DATA_DIR, settings.LEASE_TTL)
+        connection.close()
+        sys.exit(process.run())
+
+    def _wait_for_migrations(self) -> None:
+        """Wait while the schema is older than this program; the new one is made by `up`."""
+        told = False
+        while True:
+            try:
+                executor = MigrationExecutor(connection)
+                if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                    return
+                why = "migrations are pending (manage.py migrate)"
+            except OperationalError as error:
+                why = f"the database does not answer: {error}"
+                connection.close()
+            if not told:
+                self.stderr.write(f"waiting: {why}")
+                told = True
+            time.sleep(0.5)

@@ -1,0 +1,387 @@
+"""The store in Postgres: thin over the apps' own modules, one short transaction a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models.functions import Now
+
+from jobs import log_store, transitions
+from jobs.frames import Position
+from jobs.log_store import Append
+from jobs.logs import position
+from jobs.models import Attempt, Job
+from jobs.orders import run_spec
+from jobs.queue import held_capacity, queued
+from jobs.states import LIVE_PHASES, Phase
+from jobs.transitions import BatchResult, Move, Placement, Wait
+from orchestrator.scheduling.policy import Placed, Plan
+from orchestrator.scheduling.snapshot import (
+    Demand,
+    PendingJob,
+    ProviderView,
+    Requirement,
+    Snapshot,
+)
+from orchestrator.store import CancelWish, Leftover, Order, Request, Site, StoreDown
+from projects import secrets
+from projects.models import InstanceSettings
+from projects.notify import JobChange, LiveChanges, notify_engine, notify_live
+from providers import leases
+from providers.driver import Credential, Probe
+from providers.leases import Fence, fenced
+from providers.models import EngineRequest, Mode, Provider, RegistryCredential, RequestStatus
+from providers.probes import is_up, probe_save
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LOW_DISK_BYTES = 2 * 2**30
+LOW_DISK_SHARE = 0.05
+
+
+def _or_down(
+    method: Callable[Concatenate[PostgresStore, P], R],
+) -> Callable[Concatenate[PostgresStore, P], R]:
+    """A lost connection becomes `StoreDown`, and the next call opens a new one."""
+
+    @wraps(method)
+    def call(self: PostgresStore, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            raise StoreDown(str(error).strip()) from error
+
+    return cast("Callable[Concatenate[PostgresStore, P], R]", call)
+
+
+class PostgresStore:
+    """Each calling thread has its own connection, which Django keeps by thread."""
+
+    def __init__(self, holder: str, ttl: float) -> None:
+        self.holder = holder
+        self.ttl = ttl
+        self.instance = str(InstanceSettings.objects.get(pk=1).instance_id)
+
+    # --- leases ---
+
+    @_or_down
+    def acquire(self, names: Sequence[str], dead_holders: Sequence[str]) -> list[Fence]:
+        return leases.acquire(names, self.holder, self.ttl, dead_holders)
+
+    @_or_down
+    def renew(self, held: Sequence[Fence]) -> set[str]:
+        return leases.renew(held, self.holder, self.ttl)
+
+    @_or_down
+    def release(self, held: Sequence[Fence]) -> None:
+        leases.release(held)
+
+    # --- the queue ---
+
+    @_or_down
+    def sites(self) -> list[Site]:
+        logins: dict[int, list[Credential]] = {}
+        for c in RegistryCredential.objects.all():
+            password = secrets.decrypt(bytes(c.secret)).decode()
+            logins.setdefault(c.provider_id, []).append(
+                Credential(c.registry, c.username, password)
+            )
+        return [
+            Site(
+                p.pk, p.name, p.kind, p.options, p.rev, p.lost_after_seconds,
+                tuple(logins.get(p.pk, ())),
+            )
+            for p in Provider.objects.filter(deleted_at=None).order_by("pk")
+        ]  # fmt: skip
+
+    @_or_down
+    def pending(self) -> bool:
+        return Job.objects.filter(state="pending", held=False).exists()
+
+    @_or_down
+    def snapshot(self) -> Snapshot:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute("SELECT now()")
+            now: datetime = cursor.fetchone()[0]
+            queue = tuple(
+                PendingJob(
+                    q.id,
+                    Demand(
+                        q.cpu_millis,
+                        q.memory_mb,
+                        q.gpus,
+                        q.provider,
+                        tuple(
+                            Requirement(r["key"], r["op"], tuple(r.get("values") or ()))
+                            for r in q.requires
+                        ),
+                    ),
+                    q.expired,
+                )
+                for q in queued()
+            )
+            held = held_capacity()
+            providers = tuple(
+                _view(p, held.get(p.pk))
+                for p in Provider.objects.filter(deleted_at=None).exclude(mode=Mode.INACTIVE)
+            )
+        return Snapshot(now, queue, providers)
+
+    @_or_down
+    def commit_plan(self, fence: Fence, plan: Plan) -> tuple[int, list[JobChange]]:
+        with transaction.atomic():
+            fitting = _recheck(plan.placements)
+            placed = transitions.place(
+                fence, [Placement(p.job, p.provider, p.provider_name) for p in fitting]
+            )
+            changes = [
+                *placed,
+                *transitions.explain(fence, [Wait(w.job, w.reason, w.detail) for w in plan.waits]),
+                *transitions.expire(fence, plan.expired),
+            ]
+            if placed:
+                notify_engine("placed")
+        return len(placed), changes
+
+    # --- attempts ---
+
+    @_or_down
+    def placed(self, providers: Collection[int]) -> list[Order]:
+        return self._orders(Attempt.objects.filter(phase=Phase.PLACED, provider__in=providers))
+
+    @_or_down
+    def live(self, provider: int) -> list[Order]:
+        return self._orders(
+            Attempt.objects.filter(phase__in=sorted(LIVE_PHASES), provider=provider)
+        )
+
+    def _orders(self, attempts: Any) -> list[Order]:
+        return [self._order(a) for a in attempts.select_related("job").order_by("pk")]
+
+    def _order(self, attempt: Attempt) -> Order:
+        job = attempt.job
+        cancel = None
+        if job.cancel_requested_at is not None:
+            cancel = CancelWish(attempt.pk, job.cancel_requested_by, job.cancel_requested_at)
+        resources = job.spec.get("resources") or {}
+        return Order(
+            attempt=attempt.pk,
+            job=job.pk,
+            provider=attempt.provider_id,
+            phase=Phase(attempt.phase),
+            run=run_spec(job, attempt, instance=self.instance, term=attempt.term),
+            timeout_seconds=float(resources.get("timeout_seconds") or 86_400),
+            handle=attempt.handle,
+            started_at=attempt.started_at,
+            cancel=cancel,
+            log=position(attempt.pk) if attempt.log_seq else Position(),
+            cursor=attempt.log_cursor,
+        )
+
+    @_or_down
+    def cancels(self, providers: Collection[int]) -> list[CancelWish]:
+        rows = Job.objects.filter(
+            cancel_requested_at__isnull=False,
+            state__in=["scheduled", "running"],
+            provider__in=providers,
+            attempts__phase__in=sorted(LIVE_PHASES),
+        ).values_list("attempts__pk", "cancel_requested_by", "cancel_requested_at")
+        return [CancelWish(pk, by, at) for pk, by, at in rows if at is not None]
+
+    @_or_down
+    def apply(
+        self, moves: Sequence[Move], live: LiveChanges | None, *, wake_scheduler: bool
+    ) -> BatchResult:
+        with transaction.atomic():
+            result = transitions.apply(moves)
+            if live is not None:
+                live.add_jobs(result.jobs)
+                notify_live(live)
+            if wake_scheduler:
+                notify_engine("jobs")
+        return result
+
+    @_or_down
+    def phases(self, attempts: Collection[int]) -> dict[int, Phase]:
+        rows = Attempt.objects.filter(pk__in=attempts).values_list("pk", "phase")
+        return {pk: Phase(phase) for pk, phase in rows}
+
+    @_or_down
+    def append_logs(self, appends: Sequence[Append]) -> set[int]:
+        with transaction.atomic():
+            grown = log_store.append(appends)
+            live = LiveChanges(logs={a.attempt: a.after.seq for a in appends if a.attempt in grown})
+            if live:
+                notify_live(live)
+        return grown
+
+    @_or_down
+    def tell(self, live: LiveChanges) -> None:
+        notify_live(live)
+
+    @_or_down
+    def progress(self, fence: Fence, attempt: int, progress: Mapping[str, Any]) -> None:
+        with transaction.atomic():
+            if not fenced({fence}):
+                return
+            Attempt.objects.filter(pk=attempt, phase=Phase.PULLING).update(progress=dict(progress))
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE jobs_job SET rev = rev + 1 WHERE id ="
+                    " (SELECT job_id FROM jobs_attempt WHERE id = %s)"
+                    " RETURNING id, rev, project_id",
+                    [attempt],
+                )
+                live = LiveChanges()
+                live.add_jobs(JobChange(*row) for row in cursor.fetchall())
+            notify_live(live)
+
+    @_or_down
+    def unseen(self, fence: Fence, attempts: Sequence[int], *, unseen: bool) -> None:
+        with transaction.atomic():
+            if not fenced({fence}):
+                return
+            rows = Attempt.objects.filter(pk__in=attempts, not_seen_since__isnull=unseen)
+            rows.exclude(phase=Phase.ENDED).update(not_seen_since=Now() if unseen else None)
+
+    @_or_down
+    def leftovers(self, provider: int) -> list[Leftover]:
+        rows = Attempt.objects.filter(
+            provider=provider, phase=Phase.ENDED, removed_at=None, handle__isnull=False
+        ).values_list("pk", "handle")[:500]
+        return [Leftover(pk, handle) for pk, handle in rows if handle is not None]
+
+    @_or_down
+    def removed(self, fence: Fence, attempts: Sequence[int]) -> None:
+        with transaction.atomic():
+            if fenced({fence}):
+                Attempt.objects.filter(pk__in=attempts).update(removed_at=Now())
+
+    @_or_down
+    def live_uids(self, uids: Collection[str]) -> set[str]:
+        rows = Attempt.objects.filter(uid__in=uids).exclude(phase=Phase.ENDED)
+        return {str(uid) for uid in rows.values_list("uid", flat=True)}
+
+    # --- providers ---
+
+    @_or_down
+    def save_probe(self, fence: Fence, provider: int, probe: Probe) -> None:
+        with transaction.atomic():
+            rev = probe_save(fence, provider, probe)
+            if rev is not None:
+                notify_live(LiveChanges(providers={provider: rev}))
+                notify_engine("jobs")
+
+    @_or_down
+    def requests(self, providers: Collection[int]) -> list[Request]:
+        rows = EngineRequest.objects.filter(
+            provider__in=providers, status=RequestStatus.WAITING, deadline__gt=Now()
+        ).order_by("pk")
+        return [Request(r.pk, r.provider_id, r.kind, r.args) for r in rows]
+
+    @_or_down
+    def answer(
+        self,
+        request: int,
+        *,
+        steps: Sequence[Mapping[str, Any]],
+        result: Mapping[str, Any] | None,
+        failed: bool,
+    ) -> None:
+        values: dict[str, Any] = {"steps": [dict(s) for s in steps]}
+        if result is None:
+            values["status"] = RequestStatus.WORKING
+        else:
+            values |= {
+                "status": RequestStatus.FAILED if failed else RequestStatus.DONE,
+                "result": dict(result),
+                "finished_at": Now(),
+            }
+        with transaction.atomic():
+            EngineRequest.objects.filter(pk=request).update(**values)
+            notify_live(LiveChanges(requests={request}))
+
+    def close(self) -> None:
+        connection.close()
+
+
+def _view(provider: Provider, held: Any) -> ProviderView:
+    used_cpu, used_memory, used_gpus, attempts = (
+        (held.cpu_millis, held.memory_mb, held.gpus, held.attempts) if held else (0, 0, 0, 0)
+    )
+    reason, why = _down(provider)
+    return ProviderView(
+        id=provider.pk,
+        name=provider.name,
+        labels={str(k): str(v) for k, v in provider.labels.items()},
+        total_cpu_millis=provider.total_cpu_millis,
+        total_memory_mb=provider.total_memory_mb,
+        total_gpus=provider.total_gpus,
+        free_cpu_millis=provider.total_cpu_millis - used_cpu,
+        free_memory_mb=provider.total_memory_mb - used_memory,
+        free_gpus=provider.total_gpus - used_gpus,
+        free_slots=None if provider.slots is None else max(0, provider.slots - attempts),
+        down_reason=reason,
+        down=why,
+    )
+
+
+def _down(provider: Provider) -> tuple[str, str]:
+    """Why an active provider cannot take jobs now: a wait's code and words, or two blanks."""
+    if provider.mode == Mode.DRAINING:
+        return "provider_down", "it is draining"
+    if not is_up(provider.health):
+        if provider.health == "unknown":
+            return "provider_down", "it has not been looked at yet"
+        return "provider_down", f"it is unreachable ({provider.last_error or 'no answer'})"
+    free, total = provider.disk_free_bytes, provider.disk_total_bytes
+    if free is not None and free < max(LOW_DISK_BYTES, LOW_DISK_SHARE * (total or 0)):
+        return "disk_low", f"only {free / 2**30:.1f} GiB of its disk is free"
+    return "", ""
+
+
+def _recheck(placements: Sequence[Placed]) -> list[Placed]:
+    """Placements that still fit, in their order, by the rows as they are at commit."""
+    if not placements:
+        return []
+    wanted = {p.provider for p in placements}
+    views = {
+        p.pk: p
+        for p in Provider.objects.filter(pk__in=wanted, deleted_at=None, mode=Mode.ACTIVE)
+        .order_by("pk")
+        .select_for_update(of=("self",), no_key=True)
+    }
+    held = held_capacity()
+    room = {pk: _view(p, held.get(pk)) for pk, p in views.items()}
+    left = {
+        pk: [v.free_cpu_millis, v.free_memory_mb, v.free_gpus, v.free_slots]
+        for pk, v in room.items()
+    }
+    demands = {
+        row[0]: row[1:]
+        for row in Job.objects.filter(pk__in=[p.job for p in placements]).values_list(
+            "pk", "cpu_millis", "memory_mb", "gpus"
+        )
+    }
+    fitting = []
+    for placement in placements:
+        free = left.get(placement.provider)
+        if free is None or placement.job not in demands:
+            continue
+        need = demands[placement.job]
+        slots = free[3]
+        if any(n > (f or 0) for n, f in zip(need, free[:3], strict=True)) or slots == 0:
+            continue
+        left[placement.provider] = [
+            *((f or 0) - n for n, f in zip(need, free[:3], strict=True)),
+            None if slots is None else slots - 1,
+        ]
+        fitting.append(placement)
+    return fitting

@@ -1,0 +1,163 @@
+"""The seam under the loop: all that it reads and writes, as values.
+
+`PostgresStore` is the real one. A simulation runs the same loop decisions over an
+in-memory twin that evaluates the same tables of `jobs/states.py` and passes the same
+contract tests. Every method is short, does not call a provider, and may raise
+`StoreDown`: the caller waits and tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from jobs.frames import Position
+from jobs.log_store import Append
+from jobs.states import Phase
+from jobs.transitions import BatchResult, Move
+from orchestrator.scheduling.policy import Plan
+from orchestrator.scheduling.snapshot import Snapshot
+from projects.notify import JobChange, LiveChanges
+from providers.driver import Credential, Probe, RunSpec
+from providers.leases import Fence
+
+
+class StoreDown(Exception):
+    """The database does not answer, or broke off: nothing is known of the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelWish:
+    """Somebody wants an attempt's job cancelled: who, and since when."""
+
+    attempt: int
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One live attempt, as a host takes it up.
+
+    `run` is what the driver gets; `log` and `cursor` are where its stored log stands.
+    """
+
+    attempt: int
+    job: int
+    provider: int
+    phase: Phase
+    run: RunSpec
+    timeout_seconds: float
+    handle: Mapping[str, Any] | None = None
+    started_at: datetime | None = None
+    cancel: CancelWish | None = None
+    log: Position = field(default_factory=Position)
+    cursor: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A provider as its host needs it. `rev` rises with every edit of an operator's."""
+
+    id: int
+    name: str
+    kind: str
+    options: Mapping[str, Any]
+    rev: int
+    lost_after_seconds: int | None = None
+    credentials: tuple[Credential, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What web asks of an engine."""
+
+    id: int
+    provider: int
+    kind: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """An ended attempt whose container is still to be removed."""
+
+    attempt: int
+    handle: Mapping[str, Any]
+
+
+class Store(Protocol):
+    """What the loop needs of the database."""
+
+    instance: str
+
+    def acquire(self, names: Sequence[str], dead_holders: Sequence[str]) -> list[Fence]: ...
+    def renew(self, held: Sequence[Fence]) -> set[str]: ...
+    def release(self, held: Sequence[Fence]) -> None: ...
+
+    def sites(self) -> list[Site]:
+        """All providers that were not deleted, whatever their mode."""
+        ...
+
+    def pending(self) -> bool:
+        """True when any job waits that is not held."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """The queue of placeable jobs in its order, and the providers with what is free."""
+        ...
+
+    def commit_plan(self, fence: Fence, plan: Plan) -> tuple[int, list[JobChange]]:
+        """Write a plan, capacity re-checked: how many jobs were placed, and what changed."""
+        ...
+
+    def placed(self, providers: Collection[int]) -> list[Order]:
+        """Attempts in phase `placed` on these providers."""
+        ...
+
+    def live(self, provider: int) -> list[Order]:
+        """All live attempts of a provider."""
+        ...
+
+    def cancels(self, providers: Collection[int]) -> list[CancelWish]:
+        """Wishes to cancel live attempts of these providers."""
+        ...
+
+    def apply(
+        self, moves: Sequence[Move], live: LiveChanges | None, *, wake_scheduler: bool
+    ) -> BatchResult:
+        """Write moves in one transaction, with `live` (if any) told in it."""
+        ...
+
+    def phases(self, attempts: Collection[int]) -> dict[int, Phase]:
+        """Where attempts stand, for one who does not know whether a commit got through."""
+        ...
+
+    def append_logs(self, appends: Sequence[Append]) -> set[int]: ...
+    def tell(self, live: LiveChanges) -> None: ...
+    def progress(self, fence: Fence, attempt: int, progress: Mapping[str, Any]) -> None: ...
+    def unseen(self, fence: Fence, attempts: Sequence[int], *, unseen: bool) -> None: ...
+
+    def leftovers(self, provider: int) -> list[Leftover]: ...
+    def removed(self, fence: Fence, attempts: Sequence[int]) -> None: ...
+    def live_uids(self, uids: Collection[str]) -> set[str]:
+        """Those uids that belong to live attempts of ours: never swept."""
+        ...
+
+    def save_probe(self, fence: Fence, provider: int, probe: Probe) -> None: ...
+
+    def requests(self, providers: Collection[int]) -> list[Request]: ...
+    def answer(
+        self,
+        request: int,
+        *,
+        steps: Sequence[Mapping[str, Any]],
+        result: Mapping[str, Any] | None,
+        failed: bool,
+    ) -> None: ...
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        ...

@@ -1,0 +1,80 @@
+"""Storing what a probe said of a provider; the health columns' only writer."""
+
+from __future__ import annotations
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from projects.actor import Actor
+from projects.events import Happening, record
+from projects.models import ActorKind
+from providers.driver import Health, Probe
+from providers.leases import Fence, fenced
+from providers.models import HealthState, Provider
+
+_HOST = Actor(ActorKind.HOST, None, "engine", "engine", is_superuser=True)
+
+
+def probe_save(fence: Fence, provider_id: int, probe: Probe) -> int | None:
+    """Store a probe inside the caller's transaction.
+
+    Returns the provider's new revision when what people see of it changed, else None.
+    """
+    if not fenced({fence}):
+        return None
+    provider = Provider.objects.filter(pk=provider_id).first()
+    if provider is None:
+        return None
+    health = HealthState(probe.health.value)
+    known = probe.cpu_cores is not None
+    changed = provider.health != health or provider.last_error != probe.detail
+    values: dict[str, object] = {"probed_at": Now(), "health": health, "last_error": probe.detail}
+    if probe.detail:
+        values["last_error_at"] = Now()
+    if known:
+        found = {
+            "version": probe.version[:80],
+            "found_cpu_millis": round((probe.cpu_cores or 0) * 1000),
+            "found_memory_mb": probe.memory_mb,
+            "found_gpus": probe.gpus,
+            "facts": dict(probe.facts),
+            "clock_offset_ms": probe.clock_offset_ms,
+        }
+        changed = changed or any(
+            getattr(provider, name) != value
+            for name, value in found.items()
+            if name != "clock_offset_ms"
+        )
+        values |= found
+        values |= {
+            "disk_free_bytes": probe.disk_free_bytes,
+            "disk_total_bytes": probe.disk_total_bytes,
+        }
+    if health == HealthState.UNREACHABLE:
+        if provider.unreachable_since is None:
+            values["unreachable_since"] = Now()
+    else:
+        values["unreachable_since"] = None
+    if changed:
+        values["rev"] = F("rev") + 1
+    Provider.objects.filter(pk=provider_id).update(**values)
+    if provider.health != health:
+        record(
+            [
+                Happening(
+                    "provider",
+                    provider_id,
+                    "provider.health",
+                    source=provider.health,
+                    target=health,
+                    detail={"message": probe.detail},
+                )
+            ],
+            _HOST,
+        )
+    return provider.rev + 1 if changed else None
+
+
+def is_up(health: str) -> bool:
+    """True when a provider in this health may take jobs."""
+    return health in (Health.HEALTHY.value, Health.DEGRADED.value)
