@@ -32,7 +32,9 @@ def install(packages: list[str], say: Say) -> None:
     try:
         _apt_get(*argv)
     except AptFailed:
-        _apt_get("update")  # the lists were missing, or older than the archive
+        # The lists were missing or older than the archive, or an installation was cut short.
+        _run(["dpkg", "--configure", "-a"])
+        _apt_get("update")
         _apt_get(*argv)
 
 

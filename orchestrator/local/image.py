@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from orchestrator.local import apt
+from providers.drivers.docker.host import HostEngine
 
 SAMPLE = "gantry/hello:latest"
 # What makes a container's program find its shell; the engine's own default is the same.
@@ -23,6 +24,18 @@ nobody:x:65534:65534:nobody:/nonexistent:/bin/false
 """
 GROUP = "root:x:0:\nnogroup:x:65534:\n"
 FOLDERS = {"bin": 0o755, "etc": 0o755, "root": 0o700, "tmp": 0o1777, "var": 0o755, "usr": 0o755}
+
+
+def ensure_image(name: str) -> bool:
+    """Import the image into this machine's engine unless it is there; whether it was not.
+
+    Raises AptFailed where busybox cannot be had.
+    """
+    with HostEngine() as engine:
+        if engine.has_image(name):
+            return False
+        engine.import_image(busybox_root(), name, CHANGES)
+        return True
 
 
 def busybox_root() -> bytes:

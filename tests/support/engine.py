@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.local import docker_engine
-from orchestrator.local.image import CHANGES, busybox_root
+from orchestrator.local.image import ensure_image
 from providers.drivers.docker.host import HostEngine
 
 TEST_IMAGE = "gantry-test/busybox:latest"
@@ -23,9 +23,7 @@ def ensure_test_engine(data_dir: Path) -> None:
 
 def ensure_test_image() -> str:
     """The name of a local image with busybox, imported when it is absent."""
-    with HostEngine() as engine:
-        if not engine.has_image(TEST_IMAGE):
-            engine.import_image(busybox_root(), TEST_IMAGE, CHANGES)
+    ensure_image(TEST_IMAGE)
     return TEST_IMAGE
 
 
