@@ -74,9 +74,7 @@ class Job(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(state__in=sorted(JobState)), name="job_state_known"
-            ),
+            models.CheckConstraint(condition=Q(state__in=sorted(JobState)), name="job_state_known"),
             models.CheckConstraint(
                 condition=Q(state__in=_TERMINAL, finished_at__isnull=False)
                 | (~Q(state__in=_TERMINAL) & Q(finished_at__isnull=True)),
@@ -104,9 +102,7 @@ class Job(models.Model):
             models.Index(
                 fields=["id"],
                 name="job_cancel_wanted",
-                condition=Q(
-                    cancel_requested_at__isnull=False, state__in=["scheduled", "running"]
-                ),
+                condition=Q(cancel_requested_at__isnull=False, state__in=["scheduled", "running"]),
             ),
             # lists: all of a project, newest first; one state, newest first
             models.Index(fields=["project", "-id"], name="job_by_project"),
@@ -114,7 +110,11 @@ class Job(models.Model):
             models.Index(fields=["project", "state", "-id"], name="job_by_project_state"),
             models.Index(fields=["provider", "-id"], name="job_by_provider"),
             # name search by prefix
-            models.Index(fields=["name", "-id"], name="job_by_name", opclasses=["varchar_pattern_ops", "int8_ops"]),
+            models.Index(
+                fields=["name", "-id"],
+                name="job_by_name",
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+            ),
             GinIndex(fields=["labels"], name="job_by_label", opclasses=["jsonb_path_ops"]),
             # retention
             models.Index(
@@ -182,7 +182,9 @@ class Attempt(models.Model):
             models.UniqueConstraint(
                 fields=["job"], name="attempt_one_live_per_job", condition=Q(phase__in=_LIVE)
             ),
-            models.CheckConstraint(condition=Q(phase__in=sorted(Phase)), name="attempt_phase_known"),
+            models.CheckConstraint(
+                condition=Q(phase__in=sorted(Phase)), name="attempt_phase_known"
+            ),
             models.CheckConstraint(
                 condition=Q(outcome__in=["", *sorted(Outcome)]), name="attempt_outcome_known"
             ),
@@ -210,6 +212,12 @@ class Attempt(models.Model):
                 fields=["ended_at"],
                 name="attempt_to_archive",
                 condition=Q(phase="ended", log_seq__gt=F("log_archived_seq")),
+            ),
+            # archived logs in the order in which they may be deleted
+            models.Index(
+                fields=["ended_at"],
+                name="attempt_log_kept",
+                condition=Q(phase="ended") & ~Q(log_archive=[]),
             ),
         ]
 

@@ -16,7 +16,9 @@ SECRET_KEY = env.secret_key()
 
 BIND = env.text("GANTRY_BIND", "127.0.0.1")
 PORT = int(env.number("GANTRY_PORT", 8000, least=1, most=65535))
-PUBLIC_URL = env.text("GANTRY_PUBLIC_URL", f"http://{'localhost' if BIND == '0.0.0.0' else BIND}:{PORT}").rstrip("/")
+PUBLIC_URL = env.text(
+    "GANTRY_PUBLIC_URL", f"http://{'localhost' if BIND == '0.0.0.0' else BIND}:{PORT}"
+).rstrip("/")
 _public = urlsplit(PUBLIC_URL)
 
 # The address that people use is the only one that is served, and the only origin that
@@ -49,7 +51,6 @@ CONTENT_SECURITY_POLICY = {
 }
 
 INSTALLED_APPS = [
-    "daphne",
     "orchestrator",
     "jobs",
     "providers",
@@ -145,6 +146,7 @@ Q_CLUSTER = {
     "orm": "default",
     "workers": 1,
     "poll": 2,
+    "guard_cycle": 2,
     "timeout": 300,
     "retry": 600,
     "max_attempts": 5,
@@ -164,5 +166,9 @@ LOGGING = {
     "formatters": {"plain": {"format": "{levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.text("GANTRY_LOG_LEVEL", "INFO").upper()},
-    "loggers": {"django.server": {"level": "WARNING"}, "daphne": {"level": "WARNING"}},
+    "loggers": {
+        "django.server": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+        "django-q": {"level": "WARNING"},  # else five lines per sweep that found nothing to do
+    },
 }

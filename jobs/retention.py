@@ -1,0 +1,87 @@
+"""Deleting what has been kept long enough: logs first, later the jobs themselves.
+
+Stored blocks go before the rows that point to them, so that whoever dies in between
+leaves something to do again, and never an object that nobody knows of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from django.core.files.storage import Storage, default_storage
+from django.db import transaction
+from django.db.models import F
+
+from jobs.archive import log_folder
+from jobs.models import Attempt, Job, LogChunk
+from projects.actor import SYSTEM
+from projects.events import Happening, record
+from projects.models import Event
+
+
+def delete_logs(
+    before: datetime, note: str, *, limit: int, storage: Storage = default_storage
+) -> int:
+    """Deletes up to `limit` logs of attempts that ended before then; says how many.
+
+    The attempts stay, with `log_complete` false and `note` as the reason.
+    """
+    ended = Attempt.objects.filter(phase="ended", ended_at__lt=before)
+    archived = ended.exclude(log_archive=[])
+    standing = ended.filter(log_seq__gt=F("log_archived_seq"))
+    count = 0
+    for old in (archived, standing):
+        for attempt in old.order_by("ended_at").only("job_id", "number")[: limit - count]:
+            _delete_blocks(attempt.job_id, attempt.number, storage)
+            with transaction.atomic():
+                LogChunk.objects.filter(attempt_id=attempt.pk).delete()
+                Attempt.objects.filter(pk=attempt.pk).update(
+                    log_archive=[],
+                    log_archived_seq=F("log_seq"),
+                    log_complete=False,
+                    log_note=note,
+                )
+            count += 1
+    return count
+
+
+def delete_jobs(before: datetime, *, limit: int, storage: Storage = default_storage) -> int:
+    """Deletes up to `limit` jobs that finished before then, with all that is theirs; says
+    how many. One event per call records it."""
+    jobs = list(
+        Job.objects.filter(finished_at__lt=before)
+        .order_by("finished_at")
+        .values_list("pk", flat=True)[:limit]
+    )
+    if not jobs:
+        return 0
+    _delete_all_blocks(jobs, storage)
+    with transaction.atomic():
+        Event.objects.filter(subject_kind="job", subject_id__in=jobs).delete()
+        Job.objects.filter(pk__in=jobs).delete()
+        detail = {"jobs": len(jobs), "finished_before": before.isoformat()}
+        record([Happening("instance", 1, "retention.deleted", detail=detail)], SYSTEM)
+    return len(jobs)
+
+
+def _delete_all_blocks(jobs: Sequence[int], storage: Storage) -> None:
+    logged = Attempt.objects.filter(job__in=jobs, log_archived_seq__gt=0)
+    for job, number in logged.values_list("job_id", "number"):
+        _delete_blocks(job, number, storage)
+
+
+def _delete_blocks(job: int, number: int, storage: Storage) -> None:
+    """Deletes everything in the attempt's folder, orphans of interrupted tries included."""
+    folder = log_folder(job, number)
+    try:
+        _, names = storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        storage.delete(f"{folder}/{name}")
+    # On a disk the empty folders go too; the job's stays while other attempts are in it.
+    with suppress(OSError):
+        storage.delete(folder)
+        storage.delete(folder.rpartition("/")[0])

@@ -1,0 +1,224 @@
+"""The sweeps that qcluster runs: each does its work, and a second run finds nothing to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.utils import timezone
+from django_q.models import Schedule
+
+from jobs import tasks
+from jobs.archive import archive_log, log_folder
+from jobs.models import Attempt, Job, LogChunk
+from jobs.retention import delete_logs
+from orchestrator.schedules import PREFIX, SWEEPS, sync_schedules
+from projects.actor import SYSTEM
+from projects.events import Happening, record
+from projects.models import Event
+from providers.history import Usage, record_samples, thin_samples
+from providers.models import EngineRequest, HealthSample, HealthState
+from providers.tasks import tidy_requests
+from tests.support.attempts import make_attempt
+from tests.support.log_rows import append, lines
+
+pytestmark = pytest.mark.django_db
+NOW = timezone.now()
+
+
+@pytest.fixture(autouse=True)
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileSystemStorage:
+    """The default storage of this test, in a folder of its own."""
+    own = FileSystemStorage(location=tmp_path)
+    monkeypatch.setattr(default_storage, "_wrapped", own)
+    return own
+
+
+def ended(days_ago: float, log_lines: int = 20) -> Attempt:
+    attempt = make_attempt(phase="ended", ended_at=NOW - timedelta(days=days_ago))
+    append(attempt, lines(1, log_lines))
+    return attempt
+
+
+def test_the_archive_sweep_takes_every_ended_log_and_then_nothing() -> None:
+    attempts = [ended(days_ago=0) for _ in range(3)]
+    running = make_attempt(phase="running")
+    append(running, lines(1, 20))
+    assert tasks.archive_logs().startswith("archived 3 logs: 3 blocks")
+    assert tasks.archive_logs() == ""
+    left = LogChunk.objects.values_list("attempt_id", flat=True)
+    assert set(left) == {running.pk}
+    assert all(Attempt.objects.get(pk=a.pk).log_archive for a in attempts)
+
+
+def test_a_running_log_is_archived_once_too_much_of_it_stands_in_the_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    attempt = make_attempt(phase="running")
+    append(attempt, lines(1, 60_000, width=80))
+    assert tasks.archive_logs() == ""
+    monkeypatch.setattr(tasks, "STANDING_BYTES", 2**20)
+    monkeypatch.setattr(tasks, "_CHUNKS_OF_STANDING_BYTES", 16)
+    assert tasks.archive_logs().startswith("archived 1 logs")
+    assert Attempt.objects.get(pk=attempt.pk).log_archived_seq > 0
+
+
+def test_many_small_chunks_of_a_running_log_are_archived_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "STANDING_CHUNKS", 300)
+    monkeypatch.setattr("jobs.archive.BLOCK_BYTES", 10_000)
+    attempt = make_attempt(phase="running")
+    for number in range(1, 302):
+        append(attempt, lines(number, 1))
+    assert tasks.archive_logs().startswith("archived 1 logs")
+
+
+def test_one_log_that_cannot_be_archived_does_not_hold_up_the_others(
+    storage: FileSystemStorage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck, fine = ended(days_ago=2), ended(days_ago=1)
+    in_the_way = Path(storage.path(log_folder(stuck.job_id, stuck.number)))
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("no folder")
+    assert tasks.archive_logs().startswith("archived 1 logs")
+    assert not LogChunk.objects.filter(attempt=fine).exists()
+    assert LogChunk.objects.filter(attempt=stuck).exists()
+    assert f"attempt {stuck.pk}" in caplog.text
+
+
+def test_old_logs_go_with_a_note_and_their_attempt_stays(storage: FileSystemStorage) -> None:
+    old, new = ended(days_ago=31), ended(days_ago=29)
+    tasks.archive_logs()
+    assert tasks.keep_retention() == "deleted 1 old logs and 0 old jobs"
+    assert tasks.keep_retention() == ""
+    old.refresh_from_db()
+    new.refresh_from_db()
+    assert (old.log_complete, old.log_note) == (False, "Deleted after 30 days.")
+    assert old.log_archive == []
+    assert new.log_archive
+    assert not Path(storage.path(f"logs/{old.job_id}")).exists()
+    assert Path(storage.path(new.log_archive[0]["path"])).exists()
+
+
+def test_an_old_log_that_was_never_archived_goes_too() -> None:
+    attempt = ended(days_ago=31)
+    assert delete_logs(NOW - timedelta(days=30), "gone", limit=10) == 1
+    assert not LogChunk.objects.filter(attempt=attempt).exists()
+    assert delete_logs(NOW - timedelta(days=30), "gone", limit=10) == 0
+
+
+def test_blocks_that_nothing_points_to_go_with_their_log(storage: FileSystemStorage) -> None:
+    attempt = ended(days_ago=31)
+    archive_log(attempt.pk)
+    orphan = Path(storage.path(log_folder(attempt.job_id, attempt.number))) / "orphan.blk"
+    orphan.write_bytes(b"left by a crash")
+    tasks.keep_retention()
+    assert not orphan.exists()
+
+
+def test_old_jobs_go_with_all_that_is_theirs_and_one_event_says_so(
+    storage: FileSystemStorage,
+) -> None:
+    old, rerun = ended(days_ago=91), ended(days_ago=1)
+    Job.objects.filter(pk=rerun.job_id).update(rerun_of=old.job_id)
+    record([Happening("job", old.job_id, "job.completed")], SYSTEM)
+    tasks.archive_logs()
+    assert "1 old jobs" in tasks.keep_retention()
+    assert list(Job.objects.values_list("pk", flat=True)) == [rerun.job_id]
+    assert not Event.objects.filter(subject_kind="job").exists()
+    (event,) = Event.objects.filter(type="retention.deleted")
+    assert event.detail["jobs"] == 1
+    assert not Path(storage.path(f"logs/{old.job_id}")).exists()
+
+
+def test_live_jobs_are_never_too_old() -> None:
+    attempt = make_attempt(phase="running")
+    Job.objects.filter(pk=attempt.job_id).update(created_at=NOW - timedelta(days=400))
+    assert tasks.keep_retention() == ""
+    assert Job.objects.filter(pk=attempt.job_id).exists()
+
+
+def test_each_provider_gets_one_sample_a_minute_with_its_load() -> None:
+    attempt = make_attempt(phase="running")
+    make_attempt(phase="ended", provider=attempt.provider)
+    tasks.sample_providers()
+    (sample,) = HealthSample.objects.all()
+    load = (sample.used_cpu_millis, sample.used_memory_mb, sample.running)
+    assert (sample.provider_id, sample.health, load) == (
+        attempt.provider_id,
+        HealthState.HEALTHY,
+        (1000, 512, 1),
+    )
+    assert sample.at.second == sample.at.microsecond == 0
+
+
+def test_a_second_run_in_the_same_minute_adds_no_sample() -> None:
+    provider = make_attempt().provider
+    record_samples({provider.pk: Usage(1, 1, 1)})
+    minute = HealthSample.objects.get().at
+    HealthSample.objects.update(at=minute + timedelta(minutes=5))  # the clock cannot outrun it
+    assert record_samples({}) == 0
+
+
+def test_the_history_keeps_the_worst_of_each_quarter_of_an_hour() -> None:
+    provider = make_attempt().provider
+    start = (NOW - timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
+    for minute in range(30):
+        health = HealthState.UNREACHABLE if minute == 7 else HealthState.HEALTHY
+        HealthSample.objects.create(
+            provider=provider, at=start + timedelta(minutes=minute), health=health
+        )
+    HealthSample.objects.create(provider=provider, at=NOW, health=HealthState.HEALTHY)
+    HealthSample.objects.create(
+        provider=provider, at=NOW - timedelta(days=31), health=HealthState.HEALTHY
+    )
+    assert thin_samples(NOW, limit=10) == 10
+    assert thin_samples(NOW, limit=1000) == 19
+    assert thin_samples(NOW, limit=1000) == 0
+    kept = HealthSample.objects.order_by("at").values_list("at", "health")
+    assert list(kept) == [
+        (start + timedelta(minutes=7), "unreachable"),
+        (start + timedelta(minutes=15), "healthy"),
+        (NOW, "healthy"),
+    ]
+
+
+def test_requests_that_nobody_answered_expire_and_old_ones_go() -> None:
+    provider = make_attempt().provider
+    late, open_, old = (
+        EngineRequest.objects.create(
+            provider=provider, kind="probe", status=status, deadline=NOW + timedelta(minutes=wait)
+        )
+        for status, wait in (("waiting", -1), ("working", 5), ("done", -1))
+    )
+    EngineRequest.objects.filter(pk=old.pk).update(created_at=NOW - timedelta(days=8))
+    assert tidy_requests() == "expired 1 unanswered engine requests, deleted 1 old ones"
+    assert tidy_requests() == ""
+    states = dict(EngineRequest.objects.values_list("pk", "status"))
+    assert states == {late.pk: "expired", open_.pk: "working"}
+
+
+def test_the_schedules_follow_the_declared_list_and_leave_others_alone() -> None:
+    Schedule.objects.create(name="by hand", func="math.sqrt")
+    Schedule.objects.create(name=PREFIX + "no longer declared", func="math.sqrt")
+    assert sync_schedules() == len(SWEEPS) + 1
+    assert sync_schedules() == 0
+    Schedule.objects.filter(name=PREFIX + SWEEPS[0].name).update(minutes=99)
+    assert sync_schedules() == 1
+    rows = Schedule.objects.filter(name__startswith=PREFIX)
+    assert {(row.name, row.func, row.minutes) for row in rows} == {
+        (PREFIX + sweep.name, sweep.function, sweep.minutes) for sweep in SWEEPS
+    }
+    assert Schedule.objects.filter(name="by hand").exists()
+
+
+def test_two_rows_of_one_schedule_become_one() -> None:
+    sync_schedules()
+    row = Schedule.objects.get(name=PREFIX + SWEEPS[0].name)
+    row.pk = None
+    row.save()
+    assert sync_schedules() == 1
+    assert Schedule.objects.filter(name=PREFIX + SWEEPS[0].name).count() == 1
