@@ -16,11 +16,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from types import FrameType
 
 from orchestrator.local.prefixed_output import LONGEST_LINE, PrefixedOutput
 from orchestrator.local.processes import ProcessMark, end_sessions, kill_session
 
+
+class _Stop(Enum):
+    STOP = "stop"
+
+
+STOP = _Stop.STOP
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 6.0  # of the ten that the whole of `up` may take to end
 LAST_WORDS_SECONDS = 0.5
@@ -56,11 +63,6 @@ class _Died:
     code: int
 
 
-@dataclass(frozen=True)
-class _StopAsked:
-    signal: signal.Signals
-
-
 @dataclass
 class _Running:
     mark: ProcessMark
@@ -88,37 +90,42 @@ class Supervisor:
         self._grace_seconds = grace_seconds
         self._on_change = on_change
         # A SimpleQueue may be filled from a signal handler; an ordinary one could deadlock.
-        self._happenings: queue.SimpleQueue[_Died | _StopAsked] = queue.SimpleQueue()
+        self._happenings: queue.SimpleQueue[_Died | _Stop] = queue.SimpleQueue()
         self._running: dict[str, _Running] = {}
         self._due: dict[str, float] = {}
         self._deaths: dict[str, int] = {}
 
-    def run(self) -> signal.Signals:
-        """Start all, keep them alive, end them all; returns the signal that ended it."""
+    def run(self) -> None:
+        """Start all, keep them alive, and end them all at a stop signal or `stop`."""
         before = {number: signal.signal(number, self._on_signal) for number in STOP_SIGNALS}
         try:
-            now = time.monotonic()
-            self._due = dict.fromkeys(self._services, now)
-            while True:
-                self._start_due()
-                happening = self._next_happening()
-                if isinstance(happening, _StopAsked):
-                    return happening.signal
-                if happening is not None:
-                    self._plan_restart(happening)
+            self.run_until_stopped()
         finally:
-            self._end_all()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def run_until_stopped(self) -> None:
+        """The same without signals: only `stop` ends it."""
+        self._due = dict.fromkeys(self._services, time.monotonic())
+        try:
+            while True:
+                self._start_due()
+                happening = self._next_happening()
+                if happening is STOP:
+                    return
+                if isinstance(happening, _Died):
+                    self._plan_restart(happening)
+        finally:
+            self._end_all()
+
     def stop(self) -> None:
         """Make `run` end, from any thread."""
-        self._happenings.put(_StopAsked(signal.SIGTERM))
+        self._happenings.put(STOP)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._happenings.put(_StopAsked(signal.Signals(number)))
+        self._happenings.put(STOP)
 
-    def _next_happening(self) -> _Died | _StopAsked | None:
+    def _next_happening(self) -> _Died | _Stop | None:
         """What happens before the next start is due, or None when that comes first."""
         wait = max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
         try:
