@@ -43,8 +43,8 @@ def provider_create(actor: Actor, /, **fields: Any) -> Provider:
     return provider
 
 
-def provider_update(actor: Actor, /, provider_id: int, **fields: Any) -> Provider:
-    """Change the named fields and leave the others; a mode may be among them.
+def provider_update(actor: Actor, provider_id: int, fields: dict[str, Any]) -> Provider:
+    """Change the fields that are there (of `ProviderChange`) and leave the others.
 
     Raises Invalid, Conflict (the name is taken), Forbidden, NotFound.
     """
@@ -72,7 +72,7 @@ def provider_update(actor: Actor, /, provider_id: int, **fields: Any) -> Provide
 
 def provider_set_mode(actor: Actor, /, provider_id: int, mode: Mode) -> Provider:
     """Activate, drain or deactivate; asking for what is so already changes nothing."""
-    return provider_update(actor, provider_id, mode=str(mode.value))
+    return provider_update(actor, provider_id, {"mode": mode.value})
 
 
 def provider_delete(actor: Actor, /, provider_id: int) -> None:

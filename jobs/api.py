@@ -1,0 +1,138 @@
+"""The API's jobs: each operation reads the request, calls one service or selector, replies.
+
+Bodies are checked by the services (`jobs/spec.py`), not by the framework, so that every
+way in refuses the same things in the same words; the schemas named here are for the
+OpenAPI document, and a test compares answers with them.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from ninja import Router
+
+from jobs import api_logs, presenters, schemas, services
+from jobs.filters import NAMES, read_filter
+from jobs.models import Job
+from jobs.selectors import attempts_of, events_of, job_get, job_page
+from jobs.states import TERMINAL
+from projects.cursors import Page, make_cursor, read_cursor
+from projects.http import (
+    json_body,
+    json_reply,
+    only_parameters,
+    page_reply,
+    read_limit,
+    request_actor,
+    unchanged,
+)
+
+router = Router(tags=["Jobs"])
+
+
+@router.post("/jobs", response={201: schemas.JobDetailOut, 200: schemas.JobDetailOut})
+def job_submit(request: HttpRequest) -> HttpResponse:
+    """Submit a job. With an `Idempotency-Key` header a repeated request makes no second
+    one: the first job is answered with 200 and `Idempotency-Replayed: true`."""
+    job, created = services.job_submit(
+        request_actor(request), data=json_body(request), idempotency_key=_key(request)
+    )
+    return _made(request, job, created=created)
+
+
+@router.get("/jobs", response=schemas.JobList)
+def job_list(request: HttpRequest) -> HttpResponse:
+    """Jobs you may see, newest first, narrowed by the query."""
+    only_parameters(request.GET, (*NAMES, "limit", "cursor"))
+    page = job_page(
+        request_actor(request),
+        read_filter(request.GET),
+        limit=read_limit(request.GET),
+        cursor=request.GET.get("cursor"),
+    )
+    return page_reply(request, page, presenters.job_values)
+
+
+@router.get("/jobs/{int:job_id}", response=schemas.JobDetailOut)
+def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
+    """One job. Its ETag changes with `rev`; with If-None-Match an unchanged job is 304."""
+    job = job_get(request_actor(request), job_id)
+    return unchanged(request, _etag(job)) or _job(job)
+
+
+@router.post("/jobs/{int:job_id}/execute", response=schemas.JobDetailOut)
+def job_execute(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Release a held job, so that it may run."""
+    return _job(services.job_release(request_actor(request), job_id=job_id))
+
+
+@router.post(
+    "/jobs/{int:job_id}/cancel", response={200: schemas.JobDetailOut, 202: schemas.JobDetailOut}
+)
+def job_cancel(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Cancel a job: 200 when it has ended with that, 202 while its program is being stopped."""
+    job = services.job_cancel(request_actor(request), job_id=job_id)
+    return _job(job, 200 if job.state in TERMINAL else 202)
+
+
+@router.post(
+    "/jobs/{int:job_id}/rerun", response={201: schemas.JobDetailOut, 200: schemas.JobDetailOut}
+)
+def job_rerun(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Submit it again as a new job. The body, if any, has the fields of the spec to change."""
+    job, created = services.job_rerun(
+        request_actor(request),
+        job_id=job_id,
+        changes=json_body(request, optional=True),
+        idempotency_key=_key(request),
+    )
+    return _made(request, job, created=created)
+
+
+@router.get("/jobs/{int:job_id}/attempts", response=schemas.AttemptList)
+def job_attempts(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Every try of a job, first to last."""
+    job = job_get(request_actor(request), job_id)
+    return page_reply(request, Page(attempts_of(job)), presenters.attempt_values)
+
+
+@router.get("/jobs/{int:job_id}/events", response=schemas.EventList, by_alias=True)
+def job_events(request: HttpRequest, job_id: int) -> HttpResponse:
+    """What happened to a job, oldest first."""
+    only_parameters(request.GET, ("limit", "cursor"))
+    job = job_get(request_actor(request), job_id)
+    limit, cursor = read_limit(request.GET), request.GET.get("cursor")
+    bound = {"events-of": [str(job_id)]}
+    after = read_cursor(cursor, bound) if cursor else 0
+    found = events_of(job, after=after, limit=limit + 1)
+    items = found[:limit]
+    more = make_cursor(items[-1].pk, bound) if len(found) > limit else None
+    return page_reply(request, Page(items, more), presenters.event_values)
+
+
+@router.get("/jobs/{int:job_id}/logs")
+def job_logs(request: HttpRequest, job_id: int) -> HttpResponseBase:
+    """The output, byte for byte as text/plain, or line by line as application/x-ndjson.
+
+    `follow=1` keeps the answer open until the job has ended and its log is drained."""
+    return api_logs.job_log(request, job_id)
+
+
+def _key(request: HttpRequest) -> str | None:
+    return request.headers.get("Idempotency-Key")
+
+
+def _etag(job: Job) -> str:
+    return f'"job-{job.pk}-{job.rev}"'
+
+
+def _job(job: Job, status: int = 200) -> HttpResponse:
+    return json_reply(presenters.job_detail_values(job), status, ETag=_etag(job))
+
+
+def _made(request: HttpRequest, job: Job, *, created: bool) -> HttpResponse:
+    response = _job(job, 201 if created else 200)
+    response["Location"] = f"/api/v1/jobs/{job.pk}"
+    if not created:
+        response["Idempotency-Replayed"] = "true"
+    return response

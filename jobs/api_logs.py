@@ -1,0 +1,115 @@
+"""GET /jobs/{id}/logs: reads the question, answers with jobs/log_replies.py."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, cast
+
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from jobs.log_follow import read_after
+from jobs.log_replies import Following, LogFormat, last_lines, whole_log
+from jobs.models import Job
+from jobs.selectors import attempt_of, job_get
+from projects.actor import Actor
+from projects.errors import NotFound
+from projects.http import only_parameters, read_choice, read_flag, read_number, request_actor
+from providers.driver import Stream
+
+PARAMETERS = ("attempt", "stream", "tail", "after", "timestamps", "follow", "format")
+MOST_TAIL = 10_000
+_MAX = 2**31 - 1
+
+
+class _Asked(Protocol):
+    """A request with what the API's authentication left on it."""
+
+    def reauthenticate(self) -> Actor | None: ...
+
+
+def job_log(request: HttpRequest, job_id: int) -> HttpResponseBase:
+    """The log of one attempt, or (follow=1) of this and the next ones as they come."""
+    actor, query = request_actor(request), request.GET
+    only_parameters(query, PARAMETERS)
+    job = job_get(actor, job_id)
+    form = _format(request, query)
+    number = read_number(query, "attempt", default=0, least=1, most=_MAX) or None
+    after = read_number(query, "after", default=0, least=0, most=_MAX)
+    tail = read_number(query, "tail", default=-1, least=0, most=MOST_TAIL)
+    follow = read_flag(query, "follow")
+    attempt = attempt_of(job, number)
+    if attempt is None and number is not None:
+        raise NotFound(f"Job {job_id} has no attempt {number}.")
+    if attempt is None:
+        reply = _follow(request, job, form, None) if follow else _now(form, [])
+    elif tail >= 0:
+        lines, seq = last_lines(attempt.pk, tail, form)
+        seq = seq or attempt.log_seq
+        if follow:
+            reply = _follow(request, job, form, number, before=lines, after=max(seq, after))
+        else:
+            reply = _now(form, [line for line in lines if _seq(line) > after])
+    elif follow:
+        reply = _follow(request, job, form, number, after=after)
+    else:
+        first = read_after(attempt.pk, after)
+        if first.seq >= first.last_seq:
+            reply = _now(form, first.items)
+        else:
+            chunks = whole_log(attempt.pk, first, first.last_seq, form)
+            reply = StreamingHttpResponse(chunks, content_type=form.content_type)
+    reply["Cache-Control"] = "private, no-cache"
+    reply["X-Accel-Buffering"] = "no"
+    return reply
+
+
+def _seq(item: Any) -> int:
+    return int(item.last_seq if hasattr(item, "last_seq") else item.seq)
+
+
+def _format(request: HttpRequest, query: QueryDict) -> LogFormat:
+    """`format=` decides; without it the Accept header."""
+    name = read_choice(query, "format", ("text", "ndjson"))
+    if name is None:
+        preferred = request.get_preferred_type(["text/plain", "application/x-ndjson"])
+        name = "ndjson" if preferred == "application/x-ndjson" else "text"
+    stream = read_choice(query, "stream", [stream.value for stream in Stream])
+    return LogFormat(
+        ndjson=name == "ndjson",
+        stream=Stream(stream) if stream else None,
+        timestamps=read_flag(query, "timestamps"),
+    )
+
+
+def _now(form: LogFormat, items: Any) -> HttpResponse:
+    return HttpResponse(form.write(items), content_type=form.content_type)
+
+
+def _follow(
+    request: HttpRequest,
+    job: Job,
+    form: LogFormat,
+    number: int | None,
+    *,
+    before: Any = (),
+    after: int = 0,
+) -> HttpResponseBase:
+    """An answer that grows until the job has ended and its log is drained."""
+    asked = cast(_Asked, request)
+
+    def allowed() -> bool:
+        actor = asked.reauthenticate()
+        try:
+            return actor is not None and bool(job_get(actor, job.pk))
+        except NotFound:
+            return False
+
+    reader = Following(
+        job_id=job.pk,
+        form=form,
+        allowed=allowed,
+        only_attempt=number,
+        before=before,
+        after_seq=after,
+    )
+    return StreamingHttpResponse(reader.chunks(), content_type=form.content_type)

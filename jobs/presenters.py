@@ -1,0 +1,114 @@
+"""Jobs, attempts and events as plain values: what the API sends and pages may show."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from jobs.models import Attempt, Job
+from jobs.reasons import reason_text
+from projects.models import Event
+
+
+def job_values(job: Job) -> dict[str, Any]:
+    """A job as lists show it. `project` and `provider` must have been selected with it."""
+    return {
+        "id": job.pk,
+        "name": job.name,
+        "state": job.state,
+        "reason": job.reason,
+        "reason_text": reason_text(job.reason, job.reason_detail),
+        "exit_code": job.exit_code,
+        "project": job.project.slug,
+        "provider": job.provider.name if job.provider else None,
+        "provider_id": job.provider_id,
+        "attempt": job.attempt,
+        "image": job.image,
+        "labels": job.labels,
+        "priority": job.priority,
+        "held": job.held,
+        "created_at": job.created_at,
+        "queued_at": job.queued_at,
+        "not_before": job.not_before,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "run_seconds": run_seconds(job.started_at, job.finished_at),
+        "cancel_requested_at": job.cancel_requested_at,
+        "cancel_requested_by": job.cancel_requested_by or None,
+        "submitted_by": job.submitted_by.get_username() if job.submitted_by else None,
+        "rerun_of": job.rerun_of_id,
+        "rev": job.rev,
+    }
+
+
+def job_detail_values(job: Job) -> dict[str, Any]:
+    """A job with its spec; secrets by name only."""
+    return job_values(job) | {"spec": job.spec}
+
+
+def attempt_values(attempt: Attempt) -> dict[str, Any]:
+    """One try. `provider` must have been selected with it."""
+    return {
+        "number": attempt.number,
+        "phase": attempt.phase,
+        "outcome": attempt.outcome or None,
+        "reason": attempt.reason or None,
+        "reason_text": (
+            reason_text(attempt.reason, attempt.reason_detail) if attempt.reason else None
+        ),
+        "exit_code": attempt.exit_code,
+        "provider": attempt.provider.name,
+        "provider_id": attempt.provider_id,
+        "progress": attempt.progress,
+        "phases": phase_times(attempt),
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        "run_seconds": run_seconds(attempt.started_at, attempt.finished_at),
+        "not_seen_since": attempt.not_seen_since,
+        "log": {
+            "seq": attempt.log_seq,
+            "lines": attempt.log_lines,
+            "stdout_bytes": attempt.log_stdout_bytes,
+            "stderr_bytes": attempt.log_stderr_bytes,
+            "complete": attempt.log_complete,
+            "note": attempt.log_note or None,
+        },
+    }
+
+
+def phase_times(attempt: Attempt) -> dict[str, datetime | None]:
+    """When each phase began, by the database's clock; None where it was not reached."""
+    return {
+        "placed": attempt.placed_at,
+        "pulling": attempt.pulling_at,
+        "creating": attempt.creating_at,
+        "starting": attempt.starting_at,
+        "running": attempt.running_at,
+        "finishing": attempt.finishing_at,
+        "ended": attempt.ended_at,
+    }
+
+
+def event_values(event: Event) -> dict[str, Any]:
+    """One event."""
+    return {
+        "id": event.pk,
+        "at": event.at,
+        "type": event.type,
+        "from": event.source or None,
+        "to": event.target or None,
+        "reason": event.reason or None,
+        "reason_text": reason_text(event.reason, event.detail) if event.reason else None,
+        "detail": event.detail,
+        "actor_kind": event.actor_kind,
+        "actor": event.actor_name or None,
+        "via": event.via or None,
+        "request_id": event.request_id or None,
+    }
+
+
+def run_seconds(started_at: datetime | None, finished_at: datetime | None) -> float | None:
+    """How long the program ran by its engine's clock; None while that is not known."""
+    if started_at is None or finished_at is None:
+        return None
+    return max(0.0, (finished_at - started_at).total_seconds())

@@ -1,0 +1,139 @@
+"""What the API shows of jobs; the values are made in jobs/presenters.py."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+State = Literal["pending", "scheduled", "running", "completed", "failed", "cancelled"]
+
+
+class JobOut(BaseModel):
+    """A job. `reason` is why it waits or how it ended, `reason_text` the same in words."""
+
+    id: int
+    name: str
+    state: State
+    reason: str
+    reason_text: str
+    exit_code: int | None
+    project: str
+    provider: str | None
+    provider_id: int | None
+    attempt: int = Field(description="Number of the latest try; 0 before the first.")
+    image: str
+    labels: dict[str, str]
+    priority: int
+    held: bool
+    created_at: datetime
+    queued_at: datetime
+    not_before: datetime | None = Field(description="When a retry is due.")
+    started_at: datetime | None
+    finished_at: datetime | None
+    run_seconds: float | None
+    cancel_requested_at: datetime | None
+    cancel_requested_by: str | None
+    submitted_by: str | None
+    rerun_of: int | None
+    rev: int = Field(description="Grows with every change; also the ETag.")
+
+
+class JobDetailOut(JobOut):
+    """A job with its spec; of `secret_env` only the names."""
+
+    spec: dict[str, Any]
+
+
+class JobList(BaseModel):
+    """One page of jobs, newest first."""
+
+    items: list[JobOut]
+    next_cursor: str | None
+
+
+class PhaseTimes(BaseModel):
+    """When each phase began."""
+
+    placed: datetime | None
+    pulling: datetime | None
+    creating: datetime | None
+    starting: datetime | None
+    running: datetime | None
+    finishing: datetime | None
+    ended: datetime | None
+
+
+class LogOut(BaseModel):
+    """How much output there is. `complete` is null while it may grow."""
+
+    seq: int
+    lines: int
+    stdout_bytes: int
+    stderr_bytes: int
+    complete: bool | None
+    note: str | None
+
+
+class AttemptOut(BaseModel):
+    """One try of a job on one provider."""
+
+    number: int
+    phase: str
+    outcome: str | None
+    reason: str | None
+    reason_text: str | None
+    exit_code: int | None
+    provider: str
+    provider_id: int
+    progress: dict[str, Any]
+    phases: PhaseTimes
+    started_at: datetime | None
+    finished_at: datetime | None
+    run_seconds: float | None
+    not_seen_since: datetime | None
+    log: LogOut
+
+
+class AttemptList(BaseModel):
+    """All tries of a job, first to last."""
+
+    items: list[AttemptOut]
+    next_cursor: None
+
+
+class EventOut(BaseModel):
+    """What changed, from, to, why, by whom, through what."""
+
+    id: int
+    at: datetime
+    type: str
+    source: str | None = Field(alias="from")
+    to: str | None
+    reason: str | None
+    reason_text: str | None
+    detail: dict[str, Any]
+    actor_kind: str
+    actor: str | None
+    via: str | None
+    request_id: str | None
+
+
+class EventList(BaseModel):
+    """One page of events, oldest first."""
+
+    items: list[EventOut]
+    next_cursor: str | None
+
+
+class LogLineOut(BaseModel):
+    """One line of `application/x-ndjson`, or a part of one: join `text` by `line`."""
+
+    seq: int = Field(description="Reading goes on with after=seq.")
+    line: int
+    time: str
+    stream: Literal["stdout", "stderr"]
+    text: str
+    starts: bool
+    ends: bool

@@ -1,0 +1,193 @@
+"""What makes the generated OpenAPI document whole: request bodies, parameters, problems,
+and an example for every operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from jobs.filters import NAMES
+from jobs.schemas import LogLineOut
+from jobs.spec import JobSpec
+from jobs.states import JobState
+from orchestrator.openapi_examples import REQUESTS, RESPONSES
+from orchestrator.problems import CONTENT_TYPE
+from providers.schemas import ProviderChange, ProviderIn
+
+Document = dict[str, Any]
+_REF = "#/components/schemas/{model}"
+
+_TEXT = {"type": "string", "maxLength": 255}
+_PAGING: dict[str, tuple[Document, str]] = {
+    "limit": (
+        {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+        "Most items of this page.",
+    ),
+    "cursor": ({"type": "string"}, "next_cursor of the page before; bound to the filters."),
+}
+_FILTERS: dict[str, tuple[Document, str]] = {
+    "state": (
+        {"type": "array", "items": {"enum": [str(state) for state in JobState]}, "maxItems": 50},
+        "Several may be given, also with commas.",
+    ),
+    "project": ({"type": "array", "items": _TEXT, "maxItems": 50}, "Slugs."),
+    "provider": (_TEXT, "The name of a provider."),
+    "name": (_TEXT, "What the name begins with."),
+    "label": ({"type": "array", "items": _TEXT, "maxItems": 50}, "key=value; all must hold."),
+    "since": ({"type": "string", "format": "date-time"}, "Submitted at or after."),
+    "until": ({"type": "string", "format": "date-time"}, "Submitted before."),
+    "q": (_TEXT, "A job's number, or what its name begins with."),
+}
+_LOG: dict[str, tuple[Document, str]] = {
+    "attempt": ({"type": "integer", "minimum": 1}, "Its number; without it the latest."),
+    "stream": ({"enum": ["stdout", "stderr"]}, "Only this one."),
+    "tail": ({"type": "integer", "minimum": 0, "maximum": 10_000}, "Only the last lines."),
+    "after": ({"type": "integer", "minimum": 0}, "Go on after this seq."),
+    "timestamps": ({"enum": ["0", "1"]}, "Put the engine's time before each line."),
+    "follow": ({"enum": ["0", "1"]}, "Stay until the job has ended."),
+    "format": ({"enum": ["text", "ndjson"]}, "Instead of the Accept header."),
+}
+PARAMETERS: dict[str, dict[str, tuple[Document, str]]] = {
+    "jobs_api_job_list": {name: _FILTERS[name] for name in NAMES} | _PAGING,
+    "jobs_api_job_events": _PAGING,
+    "jobs_api_job_logs": _LOG,
+    "providers_api_provider_list": _PAGING,
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Any text of your own; repeating it with the same body makes nothing new.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+BODIES: dict[str, tuple[type[BaseModel], bool]] = {
+    "jobs_api_job_submit": (JobSpec, True),
+    "jobs_api_job_rerun": (JobSpec, False),
+    "providers_api_provider_create": (ProviderIn, True),
+    "providers_api_provider_update": (ProviderChange, True),
+}
+_PROBLEM: Document = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457. `code` is for programs; `errors` names each wrong field.",
+    "required": ["type", "title", "status", "detail", "instance", "code", "errors", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+        "request_id": {"type": "string"},
+    },
+}
+
+
+def complete(document: Mapping[str, Any]) -> Document:
+    """The document with everything that ninja cannot know."""
+    whole: Document = dict(document)
+    schemas = whole["components"].setdefault("schemas", {})
+    schemas["Problem"] = _PROBLEM
+    _add_model(schemas, LogLineOut)
+    for path, operations in whole["paths"].items():
+        for method, operation in operations.items():
+            _complete(operation, path, method, schemas)
+    return whole
+
+
+def _complete(operation: Document, path: str, method: str, schemas: Document) -> None:
+    name = operation["operationId"]
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "path":
+            parameter["schema"] |= {"minimum": 0}
+    operation["parameters"] += [
+        {
+            "name": each,
+            "in": "query",
+            "required": False,
+            "schema": schema,
+            "description": description,
+        }
+        for each, (schema, description) in PARAMETERS.get(name, {}).items()
+    ]
+    if name in ("jobs_api_job_submit", "jobs_api_job_rerun"):
+        operation["parameters"].append(_KEY)
+    if name in BODIES:
+        operation["requestBody"] = _body(name, schemas)
+    operation["responses"] = {
+        str(status): response for status, response in operation["responses"].items()
+    }
+    if name == "jobs_api_job_logs":
+        operation["responses"]["200"] = _log_response()
+    _add_examples(name, operation["responses"])
+    if name == "jobs_api_job_detail":
+        operation["responses"]["304"] = {"description": "Not changed since that ETag"}
+    for status, words in _refusals(path, method, name).items():
+        operation["responses"][status] = {
+            "description": words,
+            "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+
+
+def _refusals(path: str, method: str, name: str) -> dict[str, str]:
+    """Which problems an operation may answer."""
+    found = {"400": "Cannot be read", "401": "Not signed in", "403": "Not allowed"}
+    if "{" in path:
+        found["404"] = "Not there, or not for you to see"
+    if method in ("post", "delete", "patch"):
+        found["409"] = "Not possible in this state"
+    if name in BODIES:
+        found |= {"413": "Too large", "415": "Not JSON"}
+    if name in BODIES or name in PARAMETERS:
+        found["422"] = "Some fields are wrong"
+    return found
+
+
+def _add_model(schemas: Document, model: type[BaseModel]) -> None:
+    schema = model.model_json_schema(ref_template=_REF)
+    schemas.update(schema.pop("$defs", {}))
+    schemas[model.__name__] = schema
+
+
+def _body(name: str, schemas: Document) -> Document:
+    model, required = BODIES[name]
+    _add_model(schemas, model)
+    schema: Document = {"$ref": _REF.format(model=model.__name__)}
+    if name == "jobs_api_job_rerun":
+        # Any of the spec's fields, none of them required.
+        schemas["JobChanges"] = {
+            key: value for key, value in schemas["JobSpec"].items() if key != "required"
+        } | {"title": "JobChanges", "description": "Fields of the spec to change."}
+        schema = {"$ref": _REF.format(model="JobChanges")}
+    return {
+        "required": required,
+        "content": {"application/json": {"schema": schema, "example": REQUESTS[name]}},
+    }
+
+
+def _log_response() -> Document:
+    return {
+        "description": "OK",
+        "content": {
+            "text/plain": {"schema": {"type": "string"}},
+            "application/x-ndjson": {"schema": {"$ref": _REF.format(model="LogLineOut")}},
+        },
+    }
+
+
+def _add_examples(name: str, responses: Document) -> None:
+    """Put the operation's example under each of its good answers that has a body."""
+    for status, response in responses.items():
+        for media, content in response.get("content", {}).items():
+            if status.startswith("2"):
+                content["example"] = RESPONSES[name][media]
