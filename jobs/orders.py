@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from jobs.models import Attempt, Job
-from projects import secrets
 from providers.driver import Mount, RunSpec
 
 
-def secret_env(job: Job) -> dict[str, str]:
-    """The job's secret variables, in clear; never stored, logged or shown."""
-    if not job.secrets:
-        return {}
-    values: dict[str, str] = json.loads(secrets.decrypt(bytes(job.secrets)))
-    return values
-
-
-def run_spec(job: Job, attempt: Attempt, *, instance: str, term: int) -> RunSpec:
-    """What the driver of this attempt is given."""
+def run_spec(
+    job: Job, attempt: Attempt, *, instance: str, term: int, secrets: Mapping[str, str]
+) -> RunSpec:
+    """What the driver of this attempt is given; `secrets` are its secret variables, in clear."""
     spec: Mapping[str, Any] = job.spec
     entrypoint = tuple(spec.get("command") or ())
     args = tuple(spec.get("args") or ())
@@ -37,7 +29,7 @@ def run_spec(job: Job, attempt: Attempt, *, instance: str, term: int) -> RunSpec
         image=job.image,
         entrypoint=entrypoint,
         args=args,
-        env={**(spec.get("env") or {}), **secret_env(job)},
+        env={**(spec.get("env") or {}), **secrets},
         working_dir=spec.get("working_dir") or "",
         user=spec.get("user") or "",
         cpu_cores=attempt.cpu_millis / 1000,

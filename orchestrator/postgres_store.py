@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
@@ -36,6 +37,8 @@ from providers.driver import Credential, Probe
 from providers.leases import Fence, fenced
 from providers.models import EngineRequest, Mode, Provider, RegistryCredential, RequestStatus
 from providers.probes import is_up, probe_save
+
+logger = logging.getLogger("gantry.engine")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,13 +91,18 @@ class PostgresStore:
     def sites(self) -> list[Site]:
         logins: dict[int, list[Credential]] = {}
         for c in RegistryCredential.objects.all():
-            password = secrets.decrypt(bytes(c.secret)).decode()
+            try:
+                password = secrets.decrypt(bytes(c.secret)).decode()
+            except secrets.SecretUnreadable as error:
+                logger.error("the login to %s cannot be used: %s", c.registry, error)
+                continue
             logins.setdefault(c.provider_id, []).append(
                 Credential(c.registry, c.username, password)
             )
         return [
             Site(
                 p.pk, p.name, p.kind, p.options, p.rev, p.lost_after_seconds,
+                tuple(p.mount_allow_list),
                 tuple(logins.get(p.pk, ())),
             )
             for p in Provider.objects.filter(deleted_at=None).order_by("pk")
@@ -170,17 +178,24 @@ class PostgresStore:
         cancel = None
         if job.cancel_requested_at is not None:
             cancel = CancelWish(attempt.pk, job.cancel_requested_by, job.cancel_requested_at)
+        hidden, broken = {}, ""
+        try:
+            hidden = secrets.open_values(job.secrets)
+        except secrets.SecretUnreadable as error:
+            broken = str(error)
         resources = job.spec.get("resources") or {}
         return Order(
             attempt=attempt.pk,
             job=job.pk,
             provider=attempt.provider_id,
             phase=Phase(attempt.phase),
-            run=run_spec(job, attempt, instance=self.instance, term=attempt.term),
+            run=run_spec(job, attempt, instance=self.instance, term=attempt.term, secrets=hidden),
             timeout_seconds=float(resources.get("timeout_seconds") or 86_400),
             handle=attempt.handle,
             started_at=attempt.started_at,
             cancel=cancel,
+            secrets=tuple(hidden.values()),
+            broken=broken,
             log=position(attempt.pk) if attempt.log_seq else Position(),
             cursor=attempt.log_cursor,
         )

@@ -53,6 +53,10 @@ class Order:
     handle: Mapping[str, Any] | None = None
     started_at: datetime | None = None
     cancel: CancelWish | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Values to mask in its log."""
+    broken: str = ""
+    """Why it cannot be run at all (its secrets cannot be opened), in plain words."""
     log: Position = field(default_factory=Position)
     cursor: Mapping[str, Any] | None = None
 
@@ -67,6 +71,7 @@ class Site:
     options: Mapping[str, Any]
     rev: int
     lost_after_seconds: int | None = None
+    mount_allow_list: tuple[str, ...] = ()
     credentials: tuple[Credential, ...] = ()
 
 

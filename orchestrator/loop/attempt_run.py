@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from jobs.endings import Ending, StopCause, classify, overdue
+from jobs.masking import Masker
 from jobs.states import STARTED_PHASES, Outcome, Phase
 from jobs.transitions import Move, Written
 from orchestrator.loop.log_writer import LogLost, LogSink
@@ -31,6 +32,7 @@ from providers.driver import (
     PullProgress,
     RegistryUnreachable,
     Rejected,
+    RunSpec,
     RunState,
     StillRunning,
     Unreachable,
@@ -69,6 +71,10 @@ class HostView(Protocol):
 
     def note_unreachable(self, error: Unreachable) -> None:
         """The engine did not answer: have it probed; returns at once."""
+        ...
+
+    def check_mounts(self, run: RunSpec) -> None:
+        """Raises Rejected for a mount that the provider's administrator does not allow now."""
         ...
 
     def credential(self, image: str) -> Credential | None: ...
@@ -189,6 +195,10 @@ class AttemptRun:
         return self.order.run.attempt, self.order.job
 
     def _drive(self) -> None:
+        if self.order.broken and self.phase in (Phase.PLACED, Phase.PULLING):
+            detail = {"message": self.order.broken}
+            self._end(Ending(Outcome.FAILED, "rejected", detail))
+            return
         if self.phase in (Phase.PLACED, Phase.PULLING):
             if self._bring():
                 self._follow()
@@ -241,6 +251,7 @@ class AttemptRun:
             with self._host.starts:
                 self._host.check_trust()
                 self._unless_stopped()
+                self._host.check_mounts(self.order.run)
                 self._move(Phase.CREATING)
                 self._handle = self._create()
                 if self._stop is None:
@@ -341,13 +352,18 @@ class AttemptRun:
     def _read(self, *, follow: bool) -> None:
         assert self._handle is not None
         self._check_detached()
+        self._masker = Masker(self.order.secrets)  # what was kept back is read again
         stream = self._driver.logs(self._handle, self._cursor, follow=follow)
         self._stream = stream
         try:
             self._check_detached()
-            for batch in stream:
-                self._sink.write(batch)
-                self._cursor = batch.cursor
+            for read in stream:
+                for batch in self._masker.feed(read):
+                    self._sink.write(batch)
+                    self._cursor = batch.cursor
+            if not follow:
+                for batch in self._masker.finish():
+                    self._sink.write(batch)
         finally:
             self._stream = None
             stream.close()

@@ -30,7 +30,12 @@ class Desk(Protocol):
 
 
 def answer_request(
-    request: Request, driver: Driver, site: Site, desk: Desk, probed: Callable[[Probe], None]
+    request: Request,
+    driver: Driver,
+    site: Site,
+    instance: str,
+    desk: Desk,
+    probed: Callable[[Probe], None],
 ) -> None:
     """Do it, telling each step as it is done, and how it ended."""
     answer = _Answer(request.id, desk)
@@ -43,23 +48,22 @@ def answer_request(
             return
         answer.step("reach", ok=True, text=f"{site.kind} {probe.version}".strip())
         if request.kind == "test":
-            _test(answer, request.args, driver)
+            _test(answer, request.args, driver, instance)
         answer.end({"health": probe.health, "message": probe.detail}, failed=answer.failed)
     except DriverError as error:
         answer.step("failed", ok=False, text=str(error))
         answer.end({"message": str(error)}, failed=True)
 
 
-def _test(answer: _Answer, args: Mapping[str, Any], driver: Driver) -> None:
+def _test(answer: _Answer, args: Mapping[str, Any], driver: Driver, instance: str) -> None:
     image = str(args.get("image") or "gantry/hello:latest")
     if driver.capabilities.pulls:
         driver.pull(image, None, lambda progress: _pulling(answer, progress))
         answer.step("pull", ok=True, text=f"{image} is there")
-    entrypoint = ("/bin/echo", "hello from Gantry")
-    if driver.capabilities.kind == "fake":
-        entrypoint = ("lines=1",)  # type: ignore[assignment]
+    fake = driver.capabilities.kind == "fake"
+    entrypoint = ("lines=1",) if fake else ("/bin/echo", "hello from Gantry")
     spec = RunSpec(
-        instance=str(args["instance"]),
+        instance=instance,
         job=TEST_JOB,
         attempt=answer.request,
         uid=str(uuid.uuid4()),

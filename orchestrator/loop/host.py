@@ -27,9 +27,12 @@ from providers.driver import (
     Owned,
     Probe,
     PullProgress,
+    Rejected,
+    RunSpec,
     Unreachable,
 )
 from providers.leases import Fence
+from providers.mounts import mount_allowed
 
 PROBE_SECONDS = 10.0
 PROBE_BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -56,8 +59,10 @@ class ProviderHost:
         flusher: Flusher,
         logs: LogWriter,
         desk: Desk,
+        instance: str,
     ) -> None:
         self.site = site
+        self._instance = instance
         self.fence = fence
         self.driver = driver
         self.starts = threading.Semaphore(driver.capabilities.parallel_starts)
@@ -114,7 +119,9 @@ class ProviderHost:
     def answer(self, request: Request) -> None:
         """Do what web asked for, in the background."""
         self.in_background(
-            lambda: answer_request(request, self.driver, self.site, self._desk, self._probed)
+            lambda: answer_request(
+                request, self.driver, self.site, self._instance, self._desk, self._probed
+            )
         )
 
     def adopt(self, orders: Sequence[Order]) -> None:
@@ -172,6 +179,15 @@ class ProviderHost:
                 self._guard.wait(1.0)
         if self._ending.wait(0.05):
             raise GivenUp("left") from error
+
+    def check_mounts(self, run: RunSpec) -> None:
+        for mount in run.mounts:
+            allowed = self.site.mount_allow_list
+            if not mount_allowed(allowed, mount.source, read_only=mount.read_only):
+                raise Rejected(
+                    "rejected",
+                    f"{self.site.name} does not allow the mount {mount.source} (any more)",
+                )
 
     def credential(self, image: str) -> Credential | None:
         registry = image.split("/", 1)[0] if "/" in image else ""

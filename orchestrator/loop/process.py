@@ -118,4 +118,5 @@ class EngineProcess:
             flusher=self._flusher,
             logs=self._logs,
             desk=self._desk,
+            instance=self._store.instance,
         )
