@@ -10,7 +10,7 @@ from providers.driver import Driver, ProviderConfig
 
 FACTORIES = {
     "docker": "providers.drivers.docker:DockerDriver",
-    "process": "providers.drivers.process:ProcessDriver",
+    "process": "providers.drivers.process.driver:ProcessDriver",
     "fake": "providers.drivers.fake:FakeDriver",
 }
 
