@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from providers.driver import Cursor, LogFrame, Stream
 from providers.drivers.docker.body import BadBody, Body
 from providers.drivers.docker.decoding import GAP, LogDecoder
-from providers.drivers.docker.frames import FrameParser, LineTracker, NotALog
+from providers.drivers.docker.frames import FrameParser, NotALog, PieceReader
+from providers.drivers.docker.lines import FULL_BYTES
 
 SECOND = 10**9
 START = int(datetime(2026, 11, 23, 15, 28, 7, tzinfo=UTC).timestamp()) * SECOND
@@ -63,7 +64,7 @@ def test_bytes_that_are_no_log_are_refused() -> None:
     with pytest.raises(NotALog):
         FrameParser().feed(b"HTTP/1.1 200 OK")
     with pytest.raises(NotALog):
-        LineTracker().frame(1, b"no stamp here, only the text of a terminal")
+        PieceReader().piece(1, b"no stamp here, only the text of a terminal")
 
 
 @given(st.lists(datas.filter(bool)), cuts, st.sampled_from([b"", b";note=1"]))
@@ -111,6 +112,25 @@ def test_lines_are_followed_per_stream_and_bytes_are_kept(
         assert all(frame.ends_line == frame.data.endswith(b"\n") for frame in own)
 
 
+def as_engine_logs(line: bytes) -> list[bytes]:
+    """A line as the engine's `local` driver gives it back: cut, then without its newline."""
+    if len(line) <= FULL_BYTES:
+        return [line]
+    text = line.removesuffix(b"\n")
+    return [text[at : at + FULL_BYTES] for at in range(0, len(text) + 1, FULL_BYTES)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 16383, 16384, 16385, 32767, 32768, 32769, 2**20])
+def test_a_line_that_the_engine_cut_gets_its_newline_back(size: int) -> None:
+    line = b"x" * (size - 1) + b"\n"
+    pieces = [(0, 1, piece) for piece in as_engine_logs(line)]
+    frames, _, _ = Engine([*pieces, (1, 2, b"next\n"), (2, 1, b"last")]).read_from(None)
+    own = [frame for frame in frames if frame.stream is Stream.STDOUT]
+    assert b"".join(frame.data for frame in own) == line + b"last"
+    assert [frame.starts_line for frame in own] == [True, *[False] * (len(pieces) - 1), True]
+    assert [frame.ends_line for frame in own] == [*[False] * (len(pieces) - 1), True, False]
+
+
 class Engine:
     """The engine's log file: `since` finds the first frame stamped at or after it, and
     everything after that follows; rotation takes the oldest away."""
@@ -138,7 +158,7 @@ runs = st.lists(
     st.tuples(
         st.integers(0, 4),
         st.sampled_from([1, 2]),
-        st.sampled_from([b"x", b"y\n"]),
+        st.sampled_from([b"x", b"y\n", b"z" * FULL_BYTES]),
         st.integers(1, 90),
     ),
     max_size=6,

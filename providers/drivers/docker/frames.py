@@ -1,4 +1,4 @@
-"""The engine's log format, byte by byte. Pure: bytes in, frames out.
+"""The engine's log format, byte by byte. Pure: bytes in, pieces of output out.
 
 A log is a row of `[stream, 0, 0, 0, length as 4 bytes big endian]` + payload. With
 `timestamps=1` every payload starts with a stamp of 30 characters and a space, also the
@@ -8,8 +8,9 @@ later pieces of a line that the engine cut at 16 KiB; those carry the stamp of t
 from __future__ import annotations
 
 from calendar import timegm
+from dataclasses import dataclass
 
-from providers.driver import LogFrame, Stream
+from providers.driver import Stream
 
 HEADER_BYTES = 8
 STAMP_BYTES = 31  # 2006-01-02T15:04:05.000000000Z and a space
@@ -53,30 +54,28 @@ class FrameParser:
         return bool(self._rest)
 
 
-class LineTracker:
-    """Turns payloads into LogFrames: takes off the stamp and follows lines per stream."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One payload without its stamp, exactly as the engine sent it."""
 
-    def __init__(self, open_streams: frozenset[Stream] = frozenset()) -> None:
-        self._open = {stream: stream in open_streams for stream in Stream}
+    stream: Stream
+    at_ns: int
+    data: bytes
+
+
+class PieceReader:
+    """Takes the stamp off payloads."""
+
+    def __init__(self) -> None:
         self._second = b""
         self._second_ns = 0
 
-    def frame(self, stream_id: int, payload: bytes) -> LogFrame:
-        """One frame. Raises NotALog when the payload bears no stamp."""
+    def piece(self, stream_id: int, payload: bytes) -> Piece:
+        """The payload of one frame. Raises NotALog when it bears no stamp."""
         stream = _STREAMS.get(stream_id)
         if stream is None or payload[30:31] != b" ":
             raise NotALog(f"stream {stream_id} with {payload[:40]!r}")
-        at_ns = self._nanoseconds(payload)
-        data = payload[STAMP_BYTES:]
-        starts = not self._open[stream]
-        ends = data.endswith(b"\n")
-        self._open[stream] = not ends
-        return LogFrame(stream, at_ns, data, starts, ends)
-
-    @property
-    def open_streams(self) -> frozenset[Stream]:
-        """The streams that stand in the middle of a line."""
-        return frozenset(stream for stream, is_open in self._open.items() if is_open)
+        return Piece(stream, self._nanoseconds(payload), payload[STAMP_BYTES:])
 
     def _nanoseconds(self, payload: bytes) -> int:
         second = payload[:19]

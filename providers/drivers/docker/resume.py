@@ -16,20 +16,20 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
-from providers.driver import LogFrame, Stream
+from providers.drivers.docker.frames import Piece
+from providers.drivers.docker.lines import CODES
 
 WINDOW = 64
-_CODES = {Stream.STDOUT: 1, Stream.STDERR: 2}
-_BY_CODE = {code: stream for stream, code in _CODES.items()}
 
 Fingerprint = tuple[int, int, int, int]  # stamp in ns, stream, length, crc32
 
 
-def fingerprint(frame: LogFrame) -> Fingerprint:
-    """What tells a frame from its neighbours."""
-    return (frame.at_ns, _CODES[frame.stream], len(frame.data), zlib.crc32(frame.data))
+def fingerprint(piece: Piece) -> Fingerprint:
+    """What tells a frame of the engine from its neighbours."""
+    return (piece.at_ns, CODES[piece.stream], len(piece.data), zlib.crc32(piece.data))
 
 
 class Position:
@@ -59,7 +59,7 @@ class Position:
         if len(anchors) > 1 and anchors[1][0] <= self._read - WINDOW + 1:
             anchors.popleft()
 
-    def cursor(self, open_streams: frozenset[Stream]) -> dict[str, Any]:
+    def cursor(self) -> dict[str, Any]:
         """The place after the last frame, as JSON. There must have been one."""
         number, anchor = self._anchors[0]
         return {
@@ -67,11 +67,15 @@ class Position:
             "anchor": list(anchor),
             "read": self._read - number + 1,
             "window": [list(print_) for print_ in self._window],
-            "open": [_CODES[stream] for stream in Stream if stream in open_streams],
         }
 
 
-_NEW: Mapping[str, Any] = {"window": (), "open": ()}
+class Verdict(Enum):
+    """What one frame of a resumed reading is."""
+
+    BEFORE = "read before, or it may have been (while not `certain`)"
+    PLACE = "the last frame that was read before: what follows is new"
+    PASSED = "new, like all that came while not `certain`: the place was not there"
 
 
 class Seeker:
@@ -81,8 +85,7 @@ class Seeker:
         self.found = cursor is None
         self._anchor = _print(cursor["anchor"]) if cursor else None
         self._read = int(cursor["read"]) if cursor else 0
-        self._window = [_print(item) for item in (cursor or _NEW)["window"]]
-        self.open_streams = frozenset(_BY_CODE[code] for code in (cursor or _NEW)["open"])
+        self._window = [_print(item) for item in cursor["window"]] if cursor else []
         self._seen = 0
         self._recent: deque[Fingerprint] = deque(maxlen=WINDOW)
         self._expected: int | None = None
@@ -100,25 +103,22 @@ class Seeker:
         """Whether the engine's first frame told how many to skip; otherwise it is a search."""
         return self._expected is not None
 
-    def lost(self, print_: Fingerprint) -> bool:
-        """Take one frame while `found` is false.
-
-        False: it was read before, or may have been; `found` turns true with the last such
-        frame. True: the place was passed unseen, so this frame and all that came while not
-        `certain` are new, and output before them may be lost; `found` is true then, too.
-        """
+    def take(self, print_: Fingerprint) -> Verdict:
+        """Judge the next frame, while `found` is false."""
         self._seen += 1
         self._recent.append(print_)
         if self._seen == 1:
             self._expected = self._expect(print_)
-        if self._seen == self._expected or self._expected is None:
-            self.found = self._at_window()
-            if self.found:
-                return False
-            self._expected = None
-            self.found = self._seen >= self._read or print_[0] > self._last_stamp()
-            return self.found
-        return False
+        if self._expected is not None and self._seen < self._expected:
+            return Verdict.BEFORE
+        if self._at_window():
+            self.found = True
+            return Verdict.PLACE
+        self._expected = None
+        if self._seen >= self._read or print_[0] > self._last_stamp():
+            self.found = True
+            return Verdict.PASSED
+        return Verdict.BEFORE
 
     def _expect(self, print_: Fingerprint) -> int | None:
         """How many frames to skip, judged by the first that the engine sent."""

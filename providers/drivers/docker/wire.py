@@ -12,6 +12,7 @@ import socket
 import ssl
 from http.client import HTTPException, HTTPResponse
 from threading import Event, Lock
+from time import monotonic
 
 from providers.drivers.docker.body import BadBody, Body
 from providers.drivers.docker.client import Engine, message_of
@@ -67,17 +68,17 @@ class Wire:
 
         Raises OSError, also when the answer ends before it is complete.
         """
-        waited = False
+        silent_at = monotonic() + seconds
         while not self._closed.is_set() and self._socket is not None:
             try:
                 data = self._first or self._socket.recv(_READ_BYTES)
                 self._first = b""
                 body = self._body.feed(data)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                if waited:
+                left = silent_at - monotonic()
+                if left <= 0:
                     return None
-                waited = True
-                self._wait(self._socket, seconds)
+                self._wait(self._socket, left)
                 continue
             except BadBody as error:
                 raise ConnectionError(str(error)) from error
@@ -91,6 +92,7 @@ class Wire:
                 return b""
             if not data and not self.closed:
                 raise ConnectionError("the connection was cut")
+            silent_at = monotonic() + seconds  # a part of a chunk's head is no silence
         return b""
 
     def close(self) -> None:
