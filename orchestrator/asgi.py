@@ -1,8 +1,35 @@
-import os
+"""The web process: pages and API over HTTP, live signals and logs over one websocket.
 
-from django.core.asgi import get_asgi_application
+Only this process pools its database connections (qcluster forks, orchestrate keeps one for
+each of its threads), so the default for that stands here, before the settings are read.
+"""
+
+from __future__ import annotations
+
+import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
 os.environ.setdefault("GANTRY_DB_POOL", "8")
 os.environ.setdefault("GANTRY_PROCESS", "gantry-web")
-application = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+from django.urls import path, re_path
+
+
+def _application() -> ProtocolTypeRouter:
+    pages = get_asgi_application()  # sets Django up; what is imported here needs that
+    from orchestrator.admission import Admission
+    from orchestrator.consumers import live_socket, no_socket
+    from orchestrator.relay import relay
+    from projects.hub import hub
+
+    hub.start_with(relay.ensure_running)
+    sockets = [
+        path("ws/live", live_socket),  # type: ignore[arg-type]  # ASGI, as URLRouter wants it
+        re_path("", no_socket),  # type: ignore[arg-type]
+    ]
+    return ProtocolTypeRouter({"http": Admission(pages), "websocket": URLRouter(sockets)})
+
+
+application = _application()

@@ -33,18 +33,18 @@ class Relay:
     def __init__(self, target: Hub) -> None:
         self._hub = target
         self._task: asyncio.Task[None] | None = None
-        self._listening = False
+        self._listening = asyncio.Event()
 
-    @property
-    def listening(self) -> bool:
-        """Whether notices arrive at this moment."""
-        return self._listening
+    async def until_listening(self) -> None:
+        """Wait until notices arrive: what commits from now on is heard of."""
+        await self._listening.wait()
 
     def ensure_running(self) -> None:
         """Start on the running loop, unless it runs there already."""
         loop = asyncio.get_running_loop()
         task = self._task
         if task is None or task.done() or task.get_loop() is not loop:
+            self._listening = asyncio.Event()  # an event belongs to one loop
             self._task = loop.create_task(self._supervise(), name="live relay")
 
     async def stop(self) -> None:
@@ -64,14 +64,15 @@ class Relay:
             except Exception:
                 logger.exception("live relay: failed; starting it again")
             finally:
-                was_listening, self._listening = self._listening, False
+                was_listening = self._listening.is_set()
+                self._listening.clear()
             backoff = FIRST_BACKOFF if was_listening else min(backoff * 2, MOST_BACKOFF)
             await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
 
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(**_address(), autocommit=True) as link:
             await link.execute(f"LISTEN {LIVE_CHANNEL}")
-            self._listening = True
+            self._listening.set()
             self._hub.resync()
             while True:
                 async for notice in link.notifies(timeout=QUIET_SECONDS):
