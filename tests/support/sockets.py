@@ -50,6 +50,11 @@ class BrowserSocket:
         except TimeoutError:
             raise AssertionError(f"no {kind!r} within {deadline} s; saw {self.seen}") from None
 
+    async def hear_any(self, deadline: float = DEADLINE_SECONDS) -> dict[str, Any]:
+        """The next message, of whatever kind."""
+        async with asyncio.timeout(deadline):
+            return await self._next()
+
     async def closed(self, deadline: float = DEADLINE_SECONDS) -> int:
         """Wait until the server closes; the code."""
         async with asyncio.timeout(deadline):
