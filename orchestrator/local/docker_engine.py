@@ -33,6 +33,10 @@ class EngineUnavailable(RuntimeError):
     """No Docker engine answers and none could be started; the message says why."""
 
 
+class EngineSilent(RuntimeError):
+    """The engine that DOCKER_HOST names does not answer; starting another is not our call."""
+
+
 def probe_engine() -> Probe:
     """Ask the engine that this environment means (DOCKER_HOST, context, local socket)."""
     driver = build_driver("docker", ProviderConfig(name="local", instance=""))
@@ -45,13 +49,14 @@ def probe_engine() -> Probe:
 def ensure_engine(data_dir: Path, say: Callable[[str], None]) -> Probe:
     """The engine's probe, after installing and starting one if none answers and we are root.
 
-    Raises EngineUnavailable where that cannot be done, AptFailed where it went wrong.
+    Raises EngineSilent for an engine that was named, EngineUnavailable where none can be
+    started, AptFailed where installing one went wrong.
     """
     probe = probe_engine()
     if probe.health is not Health.UNREACHABLE:
         return probe
     if address := os.environ.get("DOCKER_HOST"):
-        raise EngineUnavailable(f"DOCKER_HOST is {address}, and: {probe.detail}")
+        raise EngineSilent(f"DOCKER_HOST names {address}, which does not answer: {probe.detail}")
     if os.geteuid() != 0:
         raise EngineUnavailable(f"no Docker engine answers ({probe.detail}), and not root")
     if shutil.which("dockerd", path=PROGRAMS) is None:

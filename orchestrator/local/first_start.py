@@ -72,10 +72,13 @@ def register_local_provider(kind: str) -> bool:
     """Register this machine's engine, once ever; whether that was now.
 
     What an operator changed or deleted stays changed or deleted. Its capacity is found by
-    the engine process, which probes a new provider at once.
+    the engine process, which probes a new provider at once. Plain processes isolate
+    nothing, so they are the choice of a new instance only, never that of one whose engine
+    is down for a moment.
     """
     name = LOCAL_PROVIDERS[kind]
-    if Provider.objects.filter(name=name).exists():
+    known = Provider.objects.all() if kind == "process" else Provider.objects.filter(name=name)
+    if known.exists():
         return False
     provider_create(SYSTEM, name=name, kind=kind)
     return True

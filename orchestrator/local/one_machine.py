@@ -110,9 +110,12 @@ class OneMachine:
         ]
 
     def _prepare_engine(self, output: PrefixedOutput) -> str:
-        """The kind of this machine's provider: docker where an engine can be had."""
+        """The kind of this machine's provider: docker where an engine was named or can be had."""
         try:
             probe = docker_engine.ensure_engine(self.data_dir, output.say)
+        except docker_engine.EngineSilent as error:
+            output.say(f"{error}\nJobs wait until it does; it may come back at any time.")
+            return "docker"
         except (docker_engine.EngineUnavailable, AptFailed) as error:
             output.say(
                 f"No Docker engine: {error}.\n"

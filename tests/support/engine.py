@@ -15,7 +15,7 @@ def ensure_test_engine(data_dir: Path) -> None:
     """The engine that answers, or (as root) one that is installed and started now."""
     try:
         docker_engine.ensure_engine(data_dir, print)
-    except docker_engine.EngineUnavailable as error:
+    except (docker_engine.EngineSilent, docker_engine.EngineUnavailable) as error:
         raise AssertionError(
             f"the tests need a Docker engine: start one, set DOCKER_HOST, or run as root ({error})"
         ) from error
