@@ -46,7 +46,7 @@ WAITS: tuple[Reason, ...] = (
     ),
     Reason("no_capacity", "Waiting for room: needs {need}; the capacity of {best} is in use."),
     Reason("provider_down", "Waiting for {provider}: {why}."),
-    Reason("disk_low", "Waiting: {provider} has only {free} of disk left."),
+    Reason("disk_low", "Waiting for {provider}: {why}."),
     Reason("placed", "Placed on {provider}."),
     Reason("requeued", "Back in the queue: {why}"),
 )

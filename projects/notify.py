@@ -8,7 +8,7 @@ these are called inside the transaction that makes the change. Payloads stay und
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from django.db import connection
 ENGINE_CHANNEL = "gantry_engine"
 LIVE_CHANNEL = "gantry_live"
 MOST_PER_NOTICE = 50
+MOST_BYTES = 4000
 
 EngineWord = Literal["jobs", "placed", "cancel", "requests", "providers"]
 
@@ -50,24 +51,44 @@ class LiveChanges:
                 self.jobs[change.id] = change
 
     def payloads(self) -> list[str]:
-        """The notices to send: one, or several where many logs and few jobs changed."""
-        if len(self.jobs) > MOST_PER_NOTICE:
-            resync = sorted({change.project_id for change in self.jobs.values()})
-            return [json.dumps({"resync": resync[:MOST_PER_NOTICE] if len(resync) < 50 else []})]
-        notice: dict[str, Any] = {}
-        if self.jobs:
-            notice["jobs"] = [[c.id, c.rev, c.project_id] for c in self.jobs.values()]
-        if self.providers:
-            notice["providers"] = [list(item) for item in list(self.providers.items())[:50]]
-        if self.requests:
-            notice["requests"] = sorted(self.requests)[:50]
-        notices = [notice] if notice else []
-        logs = [list(item) for item in self.logs.items()]
-        for start in range(0, len(logs), MOST_PER_NOTICE):
-            notices.append({"logs": logs[start : start + MOST_PER_NOTICE]})
-        if len(notices) > 1 and "logs" not in notices[0]:
-            notices[0] |= notices.pop(1)
-        return [json.dumps(item, separators=(",", ":")) for item in notices]
+        """The notices to send: mostly one, several where more changed than one may tell.
+
+        Where more jobs changed than one notice names, pages look at their projects again.
+        """
+        words: list[tuple[str, list[Any]]] = [
+            ("providers", [list(item) for item in self.providers.items()]),
+            ("requests", sorted(self.requests)),
+            ("logs", [list(item) for item in self.logs.items()]),
+        ]
+        if len(self.jobs) <= MOST_PER_NOTICE:
+            words.insert(0, ("jobs", [[c.id, c.rev, c.project_id] for c in self.jobs.values()]))
+        else:
+            projects = sorted({change.project_id for change in self.jobs.values()})
+            if len(projects) > MOST_PER_NOTICE:
+                return [_packed({"resync": []})]  # everything: nothing else need be told
+            words.insert(0, ("resync", projects))
+        return [_packed(notice) for notice in _notices(words)]
+
+
+def _notices(words: Sequence[tuple[str, list[Any]]]) -> Iterator[dict[str, list[Any]]]:
+    """Fill notices one after the other, each up to its bounds."""
+    notice: dict[str, list[Any]] = {}
+    room = MOST_BYTES
+    for key, items in words:
+        for item in items:
+            size = len(_packed(item)) + 1 + (0 if key in notice else len(key) + 6)
+            if size > room or len(notice.get(key, ())) >= MOST_PER_NOTICE:
+                yield notice
+                notice, room = {}, MOST_BYTES
+                size = len(_packed(item)) + 1 + len(key) + 6
+            notice.setdefault(key, []).append(item)
+            room -= size
+    if notice:
+        yield notice
+
+
+def _packed(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def notify_engine(*words: EngineWord) -> None:
