@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 from django.utils import timezone
 
 from jobs.models import Attempt, Job
-from projects.models import Project
-from providers.models import HealthState, Provider
-
-_numbers = count(1)
+from providers.models import Provider
+from tests.support.builders import make_job, make_provider
 
 
 def make_attempt(
@@ -26,34 +23,18 @@ def make_attempt(
     """An attempt of 1 core and 512 MiB. Without `job`, one whose state fits the phase."""
     ended = phase == "ended"
     when = (ended_at or timezone.now()) if ended else None
-    if provider is None:
-        provider = Provider.objects.create(
-            name=f"place-{next(_numbers)}", kind="fake", health=HealthState.HEALTHY
-        )
+    provider = provider or make_provider()
     if job is None:
-        project, _ = Project.objects.get_or_create(slug="default", defaults={"name": "Default"})
-        started = phase in {"running", "finishing"}
-        job = Job.objects.create(
-            project=project,
-            name=f"job-{next(_numbers)}",
-            spec={},
-            image="sample",
-            cpu_millis=1000,
-            memory_mb=512,
-            state="completed" if ended else "running" if started else "scheduled",
-            reason="succeeded" if ended else "placed",
-            provider=provider,
-            attempt=1,
-            finished_at=when,
-        )
+        live = "running" if phase in {"running", "finishing"} else "scheduled"
+        state = "completed" if ended else live
+        job = make_job(state=state, provider=provider, finished_at=when)
     return Attempt.objects.create(
         job=job,
-        number=columns.pop("number", 1),
         provider=provider,
         cpu_millis=1000,
         memory_mb=512,
         phase=phase,
         outcome="completed" if ended else "",
         ended_at=when,
-        **columns,
+        **{"number": 1} | columns,
     )
