@@ -1,0 +1,95 @@
+"""What the regions of a job's page show: one context each, for the page and its fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from jobs.advice import advice_for
+from jobs.glances import short_reason
+from jobs.log_words import last_lines
+from jobs.models import Attempt, Job
+from jobs.phases import timeline
+from jobs.selectors import attempts_of, events_of
+from jobs.states import TERMINAL, JobState, Phase
+from projects.actor import Actor
+from projects.models import Role
+
+EVENTS_SHOWN = 200
+
+
+def header(actor: Actor, job: Job, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """Title, sentence, buttons, what went wrong, phases."""
+    now = timezone.now()
+    latest = attempts[-1] if attempts else None
+    ended = job.state in TERMINAL
+    failed = job.state == JobState.FAILED
+    return {
+        "job": job,
+        "latest": latest,
+        "ended": ended,
+        "may_change": actor.may(Role.SUBMITTER, job.project_id),
+        "timeline": timeline(job, attempts, now),
+        "advice": advice_for(job),
+        "title": _title(job, short_reason(job, now)),
+        "last_lines": last_lines(latest) if failed and latest is not None else [],
+        "ran_seconds": _ran(latest),
+    }
+
+
+def attempts_nav(
+    job: Job, attempts: Sequence[Attempt], *, tab: str, shown: int, chosen: bool
+) -> dict[str, Any]:
+    """The tabs, and the attempts to choose from. `chosen`: the address names the attempt."""
+    return {"job": job, "attempts": attempts, "tab": tab, "shown": shown, "chosen": chosen}
+
+
+def facts(job: Job, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """What was asked for, and where it went."""
+    return {
+        "job": job,
+        "spec": job.spec,
+        "latest": attempts[-1] if attempts else None,
+        "reruns": list(job.reruns.order_by("pk").values_list("pk", flat=True)[:5]),
+    }
+
+
+def events(job: Job) -> dict[str, Any]:
+    """What happened, newest last."""
+    found = events_of(job, limit=EVENTS_SHOWN + 1)
+    return {"job": job, "events": found[:EVENTS_SHOWN], "more": len(found) > EVENTS_SHOWN}
+
+
+def regions(actor: Actor, job: Job, *, tab: str, attempt: int | None) -> dict[str, Any]:
+    """Everything of the page at once, from one reading of the attempts."""
+    attempts = attempts_of(job)
+    last = attempts[-1].number if attempts else 1
+    shown = attempt if attempt is not None and 1 <= attempt <= last else last
+    context = header(actor, job, attempts)
+    context |= attempts_nav(job, attempts, tab=tab, shown=shown, chosen=attempt is not None)
+    context |= facts(job, attempts)
+    if tab == "events":
+        context |= events(job)
+    return context
+
+
+def etag(job: Job, scope: str, *parts: object) -> str:
+    """A mark of what a region shows. A job that goes on also changes with time."""
+    beat = "" if job.state in TERMINAL else int(timezone.now().timestamp() // 10)
+    return ".".join(str(part) for part in ("job", job.pk, job.rev, scope, beat, *parts))
+
+
+def _title(job: Job, reason: str) -> str:
+    words = f"{job.state}, {reason}" if reason else job.state
+    return f"{job.pk} {job.name}, {words} · Gantry"
+
+
+def _ran(attempt: Attempt | None) -> float | None:
+    """How long the program ran, by the engine's own clock where it told."""
+    if attempt is None or attempt.phase != Phase.ENDED:
+        return None
+    start = attempt.started_at or attempt.running_at
+    end = attempt.finished_at or attempt.ended_at
+    return max(0.0, (end - start).total_seconds()) if start and end else None

@@ -1,0 +1,176 @@
+"""How a job's time went: the stretches of the phase bar, and the words beside it.
+
+Values in, values out: the template draws what `timeline` answers, without arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.models import Attempt, Job
+from jobs.states import Outcome, Phase
+
+_WORDS = {
+    "placed": "Placed",
+    "pulling": "Pulling",
+    "starting": "Starting",
+    "running": "Running",
+    "finishing": "Finishing",
+    "queued": "Queued",
+    "backoff": "Back-off",
+}
+_LEAST_SHARE = 0.006
+"""No stretch is drawn narrower than this part of the bar, so that each can be seen."""
+_GAP = 0.15
+"""Percent of the bar left free between two stretches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One phase from `start` to `end` (the moment of asking while it lasts: `open`)."""
+
+    kind: str
+    start: datetime
+    end: datetime
+    attempt: int = 0
+    open: bool = False
+    failed: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Its length; never negative, also where two clocks disagree."""
+        return max(0.0, (self.end - self.start).total_seconds())
+
+    @property
+    def word(self) -> str:
+        """The phase as people call it."""
+        return _WORDS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A stretch with its place on the bar: percent from the left, percent wide."""
+
+    stretch: Stretch
+    x: str
+    width: str
+    end_x: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line under the bar: a phase's word and how long it took in all."""
+
+    kind: str
+    word: str
+    seconds: float
+    open_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The bar and the list under it."""
+
+    drawn: tuple[Drawn, ...]
+    entries: tuple[Entry, ...]
+    start: datetime
+    end: datetime
+    open: bool
+    total_seconds: float
+
+
+def timeline(job: Job, attempts: Sequence[Attempt], now: datetime) -> Timeline:
+    """The bar of a job with its attempts in order; `now` is when the open phase is cut."""
+    stretches = list(_stretches(job, attempts, now))
+    end = stretches[-1].end if stretches else now
+    return Timeline(
+        drawn=tuple(_draw(stretches)),
+        entries=tuple(_entries(stretches, len(attempts))),
+        start=job.created_at,
+        end=end,
+        open=job.finished_at is None,
+        total_seconds=max(0.0, (end - job.created_at).total_seconds()),
+    )
+
+
+def _stretches(job: Job, attempts: Sequence[Attempt], now: datetime) -> Iterator[Stretch]:
+    mark = job.created_at
+    for index, attempt in enumerate(attempts):
+        yield Stretch("backoff" if index else "queued", mark, max(mark, attempt.placed_at))
+        mark = max(mark, attempt.placed_at)
+        for stretch in _of_attempt(attempt, mark, now):
+            yield stretch
+            mark = stretch.end
+    if job.state == "pending":
+        yield Stretch("backoff" if attempts else "queued", mark, max(mark, now), open=True)
+    elif job.finished_at is not None and not attempts:
+        yield Stretch("queued", mark, max(mark, job.finished_at))
+
+
+def _of_attempt(attempt: Attempt, start: datetime, now: datetime) -> Iterator[Stretch]:
+    """The phases that this attempt reached, each until the next one's stamp."""
+    begins = [("placed", start)]
+    for kind, at in (
+        ("pulling", attempt.pulling_at),
+        ("starting", attempt.creating_at or attempt.starting_at),
+        ("running", attempt.running_at),
+        ("finishing", attempt.finishing_at),
+    ):
+        if at is not None:
+            begins.append((kind, max(at, begins[-1][1])))
+    live = attempt.phase != Phase.ENDED
+    last = max(now if live else (attempt.ended_at or now), begins[-1][1])
+    ends = [at for _, at in begins[1:]] + [last]
+    failed = attempt.outcome == Outcome.FAILED
+    for index, ((kind, at), until) in enumerate(zip(begins, ends, strict=True)):
+        is_last = index == len(begins) - 1
+        yield Stretch(
+            kind, at, until, attempt.number, open=live and is_last, failed=failed and is_last
+        )
+
+
+def _draw(stretches: Sequence[Stretch]) -> Iterator[Drawn]:
+    total = sum(stretch.seconds for stretch in stretches) or 1.0
+    weights = [max(stretch.seconds / total, _LEAST_SHARE) for stretch in stretches]
+    scale = 100 / sum(weights) if weights else 0.0
+    left = 0.0
+    for stretch, weight in zip(stretches, weights, strict=True):
+        width = weight * scale
+        yield Drawn(
+            stretch, f"{left:.3f}%", f"{max(0.1, width - _GAP):.3f}%", f"{left + width - _GAP:.3f}%"
+        )
+        left += width
+
+
+def _entries(stretches: Sequence[Stretch], attempts: int) -> Iterator[Entry]:
+    """Each phase of a single attempt; of several, each attempt's whole time and its waits."""
+    if attempts <= 1:
+        for stretch in stretches:
+            yield Entry(
+                stretch.kind,
+                stretch.word,
+                stretch.seconds,
+                stretch.start if stretch.open else None,
+            )
+        return
+    number = 0
+    for stretch in stretches:
+        if not stretch.attempt:
+            yield Entry(
+                stretch.kind,
+                stretch.word,
+                stretch.seconds,
+                stretch.start if stretch.open else None,
+            )
+        elif stretch.attempt != number:
+            number = stretch.attempt
+            own = [s for s in stretches if s.attempt == number]
+            is_open = own[-1].open
+            yield Entry(
+                "running",
+                f"Attempt {number}",
+                sum(s.seconds for s in own),
+                own[0].start if is_open else None,
+            )

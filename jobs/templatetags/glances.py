@@ -1,0 +1,100 @@
+"""Jobs, attempts and events at a glance, in templates."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+
+from jobs import glances
+from jobs.models import Attempt, Job
+from jobs.reasons import reason_text
+from projects.models import Event
+
+register = template.Library()
+
+_EVENT_SHAPES = {
+    "job.submitted": "pending",
+    "job.held": "held",
+    "job.placed": "scheduled",
+    "job.requeued": "pending",
+    "job.retried": "warn",
+    "job.started": "running",
+    "job.completed": "completed",
+    "job.failed": "failed",
+    "job.cancelled": "cancelled",
+}
+
+
+@register.filter
+def job_shape(job: Job) -> str:
+    """The name of its state shape."""
+    return glances.shape_of(job)
+
+
+@register.filter
+def job_tone(job: Job) -> str:
+    """The wash behind its badge."""
+    return glances.tone_of(job)
+
+
+@register.filter
+def job_short_reason(job: Job) -> str:
+    """Why, in two or three words."""
+    return glances.short_reason(job, timezone.now())
+
+
+@register.filter
+def queued_seconds(job: Job) -> float | None:
+    """How long it waited before its program first started."""
+    return _between(job.created_at, job.started_at)
+
+
+@register.filter
+def ran_seconds(job: Job) -> float | None:
+    """From its program's first start to its end, waits between attempts included."""
+    return _between(job.started_at, job.finished_at)
+
+
+def _between(start: datetime | None, end: datetime | None) -> float | None:
+    return max(0.0, (end - start).total_seconds()) if start and end else None
+
+
+@register.filter
+def attempt_shape(attempt: Attempt) -> str:
+    """The state shape of one try."""
+    if attempt.outcome:
+        return "cancelled" if attempt.outcome == "fenced" else attempt.outcome
+    return "running" if attempt.phase in ("running", "finishing") else "scheduled"
+
+
+@register.filter
+def event_shape(event: Event) -> str:
+    """The state shape beside an event."""
+    return _EVENT_SHAPES.get(event.type, "scheduled")
+
+
+@register.filter
+def event_words(event: Event) -> str:
+    """What happened, in a word or two: "Placed", "Attempt running"."""
+    subject, _, verb = event.type.partition(".")
+    words = verb.replace("_", " ")
+    return (
+        words.capitalize() if subject in ("job", "provider") else f"{subject} {words}".capitalize()
+    )
+
+
+@register.filter
+def reason_of(subject: object) -> str:
+    """The plain words of the reason of a job, an attempt or an event."""
+    code = getattr(subject, "reason", "")
+    detail = getattr(subject, "reason_detail", None) or getattr(subject, "detail", None)
+    return reason_text(code, detail) if code else ""
+
+
+@register.filter
+def pretty_json(value: object) -> str:
+    """JSON to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False)

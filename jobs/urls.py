@@ -1,0 +1,23 @@
+"""Addresses of the job pages and of their live regions."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from jobs import views, views_live
+
+app_name = "jobs"
+urlpatterns = [
+    path("jobs", views.job_list, name="list"),
+    path("jobs/new", views.job_new, name="new"),
+    path("jobs/<int:job_id>", views.job_detail, name="detail"),
+    path("jobs/<int:job_id>/cancel", views.job_cancel, name="cancel"),
+    path("jobs/<int:job_id>/rerun", views.job_rerun, name="rerun"),
+    path("jobs/<int:job_id>/release", views.job_release, name="release"),
+    path("_/jobs/rows", views_live.rows, name="live-rows"),
+    path("_/jobs/counts", views_live.counts, name="live-counts"),
+    path("_/jobs/<int:job_id>/header", views_live.header, name="live-header"),
+    path("_/jobs/<int:job_id>/attempts", views_live.attempts, name="live-attempts"),
+    path("_/jobs/<int:job_id>/facts", views_live.facts, name="live-facts"),
+    path("_/jobs/<int:job_id>/events", views_live.events, name="live-events"),
+]

@@ -1,0 +1,132 @@
+"""Pages of the instance itself: the start, the pages of what went wrong, health."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import requires_csrf_token
+from django.views.decorators.http import require_POST, require_safe
+
+from jobs.selectors import job_any
+from jobs.services import job_submit
+from orchestrator import hello
+from projects.errors import Forbidden
+from projects.models import Role
+from projects.pages import page_actor, refusals
+from projects.selectors import projects_of
+from providers.selectors import provider_list
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The jobs, or how to run the first one while there is none."""
+    actor = page_actor(request)
+    if job_any(actor):
+        return redirect("jobs:list")
+    context = {
+        "providers": provider_list(actor),
+        "may_operate": actor.may_operate,
+        "may_submit": projects_of(actor, Role.SUBMITTER).exists(),
+        "hello_image": hello.IMAGE,
+        "origin": request.build_absolute_uri("/").rstrip("/"),
+    }
+    return render(request, "orchestrator/start.html", context)
+
+
+@require_POST
+@refusals
+def run_hello(request: HttpRequest) -> HttpResponse:
+    """Submit the first job to a project of this person."""
+    actor = page_actor(request)
+    project = projects_of(actor, Role.SUBMITTER).first()
+    if project is None:
+        raise Forbidden("You may not submit jobs to any project. Ask one of its admins.")
+    job, _ = job_submit(actor, data=hello.hello_spec(project.slug))
+    return redirect("jobs:detail", job.pk)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """The process is alive; nothing else is asked."""
+    return JsonResponse({"status": "ok"})
+
+
+@login_not_required
+@never_cache
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """The database answers and has every migration; otherwise 503 and why, in words."""
+    try:
+        pending = pending_migrations()
+    except DatabaseError:
+        return JsonResponse(
+            {"status": "not ready", "detail": "The database does not answer."}, status=503
+        )
+    if pending:
+        detail = f"{pending} migrations are pending; run `manage.py migrate`."
+        return JsonResponse({"status": "not ready", "detail": detail}, status=503)
+    return JsonResponse({"status": "ready"})
+
+
+def pending_migrations() -> int:
+    """How many migrations the database has not got."""
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+@requires_csrf_token
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: it cannot be read."""
+    return _wrong(request, 400, "This request cannot be read", str(exception))
+
+
+@requires_csrf_token
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403: it is there, and not for this person."""
+    return _wrong(
+        request, 403, "You may not do that", str(exception) or "Ask an administrator for the right."
+    )
+
+
+@requires_csrf_token
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form that does not carry this session's mark."""
+    return _wrong(
+        request,
+        403,
+        "This form has expired",
+        "You signed in or out since it was opened. Go back, reload the page and send it again.",
+    )
+
+
+@requires_csrf_token
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: it is not there, or not for this person to know."""
+    words = exception.args[0] if exception.args and isinstance(exception.args[0], str) else ""
+    return _wrong(
+        request, 404, "There is no such page", words or "Its address may be old or mistyped."
+    )
+
+
+@requires_csrf_token
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: our fault. Reads nothing from the database, which may be what is broken."""
+    return _wrong(
+        request, 500, "Something broke on our side", "It is in the log under the number below."
+    )
+
+
+def _wrong(request: HttpRequest, status: int, title: str, words: str) -> HttpResponse:
+    context = {
+        "status": status,
+        "headline": title,
+        "words": words,
+        "request_id": getattr(request, "request_id", ""),
+    }
+    return render(request, "wrong.html", context, status=status)

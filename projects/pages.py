@@ -1,0 +1,66 @@
+"""What every page view does: name the actor, answer a refusal, render a live region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest as UnreadableRequest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django.utils.http import quote_etag
+
+from projects.actor import Actor, actor_of
+from projects.errors import BadRequest, Forbidden, NotFound
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def page_actor(request: HttpRequest) -> Actor:
+    """The signed-in person as an actor. Every page but the login needs one."""
+    return actor_of(
+        cast(User, request.user), via="web", request_id=str(getattr(request, "request_id", ""))
+    )
+
+
+def refusals(view: View[P]) -> View[P]:
+    """Answers NotFound, Forbidden and BadRequest with the 404, 403 and 400 page, in their words."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except NotFound as error:
+            raise Http404(str(error)) from error
+        except Forbidden as error:
+            raise PermissionDenied(str(error)) from error
+        except BadRequest as error:
+            raise UnreadableRequest(str(error)) from error
+
+    return answer
+
+
+def viewer_scope(actor: Actor) -> str:
+    """A text that differs where two viewers may see different things."""
+    roles = ",".join(f"{project}{role}" for project, role in sorted(actor.roles.items()))
+    return f"{actor.id}.{int(actor.is_superuser)}{int(actor.is_staff)}.{roles}"
+
+
+def fragment(
+    request: HttpRequest, template: str, context: Mapping[str, Any], *, etag: str | None = None
+) -> HttpResponse:
+    """One live region. With an `etag` (what it shows, for whom) a known one costs 304 and
+    no rendering. Never stored by a shared cache."""
+    quoted = quote_etag(etag) if etag else None
+    response = get_conditional_response(request, etag=quoted) if quoted else None
+    if response is None:
+        response = render(request, template, dict(context))
+    if quoted:
+        response["ETag"] = quoted
+    patch_cache_control(response, private=True, no_cache=True)
+    return response

@@ -1,0 +1,46 @@
+/* Small comforts of every page; all of it works without this file, only slower to reach. */
+(() => {
+  const typing = (el) => el.closest("input, textarea, select, [contenteditable]") !== null;
+
+  // One key for what has data-key: a link is followed, a field is focused, a button pressed.
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (!(event.target instanceof Element) || typing(event.target)) return;
+    const key = CSS.escape(event.key.toLowerCase());
+    const target = document.querySelector(`[data-key="${key}"]`);
+    if (!target) return;
+    event.preventDefault();
+    if (typing(target)) target.focus(); else target.click();
+  });
+
+  // Ctrl+Enter sends the form that is being written.
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    const form = event.target instanceof Element ? event.target.closest("form[data-main]") : null;
+    if (form) { event.preventDefault(); form.requestSubmit(); }
+  });
+
+  // The tab's title tells the state; a live region carries the new one.
+  function retitle() {
+    const source = document.querySelector("[data-title]");
+    if (source && document.title !== source.dataset.title) document.title = source.dataset.title;
+  }
+  document.addEventListener("htmx:afterSettle", retitle);
+
+  // Copy what a button names.
+  document.addEventListener("click", async (event) => {
+    const button = event.target instanceof Element ? event.target.closest("[data-copy]") : null;
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.dataset.copied = "true";
+      setTimeout(() => { delete button.dataset.copied; }, 1500);
+    } catch { /* not allowed here: the text can still be selected */ }
+  });
+
+  // A filter that is changed applies itself.
+  document.addEventListener("change", (event) => {
+    const form = event.target instanceof Element ? event.target.closest("form[data-apply]") : null;
+    if (form) form.requestSubmit();
+  });
+})();
