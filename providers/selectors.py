@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, QuerySet, Sum
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 
 from projects.actor import Actor
 from projects.errors import NotFound
@@ -74,10 +74,10 @@ def provider_use(provider_ids: Sequence[int]) -> dict[int, ProviderUse]:
         Provider.objects.filter(pk__in=provider_ids, attempts__phase__in=LIVE_PHASES)
         .values_list("pk")
         .annotate(
-            Count("attempts"),
-            Coalesce(Sum("attempts__cpu_millis"), 0),
-            Coalesce(Sum("attempts__memory_mb"), 0),
-            Coalesce(Sum("attempts__gpus"), 0),
+            running=Count("attempts"),
+            given_cpu=Coalesce(Sum("attempts__cpu_millis"), 0),
+            given_memory=Coalesce(Sum("attempts__memory_mb"), 0),
+            given_gpus=Coalesce(Sum("attempts__gpus"), 0),
         )
     )
     used = {row[0]: ProviderUse(*row[1:]) for row in rows}
