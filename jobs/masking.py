@@ -20,6 +20,8 @@ from providers.driver import LogBatch, LogFrame, Stream
 MASK = b"***"
 SHORTEST = 4
 """Shorter values are not masked: they would blank out ordinary text."""
+MOST_KEPT = 256
+"""Pieces kept back at most, for output that seems to begin a secret without end."""
 
 
 def forms(values: Iterable[str]) -> list[bytes]:
@@ -57,7 +59,7 @@ class Masker:
             kept, self._kept = self._kept, None
             batch = LogBatch(kept.frames + batch.frames, batch.cursor, batch.gap or kept.gap)
         masked = LogBatch(self._mask(batch.frames), batch.cursor, batch.gap)
-        if self._open_ended(batch.frames):
+        if self._open_ended(batch.frames) and len(batch.frames) < MOST_KEPT:
             # Kept as it came: what it turns out to be is decided with the next one.
             self._kept = batch
         else:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from orchestrator.loop.host import ProviderHost
-from orchestrator.loop.service import Service, logger
+from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.store import Store, StoreDown
 from providers.leases import Fence
 
@@ -71,8 +71,9 @@ class Desk(Service):
         hosts = self._list()
         for host in hosts:
             host.close()
+        deadline = monotonic() + timeout
         for host in hosts:
-            host.join(timeout)
+            host.join(max(0.1, deadline - monotonic()))
 
     def _list(self) -> list[ProviderHost]:
         with self._guard:
@@ -128,3 +129,6 @@ class Desk(Service):
             except StoreDown:
                 self._work.put(work)
                 raise
+            except Exception:
+                # One provider's trouble must not end the work of all the others.
+                logger.exception("desk: a piece of work failed")

@@ -10,9 +10,10 @@ from typing import Protocol
 
 from jobs.states import Phase
 from jobs.transitions import Move, Written
-from orchestrator.loop.attempt_run import AttemptRun, GivenUp, ProviderLost
+from orchestrator.loop.attempt_run import AttemptRun
 from orchestrator.loop.engine_request import answer_request
 from orchestrator.loop.flusher import Flusher
+from orchestrator.loop.host_view import GivenUp, ProviderLost
 from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.log_writer import LogWriter
 from orchestrator.loop.service import logger, monotonic
@@ -37,7 +38,7 @@ from providers.mounts import mount_allowed
 PROBE_SECONDS = 10.0
 PROBE_BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 CHECK_SECONDS = 30.0
-BACKGROUND_THREADS = 4
+BACKGROUND_THREADS = 16
 
 
 class Desk(Protocol):
@@ -177,7 +178,7 @@ class ProviderHost:
                 if limit is not None and since is not None and monotonic() > since + limit:
                     raise ProviderLost(f"not seen for {limit} s: {error}") from error
                 self._guard.wait(1.0)
-        if self._ending.wait(0.05):
+        if self._ending.wait(0.25):
             raise GivenUp("left") from error
 
     def check_mounts(self, run: RunSpec) -> None:
