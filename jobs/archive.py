@@ -90,8 +90,8 @@ def archived_chunks(
 ) -> Iterator[Chunk | Gap]:
     """The archived chunks with a greater seq, in order, one block in memory at a time.
 
-    A block that is missing or damaged comes as one Gap. What is not archived yet is in
-    the table: see `stored_chunks`.
+    A block that is missing or damaged comes as one Gap, and so does a log that retention
+    has deleted. What is not archived yet is in the table: see `stored_chunks`.
     """
     for block in blocks_after(attempt, after_seq):
         try:
@@ -99,10 +99,12 @@ def archived_chunks(
         except (OSError, CorruptBlock) as error:
             first = max(block.first_seq, after_seq + 1)
             yield Gap(first, block.last_seq, block.first_line, block.lines, _why(error))
-            continue
-        for chunk in chunks:
-            if chunk.seq > after_seq:
-                yield chunk
+        else:
+            yield from (chunk for chunk in chunks if chunk.seq > after_seq)
+        after_seq = block.last_seq
+    if after_seq < attempt.log_archived_seq:
+        why = attempt.log_note or "it was deleted"
+        yield Gap(after_seq + 1, attempt.log_archived_seq, 1, attempt.log_lines, why)
 
 
 def stored_chunks(
@@ -113,7 +115,7 @@ def stored_chunks(
     Ends at what is stored now. Between two chunks no transaction is open.
     """
     while True:
-        attempt = Attempt.objects.only("log_archived_seq", "log_archive").get(pk=attempt_id)
+        attempt = Attempt.objects.only(*_INDEX).get(pk=attempt_id)
         for item in archived_chunks(attempt, after_seq, storage=storage):
             after_seq = item.last_seq if isinstance(item, Gap) else item.seq
             yield item
@@ -152,6 +154,7 @@ def read_block(block: Block, *, storage: Storage = default_storage) -> list[Chun
     return unpack_block(stored)
 
 
+_INDEX = ("log_archived_seq", "log_archive", "log_note", "log_lines")
 _COLUMNS = (
     "attempt_id",
     "seq",

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from jobs import tasks
-from jobs.archive import archive_log, log_folder
+from jobs.archive import Gap, archive_log, log_folder, stored_chunks
 from jobs.models import Attempt, Job, LogChunk
 from jobs.retention import delete_logs
 from orchestrator.schedules import PREFIX, SWEEPS, sync_schedules
@@ -98,6 +98,9 @@ def test_old_logs_go_with_a_note_and_their_attempt_stays(storage: FileSystemStor
     new.refresh_from_db()
     assert (old.log_complete, old.log_note) == (False, "Deleted after 30 days.")
     assert old.log_archive == []
+    (gap,) = stored_chunks(old.pk)
+    assert isinstance(gap, Gap)
+    assert (gap.first_seq, gap.lines, gap.why) == (1, 20, "Deleted after 30 days.")
     assert new.log_archive
     assert not Path(storage.path(f"logs/{old.job_id}")).exists()
     assert Path(storage.path(new.log_archive[0]["path"])).exists()
