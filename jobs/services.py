@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from jobs import transitions
 from jobs.models import Job
@@ -134,8 +134,7 @@ def _submitted(
     )
     _check_mounts(spec, provider)
     try:
-        with transaction.atomic():
-            (job,) = transitions.submit([new], actor)
+        (job,) = transitions.submit([new], actor)
     except IntegrityError:
         # A twin of this request was faster; its job is committed, so it is the answer.
         if (earlier := _earlier(actor, key, digest)) is None:

@@ -44,8 +44,10 @@ def json_body(request: HttpRequest, *, optional: bool = False) -> Any:
     Infinity) and names that stand twice in one object are broken JSON here.
     """
     raw = _raw_body(request)
-    if optional and not raw.strip():
-        return None
+    if not raw.strip():
+        if optional:
+            return None
+        raise BadRequest("The body is empty; send a JSON object.")
     if request.content_type not in ("application/json", "application/merge-patch+json"):
         raise UnsupportedMedia("Send the body as Content-Type: application/json.")
     try:

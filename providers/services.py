@@ -86,7 +86,8 @@ def provider_delete(actor: Actor, /, provider_id: int) -> None:
         live = provider.attempts.exclude(phase="ended").count()
         if live:
             raise Conflict(
-                f"{live} attempts are live on {provider.name}. Drain it and wait, or cancel them."
+                f"{live} attempt{'s are' if live > 1 else ' is'} live on {provider.name}. "
+                "Drain it and wait, or cancel them."
             )
         provider.credentials.all().delete()
         Provider.objects.filter(pk=provider.pk).update(

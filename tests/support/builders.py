@@ -7,9 +7,11 @@ come about go through the services instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import count
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -54,13 +56,21 @@ def make_user(
 ) -> User:
     """A person with the password "password", a member of `project` if one is given."""
     name = name or f"user-{next(_numbers)}"
-    # An unusable hash would do for most tests; logging in by form needs a real one.
-    user = User.objects.create_user(
-        name, password="password", is_staff=staff or superuser, is_superuser=superuser
+    user = User.objects.create(
+        username=name,
+        password=_password_hash(),
+        is_staff=staff or superuser,
+        is_superuser=superuser,
     )
     if project is not None:
         Membership.objects.create(project=project, user=user, role=role)
     return user
+
+
+@cache
+def _password_hash() -> str:
+    """Hashing is slow on purpose; once is enough."""
+    return make_password("password")
 
 
 def make_actor(user: User, *, via: str = "api") -> Actor:
