@@ -1,0 +1,28 @@
+"""Which mounts a provider's allow-list covers."""
+
+from __future__ import annotations
+
+import pytest
+
+from providers.mounts import mount_allowed
+
+
+@pytest.mark.parametrize(
+    ("allowed", "source", "read_only", "expected"),
+    [
+        ([], "/srv", True, False),
+        (["/srv"], "/srv", True, True),
+        (["/srv"], "/srv/a/b", True, True),
+        (["/srv"], "/srv", False, False),
+        (["/srv:rw"], "/srv/a", False, True),
+        (["/srv:rw"], "/srv/a", True, True),
+        (["/srv"], "/srv2", True, False),
+        (["/srv/a"], "/srv", True, False),
+        (["/srv", "/srv/out:rw"], "/srv/out/x", False, True),
+        (["/srv", "/srv/out:rw"], "/srv/in", False, False),
+    ],
+)
+def test_an_entry_covers_its_folder_and_what_is_below(
+    allowed: list[str], source: str, read_only: bool, expected: bool
+) -> None:
+    assert mount_allowed(allowed, source, read_only=read_only) is expected
