@@ -1,0 +1,155 @@
+"""backup and restore, from one instance into another."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import subprocess
+import sys
+import tarfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.running import PROJECT, RunningGantry, running_gantry
+
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.usefixtures("docker_image")]
+
+ARCHIVED = "logs/1/1/000001.block"
+
+
+@pytest.fixture(scope="module")
+def gantry() -> Iterator[RunningGantry]:
+    """An instance with one held job and one archived file, running."""
+    with running_gantry() as gantry:
+        gantry.start()
+        _submit(gantry, "kept over the backup")
+        archived = gantry.data_dir / "archive" / ARCHIVED
+        archived.parent.mkdir(parents=True)
+        archived.write_bytes(b"\0log\xff")
+        yield gantry
+
+
+@pytest.fixture(scope="module")
+def backup(gantry: RunningGantry, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of it, taken while it runs."""
+    path = tmp_path_factory.mktemp("backup") / "gantry.backup"
+    gantry.manage("backup", str(path))
+    return path
+
+
+def _submit(gantry: RunningGantry, name: str) -> None:
+    token = gantry.manage("token", "admin", "--name", "backup test").strip()
+    body = {"name": name, "image": "gantry/hello:latest", "hold": True, "project": "default"}
+    request = urllib.request.Request(
+        f"{gantry.url}/api/v1/jobs",
+        data=json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status in (200, 201)
+
+
+def _refusal(gantry: RunningGantry, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+        env=gantry.environment,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stderr
+
+
+def test_a_backup_is_for_its_owner_only_and_says_what_it_holds(backup: Path) -> None:
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    with tarfile.open(backup) as tar:
+        names = tar.getnames()
+        file = tar.extractfile("manifest.json")
+        assert file is not None
+        assert json.load(file)["format"] == 1
+    assert names == ["manifest.json", "database.dump", "secret_key", f"archive/{ARCHIVED}"]
+
+
+def test_a_backup_never_overwrites_a_file(gantry: RunningGantry, backup: Path) -> None:
+    before = backup.read_bytes()
+    assert "never overwrites" in _refusal(gantry, "backup", str(backup))
+    assert backup.read_bytes() == before
+
+
+def test_a_restore_is_refused_while_gantry_runs(gantry: RunningGantry, backup: Path) -> None:
+    assert "Gantry already runs" in _refusal(gantry, "restore", str(backup), "--replace")
+
+
+def test_an_empty_instance_becomes_the_one_that_was_backed_up(
+    gantry: RunningGantry, backup: Path
+) -> None:
+    identity = gantry.ask("SELECT instance_id FROM projects_instancesettings")
+    key = (gantry.data_dir / "secret_key").read_text()
+    with running_gantry() as other:
+        assert "Restored" in other.manage("restore", str(backup))
+        other.start()
+        assert other.ask("SELECT name, state FROM jobs_job") == [
+            ("kept over the backup", "pending")
+        ]
+        assert other.ask("SELECT instance_id FROM projects_instancesettings") == identity
+        assert (other.data_dir / "secret_key").read_text() == key
+        assert (other.data_dir / "archive" / ARCHIVED).read_bytes() == b"\0log\xff"
+        assert not (other.data_dir / "restoring").exists()
+
+
+def test_an_instance_with_jobs_is_replaced_only_when_told_so(backup: Path) -> None:
+    with running_gantry() as other:
+        other.start()
+        _submit(other, "would be lost")
+        other.stop()
+        assert "--replace deletes them" in _refusal(other, "restore", str(backup))
+        other.manage("restore", str(backup), "--replace")
+        other.start()
+        assert other.ask("SELECT name FROM jobs_job") == [("kept over the backup",)]
+
+
+def test_a_broken_or_foreign_file_changes_nothing(backup: Path, tmp_path: Path) -> None:
+    whole = backup.read_bytes()
+    with tarfile.open(backup) as tar:
+        dump = tar.getmember("database.dump")
+    broken = {
+        "cut": whole[: dump.offset_data + dump.size // 2],
+        "text": b"this is no tar at all" * 100,
+        "torn": whole[: dump.offset_data + 900] + bytes(200) + whole[dump.offset_data + 1100 :],
+        "escape": _tar("archive/../../escaped"),
+        "foreign": _tar("etc/passwd"),
+    }
+    with running_gantry() as other:
+        other.start()
+        _submit(other, "still here")
+        other.stop()
+        key = (other.data_dir / "secret_key").read_text()
+        for name, content in broken.items():
+            path = tmp_path / name
+            path.write_bytes(content)
+            assert "not restored" in _refusal(other, "restore", str(path), "--replace"), name
+        assert not (other.data_dir.parent / "escaped").exists()
+        assert (other.data_dir / "secret_key").read_text() == key
+        other.start()
+        assert other.ask("SELECT name FROM jobs_job") == [("still here",)]
+
+
+def test_another_key_in_the_environment_is_refused(backup: Path) -> None:
+    with running_gantry({"GANTRY_SECRET_KEY": "another key " * 5}) as other:
+        assert "unset GANTRY_SECRET_KEY" in _refusal(other, "restore", str(backup))
+
+
+def _tar(name: str) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size = 3
+        tar.addfile(entry, io.BytesIO(b"bad"))
+    return content.getvalue()
