@@ -2,5 +2,5 @@
 
 import pytest
 
-for module in ("fencing", "lifecycle", "output", "ownership", "stage", "stopping"):
+for module in ("fencing", "lifecycle", "output", "ownership", "process_stage", "stage", "stopping"):
     pytest.register_assert_rewrite(f"{__name__}.{module}")
