@@ -17,7 +17,7 @@ from jobs.reasons import RETRYABLE
 from projects.errors import FieldProblem
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-TIME_UNITS = [("1", "seconds"), ("60", "minutes"), ("3600", "hours"), ("86400", "days")]
+TIME_UNITS = [("1", "s"), ("60", "min"), ("3600", "h"), ("86400", "d")]
 MEMORY_UNITS = [("1", "MiB"), ("1024", "GiB")]
 PROGRAMS = [("script", "Shell script"), ("argv", "Command"), ("image", "The image's own")]
 RETRY_WORDS = {
@@ -118,7 +118,7 @@ class JobForm(forms.Form):
         env: Sequence[EnvRow] = (),
         secrets: Sequence[EnvRow] = (),
     ) -> None:
-        super().__init__(data, initial=dict(initial or {}))
+        super().__init__(data, initial=dict(initial or {}), label_suffix="")
         self._projects, self._providers = list(projects), list(providers)
         self._choice("project").choices = self._projects
         self._choice("provider").choices = [("", "Any that fits"), *self._providers]

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from jobs.models import Job
 from jobs.states import JobState
-from projects.quantities import duration_text
+from projects.quantities import age_text
 
 _SHORT = {
     "queued": "",
@@ -55,7 +55,7 @@ def short_reason(job: Job, now: datetime) -> str:
     if job.cancel_requested_at is not None and job.finished_at is None:
         return "cancelling"
     if job.reason == "backoff" and job.not_before is not None:
-        return f"retry in {duration_text((job.not_before - now).total_seconds())}"
+        return f"retry in {age_text((job.not_before - now).total_seconds())}"
     if job.reason == "exit_code":
         return f"exit code {job.exit_code}"
     if job.reason == "signalled":

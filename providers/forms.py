@@ -64,7 +64,7 @@ class ProviderForm(forms.Form):
     active = forms.BooleanField(label="Take jobs at once", required=False, initial=True)
 
     def __init__(self, data: QueryDict | None = None) -> None:
-        super().__init__(data)
+        super().__init__(data, label_suffix="")
         for name, field in self.fields.items():
             if not isinstance(field.widget, forms.CheckboxInput):
                 mono = " mono" if name in self.option_names else ""

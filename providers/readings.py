@@ -42,6 +42,13 @@ class Capacity:
     total_text: str
     given_text: str
 
+    @property
+    def free_of(self) -> str:
+        """As in "11.2 of 64 GiB": the unit once where both have the same."""
+        number, _, unit = self.free_text.partition(" ")
+        same = unit and self.total_text.endswith(f" {unit}")
+        return f"{number if same else self.free_text} of {self.total_text}"
+
 
 @dataclass(frozen=True, slots=True)
 class StripBar:

@@ -78,7 +78,7 @@ def since(moment: datetime | None) -> SafeString | str:
 
 @register.filter
 def until(moment: datetime | None) -> SafeString | str:
-    """How long it still takes, ticking down to nothing: "22 s"."""
+    """How long until then, ticking down: "in 22 s", at last "now"."""
     return _ticking(moment, "until")
 
 
@@ -93,8 +93,10 @@ def _ticking(moment: datetime | None, sense: str) -> SafeString | str:
     seconds = (timezone.now() - moment).total_seconds()
     if sense in ("age", "ago"):
         text = quantities.age_text(seconds) + (" ago" if sense == "ago" else "")
+    elif sense == "until":
+        text = f"in {quantities.duration_text(-seconds)}" if seconds < 0 else "now"
     else:
-        text = quantities.duration_text(-seconds if sense == "until" else seconds)
+        text = quantities.duration_text(seconds)
     return format_html(
         '<time datetime="{}" title="{}" data-age="{}" data-sense="{}">{}</time>',
         moment.isoformat(timespec="milliseconds"),

@@ -30,7 +30,7 @@
     ago: (age) => `${oneUnit(age)} ago`,
     // While it runs, tenths would only flicker.
     since: (age) => words(age).replace(/\.\d s$/, " s"),
-    until: (age) => words(-age).replace(/\.\d s$/, " s"),
+    until: (age) => (age < 0 ? `in ${words(-age).replace(/\.\d s$/, " s")}` : "now"),
   };
 
   function tick() {
