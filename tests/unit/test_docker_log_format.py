@@ -132,28 +132,35 @@ def test_a_line_that_the_engine_cut_gets_its_newline_back(size: int) -> None:
 
 
 class Engine:
-    """The engine's log file: `since` finds the first frame stamped at or after it, and
-    everything after that follows; rotation takes the oldest away."""
+    """The engine's log file. Before 23 it drops every record stamped before `since`, later
+    only those before the first at or after it; rotation takes the oldest away."""
 
-    def __init__(self, written: list[Record]) -> None:
+    def __init__(self, written: list[Record], *, old: bool = False) -> None:
         self.written = written
+        self.old = old
 
     def read(self, since: str) -> bytes:
         seconds, _, fraction = since.partition(".")
         stamp = int(seconds) * SECOND + int(fraction) - START if since else -(10**30)
-        begin = next((i for i, r in enumerate(self.written) if r[0] >= stamp), len(self.written))
-        return b"".join(map(encode, self.written[begin:]))
+        match = [record[0] >= stamp for record in self.written]
+        if self.old:
+            found = [record for record, fits in zip(self.written, match, strict=True) if fits]
+        else:
+            found = self.written[match.index(True) :] if True in match else []
+        return b"".join(map(encode, found))
 
-    def read_from(self, cursor: Cursor | None) -> tuple[list[LogFrame], Cursor, str]:
+    def read_from(self, cursor: Cursor | None) -> tuple[list[LogFrame], Cursor | None, str]:
         """All that a reader gets from a cursor on, with the new cursor and any gap."""
         decoder = LogDecoder(json.loads(json.dumps(cursor)) if cursor else None)
-        batches = [decoder.feed(self.read(decoder.since)), decoder.finish()]
-        frames = [frame for batch in batches if batch for frame in batch.frames]
-        gap = "".join(batch.gap for batch in batches if batch)
-        return frames, decoder.cursor, gap
+        fed = [decoder.feed(self.read(decoder.since)), decoder.finish()]
+        batches = [batch for batch in fed if batch]
+        frames = [frame for batch in batches for frame in batch.frames]
+        gap = "".join(batch.gap for batch in batches)
+        return frames, batches[-1].cursor if batches else cursor, gap
 
 
 # Runs of equal records: the pieces of one endless line share stamp, size and content.
+# Steps are tenths of seconds, so that some cursors anchor within the log.
 runs = st.lists(
     st.tuples(
         st.integers(0, 4),
@@ -161,34 +168,63 @@ runs = st.lists(
         st.sampled_from([b"x", b"y\n", b"z" * FULL_BYTES]),
         st.integers(1, 90),
     ),
-    max_size=6,
+    max_size=10,
 )
 
 
-def unrolled(drawn: list[tuple[int, int, bytes, int]], *, in_order: bool) -> list[Record]:
-    """The records of these runs, with stamps that never go back if they are in order."""
+def unrolled(drawn: list[tuple[int, int, bytes, int]], *, clock: str) -> list[Record]:
+    """The records of these runs. The clock goes forward, steps back anyhow, or the streams
+    overtake each other by less than two seconds."""
     found, at = [], 0
-    for step, stream, data, count in drawn:
-        at = at + step if in_order else step
-        found += [(at, stream, data)] * count
+    for turn, (step, stream, data, count) in enumerate(drawn):
+        at = step * SECOND if clock == "steps back" else at + step * SECOND // 2
+        stamp = max(0, at - SECOND * 3 // 2) if clock == "overtaken" and turn % 2 else at
+        found += [(stamp, stream, data)] * count
     return found
 
 
-@pytest.mark.parametrize("in_order", [True, False], ids=["clock forward", "clock steps back"])
-@given(drawn=runs, stops=st.lists(st.integers(0, 540), max_size=6))
+@pytest.mark.parametrize(
+    ("clock", "old"),
+    [
+        ("forward", False),
+        ("forward", True),
+        ("overtaken", False),
+        ("overtaken", True),
+        ("steps back", False),
+    ],
+)
+@given(drawn=runs, stops=st.lists(st.integers(0, 900), max_size=8))
 @example(drawn=[(0, 1, b"x", 90), (0, 1, b"x", 90)], stops=[80, 81, 150])
 def test_a_reader_that_resumes_anywhere_neither_loses_nor_doubles_a_frame(
-    in_order: bool, drawn: list[tuple[int, int, bytes, int]], stops: list[int]
+    clock: str, old: bool, drawn: list[tuple[int, int, bytes, int]], stops: list[int]
 ) -> None:
-    written = unrolled(drawn, in_order=in_order)
+    written = unrolled(drawn, clock=clock)
     got: list[LogFrame] = []
     cursor: Cursor | None = None
     for stop in [*sorted(stops), len(written)]:
-        frames, cursor, gap = Engine(written[:stop]).read_from(cursor)
+        frames, cursor, gap = Engine(written[:stop], old=old).read_from(cursor)
         got += frames
         assert gap == ""
     whole, _, _ = Engine(written).read_from(None)
     assert got == whole
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_late_piece_of_a_slow_line_is_not_lost_on_any_engine(old: bool) -> None:
+    """It bears the stamp of the line's first piece, however long ago that was written."""
+    piece = (5 * SECOND, 1, b"z" * FULL_BYTES)
+    written = [(0, 1, b"a\n"), piece]
+    written += [(second * SECOND, 2, b"e\n") for second in range(6, 100)]
+    _, cursor, _ = Engine(written, old=old).read_from(None)
+    frames, _, gap = Engine([*written, (5 * SECOND, 1, b"end")], old=old).read_from(cursor)
+    assert ([frame.data for frame in frames], gap) == ([b"end\n"], "")
+
+
+def test_a_long_log_is_not_read_again_from_its_beginning() -> None:
+    written: list[Record] = [(number * SECOND, 1, b"%d\n" % number) for number in range(1000)]
+    _, cursor, _ = Engine(written).read_from(None)
+    again = Engine(written).read(LogDecoder(cursor).since)
+    assert len(again) < 10 * len(encode(written[-1]))
 
 
 @given(st.integers(1, 200), st.integers(0, 200), st.integers(0, 200))

@@ -1,21 +1,24 @@
 """One engine's HTTP API: requests with a deadline, answers as JSON.
 
-The SDK's low-level client gives the transport (unix socket, TLS) and negotiates the API
-version; the calls themselves are plain requests, because the SDK's wrappers take one
-timeout for everything and spend their time on arguments that Gantry never sets.
+The SDK's low-level client is the transport (unix socket, TLS); the calls are plain
+requests on it, because the SDK's wrappers take one timeout for everything and spend their
+time on arguments that Gantry never sets.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any, cast
+from typing import Any
 
 import requests
 from docker import APIClient
-from docker.errors import DockerException
+from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.transport import UnixHTTPAdapter
+from docker.transport.unixconn import UnixHTTPConnection, UnixHTTPConnectionPool
 
 from providers.drivers.docker.endpoint import Endpoint, find_endpoint
 from providers.drivers.docker.options import DockerOptions
@@ -24,11 +27,46 @@ from providers.drivers.docker.translate import EngineError
 POOL_SIZE = 64
 
 
-class _OnePool(UnixHTTPAdapter):
-    """The SDK keeps a connection pool per URL, so every container would dial anew."""
+class _Connection(UnixHTTPConnection):
+    def connect(self) -> None:
+        """As the SDK's, which leaves the socket open when nobody listens."""
+        unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            unix.settimeout(self.timeout)
+            unix.connect(self.unix_socket)
+        except BaseException:
+            unix.close()
+            raise
+        self.sock = unix
 
-    def get_connection(self, url: Any, proxies: Any = None) -> Any:
-        return super().get_connection("http+docker://localhost", proxies)
+
+class _Pool(UnixHTTPConnectionPool):
+    def _new_conn(self) -> UnixHTTPConnection:  # type: ignore[override]
+        return _Connection(self.base_url, self.socket_path)
+
+
+class _OnePoolAdapter(UnixHTTPAdapter):
+    """The SDK's keeps a pool of connections per URL, so every container would dial anew."""
+
+    def __init__(self, socket_url: str) -> None:
+        super().__init__(socket_url)
+        self._pool = _Pool(socket_url, self.socket_path, maxsize=POOL_SIZE)
+
+    def get_connection(self, url: bytes | str, proxies: Any = None) -> UnixHTTPConnectionPool:
+        return self._pool
+
+    def close(self) -> None:
+        self._pool.close()
+        super().close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """An open client, and the beginning of its URLs with the version agreed on."""
+
+    client: APIClient
+    prefix: str
+    version: str
 
 
 class Engine:
@@ -38,7 +76,7 @@ class Engine:
         self.options = options
         self._lock = Lock()
         self._endpoint: Endpoint | None = None
-        self._client: APIClient | None = None
+        self._current: _Connected | None = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -49,7 +87,7 @@ class Engine:
 
     def path(self, path: str) -> str:
         """The path below the negotiated version, connecting first if need be."""
-        return f"/v{self._connected().api_version}{path}"
+        return f"/v{self._connected().version}{path}"
 
     def get(self, path: str, **query: Any) -> Any:
         """Ask a question; the answer's JSON. Raises EngineError, requests' and SDK errors."""
@@ -75,14 +113,14 @@ class Engine:
         stream: bool = False,
     ) -> requests.Response:
         """One request. `seconds` bounds connecting and each silence. Raises EngineError ≥ 400."""
-        client = self._connected()
+        current = self._connected()
         sent = dict(headers or {})
         if body is not None:
             sent["Content-Type"] = "application/json"
         try:
-            response = client.request(
+            response = current.client.request(
                 method,
-                f"{client.base_url}/v{client.api_version}{path}",
+                f"{current.prefix}{path}",
                 params=dict(query),
                 data=None if body is None else json.dumps(body).encode(),
                 headers=sent,
@@ -91,7 +129,7 @@ class Engine:
                 stream=stream,
             )
         except requests.ConnectionError:
-            self._forget(client)  # another engine, of another version, may answer next
+            self._forget(current)  # another engine, of another version, may answer next
             raise
         if response.status_code >= 400:
             with response:
@@ -101,50 +139,53 @@ class Engine:
     def close(self) -> None:
         """Drop idle connections; a later call connects again."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+            current, self._current = self._current, None
+        if current is not None:
+            current.client.close()
 
-    def _connected(self) -> APIClient:
-        client = self._client
-        if client is not None:
-            return client
+    def _connected(self) -> _Connected:
+        current = self._current
+        if current is not None:
+            return current
         # Not under the lock: an engine that hangs would make callers wait in a row.
         fresh = self._connect()
         with self._lock:
-            if self._client is None:
-                self._client = fresh
+            if self._current is None:
+                self._current = fresh
                 return fresh
-            client = self._client
-        fresh.close()
-        return client
+            current = self._current
+        fresh.client.close()
+        return current
 
-    def _connect(self) -> APIClient:
+    def _connect(self) -> _Connected:
+        """A client that speaks the engine's own version of the API, which it tells."""
         endpoint = self.endpoint
+        client = APIClient(
+            base_url=endpoint.base_url,
+            version=DEFAULT_DOCKER_API_VERSION,  # a filler: "auto" would ask here and now
+            tls=endpoint.tls or False,
+        )
         try:
-            client = APIClient(
-                base_url=endpoint.base_url,
-                version="auto",
-                timeout=cast(int, self.options.query_seconds),
-                tls=endpoint.tls or False,
-                max_pool_size=POOL_SIZE,
-            )
-        except DockerException as error:
-            # The SDK wraps what went wrong in a text; the cause says refused or timed out.
-            if isinstance(error.__cause__, requests.RequestException):
-                raise error.__cause__ from None
+            if endpoint.socket_path:
+                client.trust_env = False  # neither proxies nor .netrc concern a unix socket
+                client.mount("http+docker://", _OnePoolAdapter(endpoint.base_url))
+            seconds = self.options.query_seconds
+            with client.get(f"{client.base_url}/version", timeout=seconds) as answer:
+                if answer.status_code >= 400:
+                    raise EngineError(answer.status_code, message_of(answer.content))
+                told = answer.json()
+            if not isinstance(told, dict) or "ApiVersion" not in told:
+                raise ConnectionError("what answers is no Docker engine")
+        except BaseException:
+            client.close()
             raise
-        if endpoint.socket_path:
-            client.trust_env = False  # neither proxies nor .netrc concern a unix socket
-            adapter = _OnePool(endpoint.base_url, max_pool_size=POOL_SIZE)
-            client.get_adapter(client.base_url).close()
-            client.mount("http+docker://", adapter)
-        return client
+        version = str(told["ApiVersion"])
+        return _Connected(client, f"{client.base_url}/v{version}", version)
 
-    def _forget(self, client: APIClient) -> None:
+    def _forget(self, current: _Connected) -> None:
         with self._lock:
-            if self._client is client:
-                self._client = None
+            if self._current is current:
+                self._current = None
 
 
 def message_of(content: bytes) -> str:

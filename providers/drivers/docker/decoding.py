@@ -16,29 +16,19 @@ class LogDecoder:
 
     def __init__(self, cursor: Cursor | None) -> None:
         self._cursor = cursor or _START
-        self._seeker = Seeker(cursor if cursor and "anchor" in cursor else None)
+        place = self._cursor if "read" in self._cursor else None
+        self._seeker = Seeker(place) if place else None
+        self.since = self._seeker.since if self._seeker else ""
         self._parser = FrameParser()
         self._reader = PieceReader()
-        self._position = Position()
-        self._lines = LineTracker(self._cursor)
+        self._position = Position(place)
+        self._lines = LineTracker(place)
         self._held: list[Piece] = []
-
-    @property
-    def since(self) -> str:
-        """The engine's `since`, empty for the beginning."""
-        return self._seeker.since
 
     @property
     def unfinished(self) -> bool:
         """True while the last bytes are a part of a frame."""
         return self._parser.unfinished
-
-    @property
-    def cursor(self) -> Cursor:
-        """The place after the last batch."""
-        if not self._seeker.found or self._held or not self._position.begun:
-            return self._cursor
-        return self._position.cursor() | self._lines.state
 
     def feed(self, data: bytes) -> LogBatch | None:
         """The new frames in these bytes, None when there are none. Raises NotALog."""
@@ -49,30 +39,45 @@ class LogDecoder:
                 gap = f"the engine could not read its log: {payload.decode(errors='replace')}"
                 continue
             piece = self._reader.piece(stream, payload)
-            self._position.add(print_ := fingerprint(piece))
-            if self._seeker.found:
-                frames.append(self._lines.frame(piece))
-                continue
-            verdict = self._seeker.take(print_)
-            if verdict is Verdict.PASSED:
+            if self._seeker is None:
+                frames.append(self._new(piece))
+            elif passed := self._seek(piece, self._seeker):
                 gap = GAP
-                frames += self._released(piece)
-            elif verdict is Verdict.PLACE:
-                self._held.clear()
-            elif not self._seeker.certain:
-                self._held.append(piece)
-        return LogBatch(tuple(frames), self.cursor, gap) if frames or gap else None
+                frames += passed
+        return self._batch(frames, gap)
 
     def finish(self) -> LogBatch | None:
         """What was held back when the answer ended: better shown after a gap than dropped."""
-        if self._seeker.found or not self._held:
-            return None
-        self._seeker.found = True
-        return LogBatch(tuple(self._released()), self.cursor, GAP)
+        return self._batch(self._released(), GAP) if self._held else None
 
-    def _released(self, *more: Piece) -> list[LogFrame]:
-        """All that was held back, as new frames: whether they start a line is not known."""
+    def _new(self, piece: Piece) -> LogFrame:
+        self._position.add(fingerprint(piece))
+        return self._lines.frame(piece)
+
+    def _seek(self, piece: Piece, seeker: Seeker) -> list[LogFrame]:
+        """Pass over one frame that was read before; all that is new when the place is gone."""
+        verdict = seeker.take(fingerprint(piece))
+        if verdict is Verdict.BEFORE:
+            if not seeker.certain:
+                self._held.append(piece)
+            return []
+        self._seeker = None
+        if verdict is Verdict.PLACE:
+            self._held.clear()
+            return []
+        self._held.append(piece)
+        return self._released()
+
+    def _released(self) -> list[LogFrame]:
+        """All that was held back, as new: whether it starts within a line is not known."""
+        self._seeker = None
         self._lines = LineTracker()
-        pieces = [*self._held, *more]
-        self._held.clear()
-        return [self._lines.frame(piece) for piece in pieces]
+        pieces, self._held = self._held, []
+        return [self._new(piece) for piece in pieces]
+
+    def _batch(self, frames: list[LogFrame], gap: str) -> LogBatch | None:
+        if frames:
+            state = self._lines.state
+            stamps = (stamp for _, stamp in state["cut"])
+            self._cursor = self._position.cursor(stamps) | state
+        return LogBatch(tuple(frames), self._cursor, gap) if frames or gap else None

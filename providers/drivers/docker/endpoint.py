@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from docker.context import ContextAPI
+from docker.errors import DockerException
 from docker.tls import TLSConfig
 from docker.utils import kwargs_from_env, parse_host
 
@@ -86,7 +87,10 @@ def find_endpoint(options: DockerOptions, environ: Mapping[str, str] = os.enviro
 
 
 def _endpoint(address: str, tls: TLSConfig | None) -> Endpoint:
-    base_url = str(parse_host(address, tls=tls is not None))
+    try:
+        base_url = str(parse_host(address, tls=tls is not None))
+    except DockerException as error:
+        raise Rejected("rejected", str(error)) from error
     if not base_url.startswith((_UNIX, "http://", "https://")):
         raise Rejected("rejected", f"{address}: use unix://, tcp:// or https://")
     return Endpoint(base_url, tls)

@@ -25,27 +25,29 @@ class LineTracker:
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         """`state` is that of an earlier tracker, to go on inside its lines."""
-        given = state or {}
-        self._open = {stream: CODES[stream] in given.get("open", ()) for stream in Stream}
-        self._cut = {stream: CODES[stream] in given.get("cut", ()) for stream in Stream}
+        given = state or {"open": (), "cut": ()}
+        self._open = {stream: code in given["open"] for stream, code in CODES.items()}
+        cut = dict(given["cut"])
+        # The stamp of the line that the engine is cutting, which its next piece will bear.
+        self._cut: dict[Stream, int | None] = {s: cut.get(code) for s, code in CODES.items()}
 
     def frame(self, piece: Piece) -> LogFrame:
         """The next piece as a frame."""
         stream, data = piece.stream, piece.data
         ends = data.endswith(b"\n")
         full = len(data) == FULL_BYTES and not ends
-        if self._cut[stream] and not ends and not full:
+        if not ends and not full and self._cut[stream] is not None:
             data += b"\n"
             ends = True
         starts = not self._open[stream]
-        self._cut[stream] = full
+        self._cut[stream] = piece.at_ns if full else None
         self._open[stream] = not ends
         return LogFrame(stream, piece.at_ns, data, starts, ends)
 
     @property
-    def state(self) -> dict[str, list[int]]:
-        """The streams that stand inside a line, and in one that the engine has cut, as JSON."""
+    def state(self) -> dict[str, list[Any]]:
+        """The streams that stand inside a line, and in one that is being cut, as JSON."""
         return {
-            "open": [CODES[stream] for stream in Stream if self._open[stream]],
-            "cut": [CODES[stream] for stream in Stream if self._cut[stream]],
+            "open": [code for stream, code in CODES.items() if self._open[stream]],
+            "cut": [[code, self._cut[s]] for s, code in CODES.items() if self._cut[s] is not None],
         }

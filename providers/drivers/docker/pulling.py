@@ -52,7 +52,7 @@ def pull_image(
     told = 0.0
     for line in _pull_lines(engine, image, credential):
         if "error" in line:
-            raise refusal(200, str(line["error"]), credential)
+            raise refusal(200, str(line["error"]))
         moved = layers.add(line)
         if moved and monotonic() - told >= _TELL_EVERY_SECONDS:
             told = monotonic()
@@ -64,21 +64,18 @@ def pull_image(
     return fetched
 
 
-def refusal(status: int, text: str, credential: Credential | None) -> DriverError:
+def refusal(status: int, text: str) -> DriverError:
     """The error that an engine's refusal to pull means; `status` 200 when it came mid-way.
 
-    404 is the engine's word for a manifest or repository that is not there. It also says so
-    when a registry denies (Docker Hub does not tell a private repository from a missing
-    one): without a login a wrong name is likelier, with one it is the right that is missing.
+    404 is the engine's word for what is not there, and also for a registry that denies,
+    since some (Docker Hub) do not tell a private repository from a missing one; then the
+    registry's own word counts, and the text says that it may be either.
     """
-    denied = _DENIED.search(text) is not None
     if has_no_room(text):
         return NoCapacity(text)
-    if status == 404:
-        return Rejected("image_denied" if denied and credential else "image_not_found", text)
-    if status in (401, 403) or denied:
+    if status in (401, 403) or _DENIED.search(text):
         return Rejected("image_denied", text)
-    if status == 400 or _MISSING.search(text):
+    if status in (400, 404) or _MISSING.search(text):
         return Rejected("image_not_found", text)
     return RegistryUnreachable(text)
 
@@ -150,7 +147,7 @@ def _pull_lines(
                 if line:
                     yield json.loads(line)
     except EngineError as error:
-        raise refusal(error.status, error.message, credential) from error
+        raise refusal(error.status, error.message) from error
     except requests.RequestException as error:
         if isinstance(error, requests.ConnectTimeout):
             raise

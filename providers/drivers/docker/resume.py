@@ -1,21 +1,24 @@
 """Where a reader of a log stands, and how it finds that place again. Pure.
 
-The engine's `since` finds the first frame, in file order, that is stamped at or after it
-and delivers everything from there on, because stamps may go back. So frames are repeated,
-and many may share one stamp: the engine cuts a long line into pieces that do.
+The engine repeats frames to whoever asks `since` a stamp, and stamps may go back: those of
+two streams overtake each other by a moment, the pieces of a cut line all bear the stamp of
+the first, and clocks are set. Engines before 23 drop every frame stamped before `since`;
+later ones look for the first frame at or after it and then deliver everything.
 
-A cursor therefore names an anchor: a frame stamped later than all before it, which is
-exactly where `since` its stamp begins, with the number of frames read from there on. A
-resumed reading skips that many, and checks the last 64 by fingerprint. When the engine
-has rotated some of them away, the rest is looked for in what is left; when nothing of it
-is there, output may be lost, and the reader says so.
+A cursor therefore names an anchor: a frame stamped later than all before it, and not later
+than any after it. From its stamp on both kinds of engine repeat the same frames, and how
+many is known. It is chosen some time back, so that no frame is still to come that an old
+engine would drop; where there is none, the log is read from its beginning. A resumed
+reading skips the known number, and checks the last 64 frames by fingerprint. When the
+engine has rotated some of them away, the rest is looked for in what is left; when nothing
+of it is there, output may be lost, and the reader says so.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -23,8 +26,13 @@ from providers.drivers.docker.frames import Piece
 from providers.drivers.docker.lines import CODES
 
 WINDOW = 64
+# How long after its stamp a frame may still be written, overtaken by the other stream.
+LATE_NS = 2_000_000_000
+# Anchors need not be closer to each other than this.
+SPACING_NS = 50_000_000
 
 Fingerprint = tuple[int, int, int, int]  # stamp in ns, stream, length, crc32
+Anchor = tuple[int, Fingerprint]  # the number of the frame, counted from 1 for the whole log
 
 
 def fingerprint(piece: Piece) -> Fingerprint:
@@ -35,38 +43,50 @@ def fingerprint(piece: Piece) -> Fingerprint:
 class Position:
     """The frames read so far, as far as it takes to find the place again."""
 
-    def __init__(self) -> None:
+    def __init__(self, cursor: Mapping[str, Any] | None = None) -> None:
         self._window: deque[Fingerprint] = deque(maxlen=WINDOW)
-        # Possible anchors, as (number, fingerprint): the last one before the window, and
-        # those within it.
-        self._anchors: deque[tuple[int, Fingerprint]] = deque()
+        self._anchors: deque[Anchor] = deque()
+        self._first: Fingerprint | None = None
         self._latest = -1
         self._read = 0
-
-    @property
-    def begun(self) -> bool:
-        """True after the first frame."""
-        return self._read > 0
+        if cursor:
+            self._window.extend(map(_print, cursor["window"]))
+            self._anchors.extend((number, _print(item)) for number, item in cursor["anchor"])
+            self._first = _print(cursor["first"])
+            self._latest, self._read = cursor["latest"], cursor["read"]
 
     def add(self, print_: Fingerprint) -> None:
         """One more frame was read."""
+        stamp = print_[0]
+        anchors = self._anchors
         self._read += 1
         self._window.append(print_)
-        anchors = self._anchors
-        if print_[0] > self._latest:
-            self._latest = print_[0]
-            anchors.append((self._read, print_))
-        if len(anchors) > 1 and anchors[1][0] <= self._read - WINDOW + 1:
-            anchors.popleft()
+        if self._first is None:
+            self._first = print_
+        while anchors and anchors[-1][1][0] > stamp:
+            anchors.pop()
+        if stamp > self._latest:
+            self._latest = stamp
+            if not anchors or stamp >= anchors[-1][1][0] + SPACING_NS:
+                anchors.append((self._read, print_))
 
-    def cursor(self) -> dict[str, Any]:
-        """The place after the last frame, as JSON. There must have been one."""
-        number, anchor = self._anchors[0]
+    def cursor(self, expected: Iterable[int] = ()) -> dict[str, Any]:
+        """The place after the last frame, as JSON. There must have been one.
+
+        `expected` are stamps that frames still to come may bear, being old.
+        """
+        safe = min(self._latest - LATE_NS, *expected, self._latest)
+        anchors = self._anchors
+        while len(anchors) > 1 and anchors[1][1][0] <= safe:
+            anchors.popleft()
+        usable = [anchor for anchor in [*anchors][:1] if anchor[1][0] <= safe]
         return {
             "v": 1,
-            "anchor": list(anchor),
-            "read": self._read - number + 1,
-            "window": [list(print_) for print_ in self._window],
+            "read": self._read,
+            "latest": self._latest,
+            "first": self._first,
+            "anchor": usable,
+            "window": list(self._window),
         }
 
 
@@ -81,22 +101,16 @@ class Verdict(Enum):
 class Seeker:
     """Passes over what was already read, in a reading that was opened at `since`."""
 
-    def __init__(self, cursor: Mapping[str, Any] | None) -> None:
-        self.found = cursor is None
-        self._anchor = _print(cursor["anchor"]) if cursor else None
-        self._read = int(cursor["read"]) if cursor else 0
-        self._window = [_print(item) for item in cursor["window"]] if cursor else []
+    def __init__(self, cursor: Mapping[str, Any]) -> None:
+        number, first = next(iter(cursor["anchor"]), (1, cursor["first"]))
+        self._first = _print(first)
+        self._repeats = int(cursor["read"]) - int(number) + 1
+        self._window = [_print(item) for item in cursor["window"]]
+        self._latest = cursor["latest"]
         self._seen = 0
         self._recent: deque[Fingerprint] = deque(maxlen=WINDOW)
         self._expected: int | None = None
-
-    @property
-    def since(self) -> str:
-        """The engine's `since` (seconds with nine decimals), empty for the beginning."""
-        if self._anchor is None:
-            return ""
-        seconds, nanoseconds = divmod(self._anchor[0], 1_000_000_000)
-        return f"{seconds}.{nanoseconds:09d}"
+        self.since = _since(self._first[0]) if cursor["anchor"] else ""
 
     @property
     def certain(self) -> bool:
@@ -104,7 +118,7 @@ class Seeker:
         return self._expected is not None
 
     def take(self, print_: Fingerprint) -> Verdict:
-        """Judge the next frame, while `found` is false."""
+        """Judge the next frame."""
         self._seen += 1
         self._recent.append(print_)
         if self._seen == 1:
@@ -112,18 +126,16 @@ class Seeker:
         if self._expected is not None and self._seen < self._expected:
             return Verdict.BEFORE
         if self._at_window():
-            self.found = True
             return Verdict.PLACE
         self._expected = None
-        if self._seen >= self._read or print_[0] > self._last_stamp():
-            self.found = True
+        if self._seen >= self._repeats or print_[0] > self._latest:
             return Verdict.PASSED
         return Verdict.BEFORE
 
     def _expect(self, print_: Fingerprint) -> int | None:
         """How many frames to skip, judged by the first that the engine sent."""
-        if print_ == self._anchor:
-            return self._read
+        if print_ == self._first:
+            return self._repeats
         if print_ in self._window:  # what lay before it was rotated away
             return len(self._window) - self._window.index(print_)
         return None
@@ -133,10 +145,11 @@ class Seeker:
         wanted = min(len(self._window), self._expected or len(self._window))
         return list(self._recent)[-wanted:] == self._window[-wanted:]
 
-    def _last_stamp(self) -> int:
-        """No frame up to the place is stamped later: the anchor led all before the window."""
-        assert self._anchor is not None
-        return max(self._anchor[0], *(print_[0] for print_ in self._window))
+
+def _since(stamp: int) -> str:
+    """The engine's `since`: seconds with nine decimals."""
+    seconds, nanoseconds = divmod(stamp, 1_000_000_000)
+    return f"{seconds}.{nanoseconds:09d}"
 
 
 def _print(item: Any) -> Fingerprint:

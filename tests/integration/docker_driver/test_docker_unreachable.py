@@ -1,0 +1,236 @@
+"""Engines that are dead, hang, talk nonsense or break off: every call ends in time, and
+says that its effect is unknown. No engine is needed."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from providers.driver import (
+    Driver,
+    Health,
+    ProviderConfig,
+    Rejected,
+    RunSpec,
+    SupportsStats,
+    Unreachable,
+)
+from providers.drivers.docker import DockerDriver
+
+HANDLE = {"v": 1, "id": "0" * 64}
+SPEC = RunSpec("instance", 1, 1, "uid", 1, "name", "image", ("true",))
+DEADLINE_SECONDS = 0.5
+
+Call = Callable[[DockerDriver], object]
+CALLS: dict[str, Call] = {
+    "pull": lambda driver: driver.pull("image", None, lambda progress: None),
+    "create": lambda driver: driver.create(SPEC),
+    "start": lambda driver: driver.start(HANDLE),
+    "observe": lambda driver: driver.observe(HANDLE),
+    "list_owned": lambda driver: driver.list_owned(),
+    "logs": lambda driver: list(driver.logs(HANDLE, None, follow=True)),
+    "stop": lambda driver: driver.stop(HANDLE, 0.1),
+    "kill": lambda driver: driver.stop(HANDLE, 0),
+    "remove": lambda driver: driver.remove(HANDLE, force=False),
+    "stats": lambda driver: driver.stats(HANDLE),
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+
+
+def driver_at(address: str) -> DockerDriver:
+    options = {
+        "base_url": address,
+        "query_seconds": DEADLINE_SECONDS,
+        "effect_seconds": DEADLINE_SECONDS,
+        "pull_silence_seconds": DEADLINE_SECONDS,
+        "log_idle_seconds": DEADLINE_SECONDS,
+    }
+    return DockerDriver(ProviderConfig("test", "instance", options))
+
+
+@contextmanager
+def listening(answer: Callable[[bytes], bytes] | None) -> Iterator[str]:
+    """The address of something that answers each request so and hangs up, or never answers."""
+    server = socket.create_server(("127.0.0.1", 0))
+    accepted: list[socket.socket] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            accepted.append(connection)
+            if answer is not None:
+                try:
+                    connection.sendall(answer(connection.recv(65536)))
+                finally:
+                    connection.close()
+
+    thread = Thread(target=serve)
+    thread.start()
+    try:
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+        for connection in accepted:
+            connection.close()
+
+
+def assert_unreachable_in_time(driver: DockerDriver, call: Call) -> str:
+    begun = time.monotonic()
+    with pytest.raises(Unreachable) as raised:
+        call(driver)
+    assert time.monotonic() - begun < 8 * DEADLINE_SECONDS
+    driver.close()
+    return str(raised.value)
+
+
+def answered(status: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def engine_that(then: bytes) -> Callable[[bytes], bytes]:
+    """Tells its version, and answers everything else with these bytes."""
+
+    def answer(request: bytes) -> bytes:
+        if request.startswith(b"GET /version"):
+            return answered("200 OK", b'{"ApiVersion": "1.41", "Version": "20.10.24"}')
+        return then
+
+    return answer
+
+
+@every_call
+def test_an_engine_that_is_not_there_is_unreachable_at_once(call: Call, tmp_path: Path) -> None:
+    text = assert_unreachable_in_time(driver_at(f"unix://{tmp_path}/none.sock"), call)
+    assert "No such file" in text
+
+
+@every_call
+def test_an_engine_that_hangs_is_unreachable_at_the_deadline(call: Call) -> None:
+    with listening(None) as address:
+        assert_unreachable_in_time(driver_at(address), call)
+
+
+@every_call
+def test_an_engine_that_breaks_off_is_unreachable(call: Call) -> None:
+    with listening(engine_that(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")) as address:
+        assert_unreachable_in_time(driver_at(address), call)
+
+
+@every_call
+def test_an_engine_in_trouble_of_its_own_is_unreachable(call: Call) -> None:
+    trouble = answered("500 Internal Server Error", b'{"message": "something broke"}')
+    with listening(engine_that(trouble)) as address:
+        text = assert_unreachable_in_time(driver_at(address), call)
+    assert "something broke" in text
+
+
+@pytest.mark.parametrize("nonsense", [b"SSH-2.0-OpenSSH\r\n", answered("200 OK", b"<html>")])
+def test_what_is_no_docker_engine_is_unreachable(nonsense: bytes) -> None:
+    with listening(lambda request: nonsense) as address:
+        assert_unreachable_in_time(driver_at(address), CALLS["observe"])
+
+
+def test_a_log_that_is_cut_is_unreachable_and_not_an_end() -> None:
+    payload = b"2026-11-23T15:28:07.666608051Z hello\n"
+    frame = bytes([1, 0, 0, 0]) + len(payload).to_bytes(4, "big") + payload
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with listening(engine_that(chunked + b"%x\r\n%s\r\n" % (len(frame), frame))) as address:
+        stream = iter(driver_at(address).logs(HANDLE, None, follow=False))
+        assert [frame.data for frame in next(stream).frames] == [b"hello\n"]
+        with pytest.raises(Unreachable, match="cut"):
+            next(stream)
+
+
+def test_a_probe_never_raises_and_says_why(tmp_path: Path) -> None:
+    gone = driver_at(f"unix://{tmp_path}/none.sock").probe()
+    assert gone.health is Health.UNREACHABLE
+    assert "No such file" in gone.detail
+    with listening(None) as address:
+        begun = time.monotonic()
+        assert driver_at(address).probe().health is Health.UNREACHABLE
+        assert time.monotonic() - begun < 8 * DEADLINE_SECONDS
+    with listening(lambda request: b"nonsense") as address:
+        assert driver_at(address).probe().health is Health.UNREACHABLE
+
+
+def test_an_old_engine_is_told_as_such() -> None:
+    old = answered("200 OK", b'{"ApiVersion": "1.40", "Version": "19.03.1", "Name": "elsewhere"}')
+    with listening(lambda request: old) as address:
+        probe = driver_at(address).probe()
+    assert probe.health is Health.DEGRADED
+    assert "19.03.1" in probe.detail
+    assert probe.disk_free_bytes is None
+
+
+def test_a_driver_recovers_as_soon_as_the_engine_is_back(tmp_path: Path) -> None:
+    driver = driver_at(f"unix://{tmp_path}/engine.sock")
+    with pytest.raises(Unreachable):
+        driver.list_owned()
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(f"{tmp_path}/engine.sock")
+    server.listen()
+    answer = engine_that(answered("200 OK", b"[]"))
+
+    def serve() -> None:
+        for _ in range(2):
+            connection, _address = server.accept()
+            with connection:
+                connection.sendall(answer(connection.recv(65536)))
+
+    thread = Thread(target=serve)
+    thread.start()
+    assert driver.list_owned() == []
+    thread.join()
+    server.close()
+    driver.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"base_uri": "unix:///x"},
+        {"gpus": -1},
+        {"gpus": True},
+        {"query_seconds": 0},
+        {"tls_verify": "yes"},
+    ],
+)
+def test_options_that_make_no_sense_are_refused_by_name(options: dict[str, object]) -> None:
+    with pytest.raises(Rejected, match=next(iter(options))):
+        DockerDriver(ProviderConfig("test", "instance", options))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"base_url": "ssh://host"},
+        {"base_url": "gopher://host:1"},
+        {"context": "nosuchcontext"},
+        {"base_url": "tcp://127.0.0.1:1", "tls_ca": "/nosuch/ca.pem"},
+    ],
+)
+def test_an_address_that_makes_no_sense_is_refused_and_probed_as_unreachable(
+    options: dict[str, object],
+) -> None:
+    driver = DockerDriver(ProviderConfig("test", "instance", options))
+    with pytest.raises(Rejected):
+        driver.list_owned()
+    assert driver.probe().health is Health.UNREACHABLE
+
+
+def test_the_driver_is_what_the_contract_asks_for() -> None:
+    driver = DockerDriver(ProviderConfig("test", "instance"))
+    assert isinstance(driver, Driver)
+    assert isinstance(driver, SupportsStats)
