@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs import views, views_live
+from jobs import views, views_live, views_log
 
 app_name = "jobs"
 urlpatterns = [
@@ -20,4 +20,5 @@ urlpatterns = [
     path("_/jobs/<int:job_id>/attempts", views_live.attempts, name="live-attempts"),
     path("_/jobs/<int:job_id>/facts", views_live.facts, name="live-facts"),
     path("_/jobs/<int:job_id>/events", views_live.events, name="live-events"),
+    path("_/jobs/<int:job_id>/log/<int:number>", views_log.batch, name="live-log"),
 ]

@@ -1,0 +1,223 @@
+/* Live regions. The socket says what changed; each region fetches itself over HTTP.
+
+   An element with data-live="job:42" (or jobs, provider:3, …), hx-get and hx-trigger="live" is
+   refreshed when its topic is signalled, after every (re)connect, when the tab is looked at
+   again, and by a slow poll while there is no socket. log-viewer.js shares the socket. */
+(() => {
+  const OBJECT_MS = 500, LIST_MS = 1000, SPREAD_MS = 200;
+  const POLL_MS = 15_000, FLOOR_MS = 60_000, SILENCE_MS = 45_000;
+  const BANNER_MS = 3_000, STALE_MS = 10_000, FIRST_BACKOFF_MS = 500, MOST_BACKOFF_MS = 15_000;
+  const root = document.documentElement;
+  const now = () => performance.now();
+
+  let socket = null, up = false, over = false, tries = 0, build = null;
+  let heardAt = 0, downSince = now(), fetchedAt = now(), retryTimer = 0;
+  const subscribed = new Set(), logs = new Map(), timing = new WeakMap(), waiting = new Set();
+
+  const regions = () => [...document.querySelectorAll("[data-live]")];
+  const topicsWanted = () => new Set(regions().map((el) => el.dataset.live));
+  const logKey = (job, attempt) => `${job}/${attempt}`;
+
+  // One region: never two fetches within its interval, and never without the last one.
+  function refresh(el, every = /:/.test(el.dataset.live) ? OBJECT_MS : LIST_MS) {
+    const times = timing.get(el) ?? { last: -Infinity, timer: 0 };
+    timing.set(el, times);
+    if (times.timer) return;
+    const wait = Math.max(0, times.last + every - now()) + Math.random() * SPREAD_MS;
+    times.timer = setTimeout(() => {
+      times.timer = 0;
+      if (!el.isConnected) return;
+      if ((document.hidden && !el.dataset.title) || inUse(el)) { hold(el); return; }
+      times.last = now();
+      el.removeAttribute("data-updated");
+      el.dispatchEvent(new CustomEvent("live"));
+    }, wait);
+  }
+
+  function refreshAll() {
+    fetchedAt = now();
+    regions().forEach((el) => refresh(el));
+  }
+
+  // What somebody types in, has opened or has selected is not pulled from under them.
+  function inUse(el) {
+    const focus = document.activeElement;
+    if (focus !== el && el.contains(focus) && focus.matches("input, textarea, select, [contenteditable]")) return true;
+    if (el.querySelector("dialog[open], [popover]:popover-open, details[data-menu][open]")) return true;
+    const selection = getSelection();
+    return selection.rangeCount > 0 && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(el);
+  }
+
+  function hold(el) {
+    waiting.add(el);
+    if (!document.hidden) el.setAttribute("data-updated", "");
+  }
+
+  function release() {
+    for (const el of waiting) {
+      if (!el.isConnected) waiting.delete(el);
+      else if (!document.hidden && !inUse(el)) { waiting.delete(el); refresh(el); }
+    }
+  }
+
+  // The socket.
+  function send(message) {
+    if (up) socket.send(JSON.stringify(message));
+  }
+
+  function connect() {
+    clearTimeout(retryTimer);
+    if (socket || over || (!regions().length && !logs.size)) return;
+    const mine = socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/live`);
+    heardAt = now();
+    mine.onmessage = (event) => {
+      if (mine !== socket) return;
+      heardAt = now();
+      hear(JSON.parse(event.data));
+    };
+    mine.onclose = (event) => { if (mine === socket) lost(event.code); };
+  }
+
+  function lost(code) {
+    if (up) downSince = now();
+    socket = null;
+    up = false;
+    subscribed.clear();
+    show();
+    if (code >= 4400 && code < 4500) { signedOut(); return; }
+    const most = Math.min(MOST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries++);
+    retryTimer = setTimeout(connect, Math.random() * most);
+  }
+
+  function drop() {
+    const old = socket;
+    lost(0);
+    old?.close();
+  }
+
+  function hear(message) {
+    switch (message.t) {
+      case "hello":
+        up = true;
+        tries = 0;
+        show();
+        if (build && build !== message.build) banner("A new version of Gantry is here.", "Reload", location.href);
+        build ??= message.build;
+        subscribe();
+        refreshAll();
+        logs.forEach((log) => log.reopen());
+        break;
+      case "ping": send({ op: "pong" }); break;
+      case "job": case "provider": case "request": signalled(`${message.t}:${message.id}`, message.rev); break;
+      case "jobs": case "providers":
+        regions().filter((el) => el.dataset.live === message.topic).forEach((el) => refresh(el, message.every_ms));
+        break;
+      case "resync": refreshAll(); break;
+      case "log": case "gap": case "end": case "range": case "logerror":
+        logs.get(logKey(message.job, message.attempt))?.hear(message);
+    }
+  }
+
+  function signalled(topic, rev) {
+    for (const el of regions()) {
+      if (el.dataset.live === topic && !(rev <= Number(el.dataset.rev))) refresh(el);
+    }
+  }
+
+  function subscribe() {
+    if (!up) { connect(); return; }
+    const wanted = topicsWanted();
+    const fresh = [...wanted].filter((topic) => !subscribed.has(topic));
+    const gone = [...subscribed].filter((topic) => !wanted.has(topic));
+    fresh.forEach((topic) => subscribed.add(topic));
+    gone.forEach((topic) => subscribed.delete(topic));
+    if (fresh.length) send({ op: "sub", topics: fresh });
+    if (gone.length) send({ op: "unsub", topics: gone });
+  }
+
+  // What the page says about itself.
+  function show() {
+    const down = up || over ? 0 : now() - downSince;
+    root.toggleAttribute("data-stale", over || down > STALE_MS);
+    const state = over ? "signed-out" : up ? "live" : down > STALE_MS ? "stale" : "polling";
+    for (const el of document.querySelectorAll("[data-live-status]")) {
+      if (el.dataset.state === state) continue;
+      el.dataset.state = state;
+      el.textContent = { live: "Live", "signed-out": "Signed out" }[state] ?? "Not live";
+    }
+    if (over) return;
+    if (down > BANNER_MS && (regions().length || logs.size)) banner("Not live: reconnecting…");
+    else if (up) document.querySelector("#live-banner[data-down]")?.remove();
+  }
+
+  function banner(words, action = "", href = "") {
+    let el = document.getElementById("live-banner");
+    if (el?.dataset.words === words) return;
+    el?.remove();
+    el = document.createElement("p");
+    el.id = "live-banner";
+    el.setAttribute("role", "status");
+    el.dataset.words = words;
+    el.toggleAttribute("data-down", !action);
+    el.append(words);
+    if (action) {
+      const link = document.createElement("a");
+      link.href = href;
+      link.textContent = action;
+      el.append(" ", link);
+    }
+    document.body.append(el);
+  }
+
+  function signedOut() {
+    over = true;
+    clearTimeout(retryTimer);
+    show();
+    banner("You are signed out; this page no longer changes.", "Sign in", `/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  }
+
+  // A fetch that was sent on to another page (the login) is not this region.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const region = detail.elt?.closest?.("[data-live]");
+    if (!region || region !== detail.elt) return;
+    const asked = new URL(detail.pathInfo.requestPath, location.href).pathname;
+    const got = detail.xhr.responseURL ? new URL(detail.xhr.responseURL).pathname : asked;
+    if (asked !== got || detail.xhr.status === 401) { detail.shouldSwap = false; signedOut(); drop(); }
+    else if (inUse(region)) { detail.shouldSwap = false; hold(region); }
+  });
+  document.addEventListener("htmx:afterSettle", subscribe);
+
+  setInterval(() => {
+    if (over) return;
+    if (socket && now() - heardAt > SILENCE_MS) drop();
+    release();
+    show();
+    if (!document.hidden && now() - fetchedAt > (up ? FLOOR_MS : POLL_MS)) refreshAll();
+  }, 1000);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || over) return;
+    if (!socket) { tries = 0; connect(); }
+    refreshAll();
+    release();
+  });
+  addEventListener("online", () => { tries = 0; if (!socket) connect(); });
+  addEventListener("pagehide", () => { const old = socket; socket = null; up = false; subscribed.clear(); clearTimeout(retryTimer); old?.close(); });
+  addEventListener("pageshow", (event) => { if (event.persisted && !over) { downSince = now(); connect(); refreshAll(); } });
+
+  window.Gantry = Object.assign(window.Gantry ?? {}, {
+    live: {
+      send,
+      get up() { return up; },
+      /* `log` has reopen(), called at each (re)connect, and hear(message). */
+      openLog(job, attempt, log) {
+        logs.set(logKey(job, attempt), log);
+        if (up) log.reopen(); else connect();
+      },
+      closeLog(job, attempt) {
+        logs.delete(logKey(job, attempt));
+        send({ op: "nolog", job, attempt });
+      },
+    },
+  });
+  subscribe();
+})();
