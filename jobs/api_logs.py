@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, cast
 
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -40,6 +41,7 @@ def job_log(request: HttpRequest, job_id: int) -> HttpResponseBase:
     attempt = attempt_of(job, number)
     if attempt is None and number is not None:
         raise NotFound(f"Job {job_id} has no attempt {number}.")
+    reply: HttpResponseBase
     if attempt is None:
         reply = _follow(request, job, form, None) if follow else _now(form, [])
     elif tail >= 0:
@@ -58,6 +60,10 @@ def job_log(request: HttpRequest, job_id: int) -> HttpResponseBase:
         else:
             chunks = whole_log(attempt.pk, first, first.last_seq, form)
             reply = StreamingHttpResponse(chunks, content_type=form.content_type)
+    if reply.streaming:
+        # Django gives the request's connection back when the answer has ended; this one may
+        # take hours, and reads through connections of its own.
+        close_old_connections()
     reply["Cache-Control"] = "private, no-cache"
     reply["X-Accel-Buffering"] = "no"
     return reply

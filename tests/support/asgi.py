@@ -1,0 +1,81 @@
+"""A client's end of an HTTP request over ASGI, for answers that come bit by bit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+DEADLINE_SECONDS = 20.0
+
+
+class Reply:
+    """An answer whose body is still coming."""
+
+    def __init__(self, events: asyncio.Queue[Mapping[str, Any]], start: Mapping[str, Any]) -> None:
+        self._events = events
+        self.status: int = start["status"]
+        self.headers = {k.decode().lower(): v.decode() for k, v in start["headers"]}
+        self.received = b""
+        self.ended = False
+
+    async def read_until(self, part: bytes) -> bytes:
+        """Everything so far, once it contains that part."""
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while part not in self.received and not self.ended:
+                    await self._more()
+        except TimeoutError:
+            raise AssertionError(f"no {part!r} in {self.received[-500:]!r}") from None
+        assert part in self.received, f"ended without {part!r}: {self.received[-500:]!r}"
+        return self.received
+
+    async def read_all(self) -> bytes:
+        """The whole body, once it has ended."""
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while not self.ended:
+                    await self._more()
+        except TimeoutError:
+            raise AssertionError(f"not ended after {self.received[-500:]!r}") from None
+        return self.received
+
+    async def _more(self) -> None:
+        event = await self._events.get()
+        self.received += event.get("body", b"")
+        self.ended = not event.get("more_body", False)
+
+
+@asynccontextmanager
+async def requested(
+    path: str, query: str = "", headers: Mapping[str, str] | None = None
+) -> AsyncIterator[Reply]:
+    """GET an address; at the end of the block the client hangs up."""
+    events: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+    incoming: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+    incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [
+            (b"host", b"localhost"),
+            *((k.lower().encode(), v.encode()) for k, v in (headers or {}).items()),
+        ],
+    }
+    application = get_asgi_application()
+    task = asyncio.ensure_future(application(scope, incoming.get, events.put))
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            start = await events.get()
+        yield Reply(events, start)
+    finally:
+        incoming.put_nowait({"type": "http.disconnect"})
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await asyncio.gather(task, return_exceptions=True)
