@@ -34,7 +34,7 @@ class Flusher(Service):
         self._guard = threading.Lock()
         self._live = LiveChanges()
         self._told_at = 0.0
-        self._uncertain = False
+        self._uncertain: list[tuple[Move, Future[Written]]] = []
 
     def submit(self, move: Move) -> Future[Written]:
         """Queue a move; the future tells what became of it. Any thread."""
@@ -56,6 +56,8 @@ class Flusher(Service):
         return max(0.0, self._told_at + NOTICE_SECONDS - monotonic()) if waiting else self.interval
 
     def run_once(self) -> bool:
+        if self._uncertain:
+            self._recognise()
         with self._guard:
             group = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
             due = monotonic() >= self._told_at + NOTICE_SECONDS
@@ -65,17 +67,21 @@ class Flusher(Service):
         if not group:
             if live:
                 self._told_at = monotonic()
-                self._store.tell(live)
+                try:
+                    self._store.tell(live)
+                except StoreDown:
+                    self._tell_again(live)
+                    raise
             return False
         try:
             result = self._write([move for move, _ in group], live)
         except StoreDown:
-            with self._guard:  # nothing is lost: the group stands first in the queue again
-                self._queue.extendleft(reversed(group))
-            self._uncertain = True
+            self._put_back(group)
+            self._tell_again(live)
             raise
         except Exception:
             logger.exception("a group of %d moves failed; writing them one by one", len(group))
+            self._tell_again(live)
             self._one_by_one(group)
             return True
         self._settle(group, result, told=live is not None)
@@ -83,21 +89,53 @@ class Flusher(Service):
 
     def _write(self, moves: Sequence[Move], live: LiveChanges | None) -> BatchResult:
         elsewhere = not self._plans_here() and any(move.to is Phase.ENDED for move in moves)
-        result = self._store.apply(moves, live, wake_scheduler=elsewhere)
-        if self._uncertain:
-            self._recognise(moves, result)
-            self._uncertain = False
-        return result
+        return self._store.apply(moves, live, wake_scheduler=elsewhere)
 
-    def _recognise(self, moves: Sequence[Move], result: BatchResult) -> None:
-        """After a broken commit: a stale move whose phase is reached had got through."""
-        stale = [
-            m.attempt for m, w in zip(moves, result.written, strict=True) if w == Written.STALE
-        ]
-        phases = self._store.phases(stale)
-        for i, move in enumerate(moves):
-            if result.written[i] == Written.STALE and phases.get(move.attempt) == move.to:
-                result.written[i] = Written.DONE
+    def _put_back(self, group: Sequence[tuple[Move, Future[Written]]]) -> None:
+        """Nothing is lost: the group stands first in the queue again."""
+        with self._guard:
+            self._queue.extendleft(reversed(group))
+        self._uncertain = list(group)
+
+    def _tell_again(self, live: LiveChanges | None) -> None:
+        """What was not told goes with the next notice."""
+        if live is not None:
+            with self._guard:
+                live.add_jobs(self._live.jobs.values())
+                self._live = live
+
+    def _recognise(self) -> None:
+        """After a broken commit: the moves that had got through leave the queue as done.
+
+        The fence keeps others from writing, so an attempt that stands where a move leads
+        was moved by it, and by those before it in the group from which that one follows.
+        """
+        phases = self._store.phases({move.attempt for move, _ in self._uncertain})
+        follows: dict[int, Move] = {}
+        done = []
+        first_there = {
+            move.attempt: move
+            for move, _ in reversed(self._uncertain)
+            if phases.get(move.attempt) is move.to
+        }
+        for move, future in reversed(self._uncertain):
+            after = follows.get(move.attempt)
+            if after is None:
+                through = first_there.get(move.attempt) is move
+            else:
+                through = move.to in after.sources()
+            if through:
+                follows[move.attempt] = move
+                done.append((move, future))
+        through_ids = {id(future) for _, future in done}
+        with self._guard:
+            kept = [item for item in self._queue if id(item[1]) not in through_ids]
+            self._queue = deque(kept)
+        self._uncertain = []
+        for _, future in reversed(done):
+            future.set_result(Written.DONE)
+        if any(move.to is Phase.ENDED for move, _ in done):
+            self._freed()
 
     def _settle(
         self, group: Sequence[tuple[Move, Future[Written]]], result: BatchResult, *, told: bool
@@ -114,10 +152,11 @@ class Flusher(Service):
 
     def _one_by_one(self, group: Sequence[tuple[Move, Future[Written]]]) -> None:
         """A poison row must not wedge the others: each move alone, the bad one told of."""
-        for move, future in group:
+        for i, (move, future) in enumerate(group):
             try:
                 result = self._write([move], None)
             except StoreDown:
+                self._put_back(group[i:])
                 raise
             except Exception as error:
                 future.set_exception(error)

@@ -147,12 +147,24 @@ class LogWriter(Service):
     def _store_all(self, appends: list[Append]) -> set[int]:
         """Store, however long the database is away: what was read is kept in memory until
         then, and the readers wait at their bound."""
+        through: set[int] = set()
+        uncertain = False
         while True:
             try:
-                return self._store.append_logs(appends)
+                if uncertain:
+                    through |= self._got_through(appends)
+                    appends = [a for a in appends if a.attempt not in through]
+                return through | (self._store.append_logs(appends) if appends else set())
             except StoreDown:
+                uncertain = True
                 if self._stopping.wait(0.5):
                     raise
+
+    def _got_through(self, appends: list[Append]) -> set[int]:
+        """After a broken commit: those logs that end where these appends would take them.
+        The fence keeps others from writing, so it was this commit that took them there."""
+        ends = self._store.log_ends([a.attempt for a in appends])
+        return {a.attempt for a in appends if a.before.seq < a.after.seq == ends.get(a.attempt)}
 
     def finish(self) -> None:
         """Write what is left."""

@@ -1,0 +1,181 @@
+"""Writing logs: grouped, bounded, and each byte once, whatever becomes of the database."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import cast
+
+import pytest
+
+from jobs.frames import Position, unpack
+from orchestrator.loop.log_writer import BUFFER_BYTES, LogLost, LogWriter
+from orchestrator.store import Store
+from providers.driver import LogBatch, LogFrame, Stream
+from providers.leases import Fence
+from tests.support.ledger import Ledger
+from tests.support.waiting import wait_until
+
+FENCE = Fence("provider:1", 1)
+
+
+def batch(data: bytes, number: int = 1, gap: str = "") -> LogBatch:
+    return LogBatch((LogFrame(Stream.STDOUT, number, data, True, True),), {"n": number}, gap)
+
+
+def stored(ledger: Ledger, attempt: int) -> bytes:
+    """What stands in the store, by its chunks."""
+    return b"".join(
+        piece.frame.data
+        for append in ledger.appends
+        if append.attempt == attempt
+        for chunk in append.chunks
+        for piece in unpack(
+            codec=chunk.codec, body=chunk.body, crc32=chunk.crc32, first_line=chunk.first_line
+        )
+    )
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def writer(ledger: Ledger) -> LogWriter:
+    return LogWriter(cast(Store, ledger))
+
+
+def written(writer: LogWriter, future: Future[None]) -> None:
+    """One round, after which the future must be answered."""
+    writer.run_once()
+    assert future.done()
+    future.result()
+
+
+def test_all_attempts_of_a_moment_are_written_together(ledger: Ledger, writer: LogWriter) -> None:
+    sinks = [writer.sink(n, FENCE, Position()) for n in (1, 2, 3)]
+    for sink in sinks:
+        sink.write(batch(b"line of %d\n" % sink.attempt))
+    written(writer, sinks[0].flush())
+    assert [append.attempt for append in ledger.appends] == [1, 2, 3]
+    assert stored(ledger, 2) == b"line of 2\n"
+
+
+def test_a_flush_of_a_log_with_nothing_to_write_is_done_at_once(writer: LogWriter) -> None:
+    assert writer.sink(1, FENCE, Position()).flush().done()
+
+
+def test_the_cursor_is_stored_with_the_bytes_it_follows(ledger: Ledger, writer: LogWriter) -> None:
+    sink = writer.sink(1, FENCE, Position())
+    sink.write(batch(b"a\n", 1))
+    sink.write(batch(b"b\n", 2))
+    written(writer, sink.flush())
+    assert ledger.appends[0].cursor == {"n": 2}
+    assert stored(ledger, 1) == b"a\nb\n"
+
+
+@pytest.mark.parametrize("how", ["before", "after"])
+def test_a_broken_database_neither_loses_nor_doubles_a_byte(
+    ledger: Ledger, writer: LogWriter, how: str
+) -> None:
+    sink = writer.sink(1, FENCE, Position())
+    sink.write(batch(b"one\n", 1))
+    ledger.breaks.extend([how, "before"])
+    written(writer, sink.flush())
+    sink.write(batch(b"two\n", 2))
+    written(writer, sink.flush())
+    assert stored(ledger, 1) == b"one\ntwo\n"
+    assert not sink.lost
+
+
+def test_a_log_that_grew_by_another_hand_is_let_go(ledger: Ledger, writer: LogWriter) -> None:
+    ledger.log_at[1] = 5
+    sink = writer.sink(1, FENCE, Position())
+    other = writer.sink(2, FENCE, Position())
+    sink.write(batch(b"mine\n"))
+    other.write(batch(b"its own\n"))
+    future = sink.flush()
+    writer.run_once()
+    with pytest.raises(LogLost):
+        future.result(0)
+    with pytest.raises(LogLost):
+        sink.write(batch(b"more\n"))
+    assert stored(ledger, 1) == b""
+    assert stored(ledger, 2) == b"its own\n"
+
+
+def test_a_writer_without_its_lease_writes_nothing(ledger: Ledger, writer: LogWriter) -> None:
+    ledger.fenced.add(1)
+    sink = writer.sink(1, FENCE, Position())
+    sink.write(batch(b"stale\n"))
+    writer.flush(sink)
+    writer.run_once()
+    assert sink.lost
+    assert ledger.appends == []
+
+
+def test_a_flood_waits_for_the_writer_instead_of_growing(ledger: Ledger, writer: LogWriter) -> None:
+    sink = writer.sink(1, FENCE, Position())
+    piece = b"x" * (1 << 16) + b"\n"
+    pieces = 4 * BUFFER_BYTES // len(piece)
+
+    def flood() -> None:
+        for n in range(pieces):
+            sink.write(batch(piece, n + 1))
+
+    reader = threading.Thread(target=flood)
+    reader.start()
+    most = 0
+
+    def over() -> bool:
+        nonlocal most
+        most = max(most, sink.size)
+        writer.flush(sink)
+        writer.run_once()
+        return not reader.is_alive()
+
+    wait_until(over, 20, "the flood has passed")
+    reader.join(5)
+    writer.flush(sink)
+    writer.run_once()
+    assert most <= BUFFER_BYTES + len(piece)
+    assert stored(ledger, 1) == piece * pieces
+
+
+def test_a_reader_that_waits_for_room_is_freed_when_the_process_ends(writer: LogWriter) -> None:
+    sink = writer.sink(1, FENCE, Position())
+    ended: Future[None] = Future()
+
+    def flood() -> None:
+        try:
+            while True:
+                sink.write(batch(b"y" * (1 << 18) + b"\n"))
+        except LogLost as lost:
+            ended.set_exception(lost)
+
+    reader = threading.Thread(target=flood)
+    reader.start()
+    wait_until(lambda: sink.size > BUFFER_BYTES, 10, "the buffer is full")
+    writer.stop()
+    with pytest.raises(LogLost):
+        ended.result(10)
+    reader.join(5)
+
+
+def test_a_known_gap_is_stored_as_the_logs_note(ledger: Ledger, writer: LogWriter) -> None:
+    sink = writer.sink(1, FENCE, Position())
+    sink.write(batch(b"after\n", 9, gap="the engine had rotated it away"))
+    written(writer, sink.flush())
+    assert sink.gap
+    assert ledger.appends[0].note == "the engine had rotated it away"
+
+
+def test_ending_writes_what_is_left(ledger: Ledger, writer: LogWriter) -> None:
+    sink = writer.sink(1, FENCE, Position())
+    sink.write(batch(b"first\n", 1))
+    written(writer, sink.flush())
+    sink.write(batch(b"last\n", 2))  # too early for the next round by itself
+    writer.stop()
+    writer.finish()
+    assert stored(ledger, 1) == b"first\nlast\n"
