@@ -40,9 +40,12 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     # Debian ships Python without the means to make a virtual environment.
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "Installing python3-venv …"
-        apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >&2 </dev/null; }
+        apt_get() {
+            DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" \
+                </dev/null >/dev/null
+        }
         apt_get update
-        apt_get install -y --no-install-recommends python3-venv >/dev/null
+        apt_get install -y --no-install-recommends python3-venv
     else
         fail "Python's venv module is incomplete here; run: sudo apt-get install python3-venv"
     fi

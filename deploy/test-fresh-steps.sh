@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Part of test-fresh.sh: what a person would do on the new machine.
 set -euo pipefail
-. /root/client-environment
+. /etc/client-environment
 cd /root/gantry
 
 say() { printf '\n== %s\n' "$*"; }

@@ -27,7 +27,7 @@ for program in debootstrap:debootstrap ip:iproute2 iptables:iptables; do
 done
 
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/gantry-fresh.XXXXXX")
-forward=(-I FORWARD 1)
+chmod 755 "$root" # it becomes somebody's /
 
 clean_up() {
     # The namespaces are gone by now, and with them every mount and process.
@@ -48,11 +48,10 @@ debootstrap --variant=minbase --include="$include" "$suite" "$root" "$mirror" >"
     { tail -20 "$root.log" >&2; exit 1; }
 rm -f "$root.log"
 
-say "Giving it the host's package sources, pip's configuration and certificates"
+say "Giving it the package sources, pip configuration and certificates of this machine"
 rm -f "$root/etc/apt/sources.list"
 for path in /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/auth.conf.d \
-    /etc/apt/keyrings /usr/share/keyrings /etc/pip.conf /etc/ssl/certs/ca-certificates.crt \
-    /etc/resolv.conf /etc/hosts; do
+    /etc/apt/keyrings /usr/share/keyrings /etc/pip.conf /etc/resolv.conf /etc/hosts; do
     [ -e "$path" ] || continue
     mkdir -p "$root$(dirname "$path")"
     cp -aLT "$path" "$root$path"
@@ -60,9 +59,14 @@ done
 # Folders of packages that pip is told to look in, if any.
 pip_folders=$(python3 -m pip config list 2>/dev/null | grep -oE "(file://|=')?/[^' ]+" |
     sed -E "s,^(file://|='),," | grep -v '^/etc/' | sort -u || true)
-# The environment of package clients; nothing else of ours goes in.
-env | grep -E '^(PIP_|SSL_CERT_|https?_proxy=|no_proxy=|HTTPS?_PROXY=|NO_PROXY=)' |
-    sed 's/^/export /; s/=\(.*\)$/='"'"'\1'"'"'/' >"$root/root/client-environment" || true
+# The environment of package clients; nothing else of ours goes in. The certificates get a
+# place of their own: the root makes its usual one anew when it installs its own package.
+env | grep -E '^(PIP_|https?_proxy=|no_proxy=|HTTPS?_PROXY=|NO_PROXY=)' | grep -v '^PIP_CERT=' |
+    sed 's/^/export /; s/=\(.*\)$/='"'"'\1'"'"'/' >"$root/etc/client-environment" || true
+if [ -e /etc/ssl/certs/ca-certificates.crt ]; then
+    cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/host-certificates.crt"
+    echo 'export PIP_CERT=/etc/host-certificates.crt' >>"$root/etc/client-environment"
+fi
 
 say "Cloning HEAD into it"
 git clone --quiet --no-local "file://$PWD" "$root/root/gantry"
@@ -78,8 +82,8 @@ ip -n "$name" link set eth0 up
 ip -n "$name" route add default via "$subnet.1"
 echo 1 >/proc/sys/net/ipv4/ip_forward
 iptables -t nat -A POSTROUTING -s "$subnet.0/30" -j MASQUERADE
-iptables "${forward[@]}" -i "$link" -j ACCEPT
-iptables "${forward[@]}" -o "$link" -j ACCEPT
+iptables -I FORWARD -i "$link" -j ACCEPT
+iptables -I FORWARD -o "$link" -j ACCEPT
 
 say "Going in"
 export ROOT=$root PIP_FOLDERS=$pip_folders STEPS=${STEPS:-up user test}
