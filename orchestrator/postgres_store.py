@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -109,38 +108,30 @@ class PostgresStore:
         ]  # fmt: skip
 
     @_or_down
-    def pending(self) -> bool:
-        return Job.objects.filter(state="pending", held=False).exists()
-
-    @_or_down
     def snapshot(self) -> Snapshot:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute("SELECT now()")
-            now: datetime = cursor.fetchone()[0]
-            queue = tuple(
-                PendingJob(
-                    q.id,
-                    Demand(
-                        q.cpu_millis,
-                        q.memory_mb,
-                        q.gpus,
-                        q.provider,
-                        tuple(
-                            Requirement(r["key"], r["op"], tuple(r.get("values") or ()))
-                            for r in q.requires
-                        ),
+        # Three reads of three moments: what changes between them is caught at commit.
+        queue = tuple(
+            PendingJob(
+                q.id,
+                Demand(
+                    q.cpu_millis,
+                    q.memory_mb,
+                    q.gpus,
+                    q.provider,
+                    tuple(
+                        Requirement(r["key"], r["op"], tuple(r.get("values") or ()))
+                        for r in q.requires
                     ),
-                    q.expired,
-                )
-                for q in queued()
+                ),
+                q.expired,
             )
-            held = held_capacity()
-            providers = tuple(
-                _view(p, held.get(p.pk))
-                for p in Provider.objects.filter(deleted_at=None).exclude(mode=Mode.INACTIVE)
-            )
-        return Snapshot(now, queue, providers)
+            for q in queued()
+        )
+        if not queue:
+            return Snapshot((), ())
+        held = held_capacity()
+        providers = Provider.objects.filter(deleted_at=None).exclude(mode=Mode.INACTIVE)
+        return Snapshot(queue, tuple(_view(p, held.get(p.pk)) for p in providers))
 
     @_or_down
     def commit_plan(self, fence: Fence, plan: Plan) -> tuple[int, list[JobChange]]:
@@ -236,6 +227,10 @@ class PostgresStore:
             if live:
                 notify_live(live)
         return grown
+
+    @_or_down
+    def log_ends(self, attempts: Collection[int]) -> dict[int, int]:
+        return dict(Attempt.objects.filter(pk__in=attempts).values_list("pk", "log_seq"))
 
     @_or_down
     def tell(self, live: LiveChanges) -> None:
@@ -379,18 +374,13 @@ def _recheck(placements: Sequence[Placed]) -> list[Placed]:
         pk: [v.free_cpu_millis, v.free_memory_mb, v.free_gpus, v.free_slots]
         for pk, v in room.items()
     }
-    demands = {
-        row[0]: row[1:]
-        for row in Job.objects.filter(pk__in=[p.job for p in placements]).values_list(
-            "pk", "cpu_millis", "memory_mb", "gpus"
-        )
-    }
     fitting = []
     for placement in placements:
         free = left.get(placement.provider)
-        if free is None or placement.job not in demands:
+        if free is None:
             continue
-        need = demands[placement.job]
+        demand = placement.demand
+        need = (demand.cpu_millis, demand.memory_mb, demand.gpus)
         slots = free[3]
         if any(n > (f or 0) for n, f in zip(need, free[:3], strict=True)) or slots == 0:
             continue

@@ -20,7 +20,7 @@ from projects.actor import Actor
 from projects.events import Happening, record
 from projects.models import ActorKind
 from projects.notify import JobChange
-from providers.leases import Fence, fenced
+from providers.leases import Fence
 
 HOST = Actor(ActorKind.HOST, None, "engine", "engine", is_superuser=True)
 
@@ -72,9 +72,8 @@ def apply(moves: Sequence[Move]) -> BatchResult:
     Several moves of one attempt are written one after the other. Answers stand in the
     order of the moves.
     """
-    held = fenced({move.fence for move in moves})
     result = BatchResult([Written.FENCED] * len(moves))
-    waiting = [(i, move) for i, move in enumerate(moves) if move.fence in held]
+    waiting = list(enumerate(moves))
     while waiting:
         wave: dict[int, tuple[int, Move]] = {}
         later: list[tuple[int, Move]] = []
@@ -89,46 +88,28 @@ def apply(moves: Sequence[Move]) -> BatchResult:
 
 
 def _write_wave(wave: Sequence[tuple[int, Move]], result: BatchResult) -> None:
+    """Write moves of different attempts: phases in one statement, then the jobs of ends."""
     with connection.cursor() as cursor:
         cursor.execute(statement("move_attempts"), [json.dumps([_attempt_row(m) for _, m in wave])])
-        before = {int(row[0]): str(row[1]) for row in cursor.fetchall()}
-    done: list[Move] = []
+        answers = {row[0]: row[1:] for row in cursor.fetchall()}
+    ended: list[Move] = []
     for i, move in wave:
-        if move.attempt in before:
-            result.written[i] = Written.DONE
-            done.append(move)
+        held, was, rev, project = answers[move.attempt]
+        if was is None:
+            result.written[i] = Written.STALE if held else Written.FENCED
+            continue
+        result.written[i] = Written.DONE
+        if move.to is Phase.ENDED:
+            ended.append(move)
+        elif rev is None:
+            raise AssertionError(f"job {move.job} is not scheduled, but its attempt runs")
         else:
-            result.written[i] = Written.STALE
-    happenings = [
-        Happening(
-            "job",
-            m.job,
-            f"attempt.{m.to}",
-            source=before[m.attempt],
-            target=m.to,
-            reason=m.ending.reason if m.ending else "",
-            detail=dict(m.ending.detail) if m.ending else {},
-        )
-        for m in done
-    ]
-    changes = _move_jobs([m for m in done if m.to in _JOB_MOVING], happenings)
-    result.jobs.extend(changes)
-    result.jobs.extend(_touch_jobs([m.job for m in done if m.to not in _JOB_MOVING]))
-    projects = {change.id: change.project_id for change in result.jobs}
-    record([_with_project(h, projects) for h in happenings], HOST)
+            result.jobs.append(JobChange(move.job, rev, project))
+    result.jobs.extend(_end_jobs(ended))
 
 
-_JOB_MOVING = frozenset({Phase.RUNNING, Phase.ENDED})
-
-
-def _with_project(h: Happening, projects: Mapping[int, int]) -> Happening:
-    return Happening(
-        h.kind, h.id, h.type, projects.get(h.id), h.source, h.target, h.reason, h.detail
-    )
-
-
-def _move_jobs(moves: Sequence[Move], happenings: list[Happening]) -> list[JobChange]:
-    """Let jobs follow attempts that began to run or ended."""
+def _end_jobs(moves: Sequence[Move]) -> list[JobChange]:
+    """Let jobs follow attempts that ended: done, or back to the queue for another try."""
     if not moves:
         return []
     locked = {
@@ -143,55 +124,40 @@ def _move_jobs(moves: Sequence[Move], happenings: list[Happening]) -> list[JobCh
             "charged",
             "cancel_requested_at",
             "cancel_requested_by",
+            "project_id",
             "spec",
         )
     }
-    rows = []
+    rows, happenings = [], []
     for move in moves:
         job = locked[move.job]
         row = _job_row(move, job)
         edge = job_edge(JobState(job.state), JobState(row["state"]))
         if edge is None or Who.HOST not in edge.who:
             raise AssertionError(f"job {job.pk}: no edge {job.state} → {row['state']} for a host")
+        rows.append(row)
         happenings.append(
             Happening(
                 "job",
                 job.pk,
                 edge.event,
-                source=job.state,
-                target=row["state"],
-                reason=row["reason"],
-                detail=row["detail"],
+                job.project_id,
+                job.state,
+                row["state"],
+                row["reason"],
+                row["detail"],
             )
         )
-        rows.append(row)
     with connection.cursor() as cursor:
-        cursor.execute(statement("move_jobs"), [json.dumps(rows, default=str)])
-        return [JobChange(*row) for row in cursor.fetchall()]
-
-
-def _touch_jobs(jobs: Sequence[int]) -> list[JobChange]:
-    """A new revision for jobs of which only the attempt's phase changed."""
-    if not jobs:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE jobs_job SET rev = rev + 1 WHERE id = ANY(%s) RETURNING id, rev, project_id",
-            [sorted(jobs)],
-        )
-        return [JobChange(*row) for row in cursor.fetchall()]
+        cursor.execute(statement("move_jobs"), [json.dumps(rows)])
+        changes = [JobChange(*row) for row in cursor.fetchall()]
+    record(happenings, HOST)
+    return changes
 
 
 def _job_row(move: Move, job: Job) -> dict[str, Any]:
-    if move.ending is None:
-        row: dict[str, Any] = {"state": JobState.RUNNING, "reason": "", "detail": {}, "charge": 0}
-        return row | {
-            "id": job.pk,
-            "started_at": _iso(move.started_at),
-            "ends": False,
-            "delay": 0,
-        }
     ending = move.ending
+    assert ending is not None, "a move to `ended` brings its ending"
     step = next_step(
         ending,
         retry_policy(job.spec),
@@ -228,6 +194,7 @@ def _attempt_row(move: Move) -> dict[str, Any]:
         "id": move.attempt,
         "expect": sorted(move.sources()),
         "phase": move.to,
+        "lease": move.fence.name,
         "term": move.fence.term,
         "handle": move.handle,
         "started_at": _iso(move.started_at),

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
-from jobs.models import Attempt, Job
+from jobs.models import Job
 from jobs.sql import statement
 from jobs.states import JobState
 from projects.actor import Actor
@@ -55,36 +55,7 @@ def place(fence: Fence, placements: Sequence[Placement]) -> list[JobChange]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(statement("place_jobs"), [json.dumps(rows)])
-        placed = cursor.fetchall()
-    Attempt.objects.bulk_create(
-        Attempt(
-            job_id=job,
-            provider_id=provider,
-            number=number,
-            cpu_millis=cpu,
-            memory_mb=memory,
-            gpus=gpus,
-        )
-        for job, _rev, _project, provider, number, cpu, memory, gpus in placed
-    )
-    names = {p.provider: p.provider_name for p in placements}
-    record(
-        [
-            Happening(
-                "job",
-                row[0],
-                "job.placed",
-                row[2],
-                JobState.PENDING,
-                JobState.SCHEDULED,
-                "placed",
-                {"provider": names[row[3]], "attempt": row[4]},
-            )
-            for row in placed
-        ],
-        SCHEDULER,
-    )
-    return [JobChange(row[0], row[1], row[2]) for row in placed]
+        return [JobChange(*row) for row in cursor.fetchall()]
 
 
 def explain(fence: Fence, waits: Sequence[Wait]) -> list[JobChange]:

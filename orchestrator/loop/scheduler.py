@@ -40,10 +40,11 @@ class Scheduler(Service):
         rest = self._rest_until - monotonic()
         if rest > 0:
             self._stopping.wait(rest)
-        if not self._store.pending():
-            return False
         begun = monotonic()
-        made = plan(self._store.snapshot())
+        snapshot = self._store.snapshot()
+        if not snapshot.queue:
+            return False
+        made = plan(snapshot)
         placed, changes = self._store.commit_plan(fence, made)
         if placed:
             self._placed()

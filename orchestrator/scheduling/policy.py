@@ -21,6 +21,7 @@ class Placed:
     job: int
     provider: int
     provider_name: str
+    demand: Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def plan(snapshot: Snapshot) -> Plan:
             if fitting:
                 room = min(fitting, key=lambda r: (r.load(), r.view.id))
                 room.take(demand)
-                placements.append(Placed(job.id, room.view.id, room.view.name))
+                placements.append(Placed(job.id, room.view.id, room.view.name, demand))
                 continue
             refused[demand] = _why(demand, rooms, candidates[demand])
         reason, detail = refused[demand]

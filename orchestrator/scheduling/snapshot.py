@@ -1,10 +1,9 @@
-"""What the planner sees: frozen views of queue and providers, and the time. Pure."""
+"""What the planner sees: frozen views of the queue and the providers. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,7 @@ class ProviderView:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The queue in its order (priority, then first come), the providers, and now."""
+    """The queue in its order (priority, then first come), and the providers."""
 
-    now: datetime
     queue: tuple[PendingJob, ...]
     providers: tuple[ProviderView, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -19,8 +18,6 @@ from orchestrator.scheduling.snapshot import (
     Snapshot,
 )
 
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
 
 def place(name: str = "one", number: int = 1, cpu: int = 4000, **facts: object) -> ProviderView:
     """An idle provider of 4 cores and 8 GiB."""
@@ -35,7 +32,7 @@ def job(number: int, cpu: int = 1000, memory: int = 512, **facts: object) -> Pen
 
 
 def planned(queue: list[PendingJob], *providers: ProviderView) -> Plan:
-    return plan(Snapshot(NOW, tuple(queue), providers))
+    return plan(Snapshot(tuple(queue), providers))
 
 
 def reason_of(made: Plan, number: int) -> str:
@@ -171,7 +168,6 @@ def views(draw: st.DrawFn, number: int) -> ProviderView:
 
 snapshots = st.builds(
     Snapshot,
-    st.just(NOW),
     queues.map(tuple),
     st.integers(0, 4).flatmap(lambda n: st.tuples(*(views(i + 1) for i in range(n)))),
 )
