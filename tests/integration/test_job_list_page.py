@@ -1,0 +1,127 @@
+"""The list of jobs: filters in the address, pages, counts, and a steady number of queries."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.support.builders import make_job, make_project, make_provider, make_user
+from tests.support.pages import signed_in, words_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser() -> Client:
+    """A submitter of two projects."""
+    user = make_user("ada", project=make_project("etl"))
+    user.memberships.create(project=make_project("ci"), role="viewer")
+    return signed_in(user)
+
+
+def listed(browser: Client, query: str) -> list[str]:
+    page = browser.get(f"/_/jobs/rows?{query}").content.decode()
+    return re.findall(r'<a href="/jobs/\d+">([^<]+)</a>', page)
+
+
+def test_the_address_says_what_is_listed(browser: Client) -> None:
+    make_job(name="load", project=make_project("etl"), state="failed")
+    make_job(name="lint", project=make_project("ci"), state="failed")
+    make_job(name="later", project=make_project("etl"), labels={"tier": "gold"})
+    assert listed(browser, "") == ["later", "lint", "load"]
+    assert listed(browser, "state=failed") == ["lint", "load"]
+    assert listed(browser, "state=failed&project=etl") == ["load"]
+    assert listed(browser, "q=la") == ["later"]
+    assert listed(browser, "label=tier%3Dgold") == ["later"]
+
+
+def test_the_filters_of_the_address_stand_in_the_form(browser: Client) -> None:
+    make_job(name="load", project=make_project("etl"), state="failed")
+    page = browser.get("/jobs?state=failed&project=etl&q=lo&label=a%3Db").content.decode()
+    assert 'name="q" type="search" value="lo"' in re.sub(r"\s+", " ", page)
+    assert '<input type="hidden" name="state" value="failed">' in page
+    assert '<input type="hidden" name="label" value="a=b">' in page
+    assert re.search(r"<option selected>etl</option>", page)
+
+
+def test_each_count_equals_the_rows_it_leads_to(browser: Client) -> None:
+    for state, number in (("failed", 3), ("completed", 2), ("pending", 1)):
+        for _ in range(number):
+            make_job(project=make_project("etl"), state=state)
+    page = browser.get("/_/jobs/counts?project=etl").content.decode()
+    chips = re.findall(r'href="/jobs\?([^"]+)"[^>]*>.*?<b>([\d,]+\+?)</b>', page, re.S)
+    assert len(chips) == 7
+    for query, count in chips:
+        assert len(listed(browser, query.replace("&amp;", "&"))) == int(count), query
+
+
+def test_older_jobs_are_a_link_away_and_none_is_missed(browser: Client) -> None:
+    project = make_project("etl")
+    wanted = [make_job(name=f"job-{n:03}", project=project).name for n in range(120)][::-1]
+    seen: list[str] = []
+    query = "project=etl"
+    while query:
+        seen += listed(browser, query)
+        page = browser.get(f"/jobs?{query}").content.decode()
+        following = re.search(r'rel="next"\s+href="/jobs\?([^"]+)"', page)
+        query = following[1].replace("&amp;", "&") if following else ""
+    assert seen == wanted
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rows(browser: Client) -> None:
+    def queries(url: str) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            browser.get(url)
+        return len(captured)
+
+    project = make_project("etl")
+    make_job(project=project, provider=make_provider())
+    one = {url: queries(url) for url in ("/jobs", "/_/jobs/rows", "/_/jobs/counts")}
+    for state in ("completed", "failed", "running", "cancelled", "scheduled") * 8:
+        make_job(project=project, state=state, submitted_by=make_user())
+    assert {url: queries(url) for url in one} == one
+
+
+def test_names_and_labels_of_people_are_text_and_nothing_else(browser: Client) -> None:
+    nasty = '"><script>alert(1)</script><img src=x onerror=alert(1)>&lt;'
+    project = make_project("etl")
+    job = make_job(name=nasty, project=project, labels={"items": nasty, "x": "{{ 7|add:7 }}"})
+    for url in ("/jobs", f"/jobs/{job.pk}", f"/jobs/{job.pk}?tab=spec", f"/jobs/new?from={job.pk}"):
+        page = browser.get(url).content.decode()
+        assert "<script>alert" not in page, url
+        assert "<img src=x" not in page, url
+    assert f"items={nasty}" in words_of(browser.get(f"/jobs/{job.pk}"))
+    assert nasty in words_of(browser.get("/jobs"))
+
+
+def test_a_filter_that_cannot_be_read_is_named_and_does_not_break_the_page(browser: Client) -> None:
+    make_job(name="load", project=make_project("etl"))
+    response = browser.get("/jobs?state=sleeping")
+    assert response.status_code == 200
+    assert "Use one of: pending" in words_of(response)
+    assert "load" in words_of(response)
+
+
+def test_a_cursor_of_other_filters_is_refused_in_words(browser: Client) -> None:
+    response = browser.get("/jobs?cursor=made-up")
+    assert response.status_code == 400
+    assert "cursor is not valid" in words_of(response)
+
+
+def test_nothing_yet_and_nothing_that_matches_are_different_pages(browser: Client) -> None:
+    assert "No jobs yet" in words_of(browser.get("/jobs"))
+    make_job(project=make_project("etl"))
+    words = words_of(browser.get("/jobs?q=zzz"))
+    assert "No job matches" in words
+    assert "Clear the filters" in words
+
+
+def test_the_rows_ask_for_themselves_with_the_filters_of_the_page(browser: Client) -> None:
+    make_job(project=make_project("etl"), state="failed")
+    page = browser.get("/jobs?state=failed").content.decode()
+    assert 'hx-get="/_/jobs/rows?state=failed"' in page
+    assert page.count('data-live="jobs"') == 2
