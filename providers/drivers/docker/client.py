@@ -165,9 +165,11 @@ class Engine:
             version=DEFAULT_DOCKER_API_VERSION,  # a filler: "auto" would ask here and now
             tls=endpoint.tls or False,
         )
+        # Proxies, .netrc and above all REQUESTS_CA_BUNDLE, which would replace the
+        # provider's own CA, are not meant for engines.
+        client.trust_env = False
         try:
             if endpoint.socket_path:
-                client.trust_env = False  # neither proxies nor .netrc concern a unix socket
                 client.mount("http+docker://", _OnePoolAdapter(endpoint.base_url))
             seconds = self.options.query_seconds
             with client.get(f"{client.base_url}/version", timeout=seconds) as answer:
