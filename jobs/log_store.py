@@ -12,7 +12,10 @@ from django.db import connection
 from jobs.frames import Chunk, Position
 from jobs.models import LogChunk
 from jobs.sql import statement
+from projects.storable import storable
 from providers.leases import Fence, fenced
+
+NOTE_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def append(appends: Sequence[Append]) -> set[int]:
             "stdout": a.after.stdout_bytes,
             "stderr": a.after.stderr_bytes,
             "cursor": dict(a.cursor),
-            "note": a.note or None,
+            "note": storable(a.note, NOTE_CHARACTERS) if a.note else None,
         }
         for a in appends
         if a.fence in held

@@ -31,6 +31,7 @@ from orchestrator.store import CancelWish, Leftover, Order, Request, Site, Store
 from projects import secrets
 from projects.models import InstanceSettings
 from projects.notify import JobChange, LiveChanges, notify_engine, notify_live
+from projects.storable import storable_values
 from providers import leases
 from providers.driver import Credential, Probe
 from providers.leases import Fence, fenced
@@ -241,7 +242,9 @@ class PostgresStore:
         with transaction.atomic():
             if not fenced({fence}):
                 return
-            Attempt.objects.filter(pk=attempt, phase=Phase.PULLING).update(progress=dict(progress))
+            Attempt.objects.filter(pk=attempt, phase=Phase.PULLING).update(
+                progress=storable_values(progress)
+            )
             with connection.cursor() as cursor:
                 cursor.execute(
                     "UPDATE jobs_job SET rev = rev + 1 WHERE id ="
@@ -305,13 +308,13 @@ class PostgresStore:
         result: Mapping[str, Any] | None,
         failed: bool,
     ) -> None:
-        values: dict[str, Any] = {"steps": [dict(s) for s in steps]}
+        values: dict[str, Any] = {"steps": [storable_values(s) for s in steps]}
         if result is None:
             values["status"] = RequestStatus.WORKING
         else:
             values |= {
                 "status": RequestStatus.FAILED if failed else RequestStatus.DONE,
-                "result": dict(result),
+                "result": storable_values(result),
                 "finished_at": Now(),
             }
         with transaction.atomic():

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.models import ActorKind
+from projects.storable import storable, storable_values
 from providers.driver import Health, Probe
 from providers.leases import Fence, fenced
 from providers.models import HealthState, Provider
@@ -26,18 +27,19 @@ def probe_save(fence: Fence, provider_id: int, probe: Probe) -> int | None:
     if provider is None:
         return None
     health = HealthState(probe.health.value)
+    words = storable(probe.detail)
     known = probe.cpu_cores is not None
-    changed = provider.health != health or provider.last_error != probe.detail
-    values: dict[str, object] = {"probed_at": Now(), "health": health, "last_error": probe.detail}
-    if probe.detail:
+    changed = provider.health != health or provider.last_error != words
+    values: dict[str, object] = {"probed_at": Now(), "health": health, "last_error": words}
+    if words:
         values["last_error_at"] = Now()
     if known:
         found = {
-            "version": probe.version[:80],
+            "version": storable(probe.version, 80),
             "found_cpu_millis": round((probe.cpu_cores or 0) * 1000),
             "found_memory_mb": probe.memory_mb,
             "found_gpus": probe.gpus,
-            "facts": dict(probe.facts),
+            "facts": storable_values(probe.facts),
             "clock_offset_ms": probe.clock_offset_ms,
         }
         changed = changed or any(
@@ -67,7 +69,7 @@ def probe_save(fence: Fence, provider_id: int, probe: Probe) -> int | None:
                     "provider.health",
                     source=provider.health,
                     target=health,
-                    detail={"message": probe.detail},
+                    detail={"message": words},
                 )
             ],
             _HOST,

@@ -20,8 +20,10 @@ from projects.actor import Actor
 from projects.events import Happening, record
 from projects.models import ActorKind
 from projects.notify import JobChange
+from projects.storable import storable, storable_values
 from providers.leases import Fence
 
+NOTE_CHARACTERS = 255
 HOST = Actor(ActorKind.HOST, None, "engine", "engine", is_superuser=True)
 
 
@@ -178,14 +180,14 @@ def _job_row(move: Move, job: Job) -> dict[str, Any]:
 
 def _job_reason(ending: Ending, step: Step, job: Job) -> dict[str, Any]:
     if step.state is JobState.PENDING:
-        last = reason_text(ending.reason, ending.detail)
+        last = reason_text(ending.reason, storable_values(ending.detail))
         if step.delay_seconds:
             detail = {"last": last, "next": job.attempt + 1, "delay": f"{step.delay_seconds:g} s"}
             return {"reason": "backoff", "detail": detail}
         return {"reason": "requeued", "detail": {"why": last}}
     if step.state is JobState.CANCELLED and ending.reason != "cancelled":
         return {"reason": "cancelled", "detail": {"by": job.cancel_requested_by or "someone"}}
-    return {"reason": ending.reason, "detail": dict(ending.detail)}
+    return {"reason": ending.reason, "detail": storable_values(ending.detail)}
 
 
 def _attempt_row(move: Move) -> dict[str, Any]:
@@ -202,9 +204,9 @@ def _attempt_row(move: Move) -> dict[str, Any]:
         "exit_code": ending.exit_code if ending else None,
         "outcome": ending.outcome if ending else None,
         "reason": ending.reason if ending else None,
-        "detail": dict(ending.detail) if ending else None,
+        "detail": storable_values(ending.detail) if ending else None,
         "log_complete": move.log_complete,
-        "log_note": move.log_note,
+        "log_note": storable(move.log_note, NOTE_CHARACTERS) if move.log_note else None,
     }
 
 
