@@ -55,6 +55,37 @@ class FencingContract:
         assert stage.driver.observe(handle).state is RunState.GONE
         assert stage.times_run(spec.uid) == 0
 
+    def test_two_starts_at_once_are_one_start(self, stage: Stage) -> None:
+        drivers = [stage.build(), stage.build()]
+        for _ in range(5):
+            spec = stage.spec(stage.counted())
+            handle = drivers[0].create(spec)
+            both = threading.Barrier(2)
+            errors: list[DriverError] = []
+
+            def start(
+                driver: Driver,
+                handle: Handle = handle,
+                both: threading.Barrier = both,
+                errors: list[DriverError] = errors,
+            ) -> None:
+                both.wait(DEADLINE)
+                try:
+                    driver.start(handle)
+                except DriverError as error:
+                    errors.append(error)
+
+            threads = [threading.Thread(target=start, args=(driver,)) for driver in drivers]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(DEADLINE)
+
+            wait_until(partial(stage.times_run, spec.uid), DEADLINE, "the program has begun")
+            assert stage.driver.observe(handle).state is RunState.RUNNING
+            stage.driver.remove(handle, force=True)
+            assert (stage.times_run(spec.uid), errors) == (1, [])
+
     def test_when_start_and_removal_race_exactly_one_of_them_wins(self, stage: Stage) -> None:
         starter, fencer = stage.build(), stage.build()
         ran: list[str] = []

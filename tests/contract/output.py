@@ -169,7 +169,7 @@ class OutputContract:
         assert reader.is_alive()
 
         stream.close()
-        reader.join(5)
+        reader.join(3)
 
         assert not reader.is_alive()
         assert errors == []

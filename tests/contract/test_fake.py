@@ -179,6 +179,18 @@ def test_a_cut_stream_resumes_from_its_cursor(stage: FakeStage) -> None:
     assert numbers == [f"line {n} of 1500\n".encode() for n in range(1, 1501)]
 
 
+def test_a_line_goes_on_over_the_end_of_a_batch(stage: FakeStage) -> None:
+    handle = stage.run(stage.script(*["out=x"] * 1500, "lines=1"))
+    first, *_ = stage.driver.logs(handle, None, follow=False)
+
+    rest = read(stage.driver.logs(handle, first.cursor, follow=False)).frames
+
+    assert (first.frames[0].starts_line, first.frames[-1].ends_line) == (True, False)
+    assert len(first.frames) < 1501
+    assert not any(frame.starts_line for frame in rest)
+    assert rest[-1].data == b"line 1 of 1\n"
+
+
 def test_an_outage_makes_every_call_unreachable_until_it_ends(stage: FakeStage) -> None:
     handle = stage.start(stage.sleeping())
     driver_of(stage).set_outage("someone pulled the plug")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from providers.driver import Stream
-from providers.drivers.process import journal
+from providers.drivers.process import files, journal
 from providers.drivers.process.journal import HEADER, STDERR, STDOUT, JournalWriter
 from providers.drivers.process.logs import ProcessLogStream
 from providers.drivers.process.run import Run
@@ -116,6 +116,25 @@ def test_a_record_that_is_not_all_there_yet_waits(folder: Path) -> None:
     path.write_bytes(whole + late)
 
     assert reading_of(folder).text(Stream.STDOUT) == b"wholelater"
+
+
+def test_what_was_written_just_before_the_end_was_seen_is_read(folder: Path) -> None:
+    writer = JournalWriter(str(folder))
+
+    class EndingNow(Run):
+        """Writes its last words at the very moment at which somebody asks whether it is over."""
+
+        def is_over(self) -> bool:
+            if not super().is_over():
+                writer.write(STDOUT, 1, b"last words\n")
+                (folder / files.ENDED).write_text("{}")
+            return True
+
+    run = EndingNow(str(folder.parent), UID)
+    reading = read(ProcessLogStream(run, threading.Event(), None, follow=True))
+    writer.close()
+
+    assert reading.text(Stream.STDOUT) == b"last words\n"
 
 
 def test_a_full_disk_loses_output_and_says_how_much(

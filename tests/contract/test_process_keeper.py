@@ -16,6 +16,7 @@ import pytest
 from providers.driver import Handle, Rejected, RunState, Stream
 from providers.drivers.process import cgroup, tree
 from providers.drivers.process.identity import Identity, Stat, read_stat
+from providers.drivers.process.run import Run
 from tests.contract.process_stage import ProcessStage, is_running, left_of
 from tests.contract.stage import DEADLINE, READY, read
 from tests.support.waiting import wait_until
@@ -97,17 +98,23 @@ def test_a_reader_of_a_killed_keepers_run_ends_and_is_told_of_the_loss_once(
     assert again.batches == []
 
 
-@pytest.mark.parametrize("end", ["the program ends", "stop", "remove"])
-def test_with_the_program_goes_what_it_left_behind(stage: ProcessStage, end: str) -> None:
+@pytest.mark.parametrize("group", [True, False])
+@pytest.mark.parametrize("end", ["the program ends", "stop", "remove", "the keeper is killed"])
+def test_with_the_program_goes_what_it_left_behind(
+    stage: ProcessStage, end: str, group: bool
+) -> None:
     # A daemon: its own session, its parent gone, output elsewhere, deaf to SIGTERM.
     daemon = "(trap '' TERM; setsid sh -c 'echo $$; exec >/dev/null 2>&1; sleep 600' &)"
     rest = "sleep 0.3" if end == "the program ends" else "sleep 600"
+    stage.driver = stage.build(cgroup=group)
     handle = stage.start(stage.script(f"{daemon}; {rest}"))
     (pid,) = stage.pids(handle, 1)
     assert is_running(pid)
 
     if end == "stop":
         stage.driver.stop(handle, 5)
+    if end == "the keeper is killed":
+        os.kill(stage.keeper(handle), signal.SIGKILL)
     if end == "remove":
         stage.driver.remove(handle, force=True)
     else:
@@ -158,10 +165,9 @@ def test_a_signal_meant_for_an_earlier_process_of_that_pid_is_not_sent() -> None
         earlier = Stat(parent=stat.parent, ticks=stat.ticks - 1, is_dead=False)
 
         tree.send({child.pid: earlier}, signal.SIGKILL)
-        assert child.poll() is None
+        tree.send({child.pid: stat}, signal.SIGTERM)
 
-        tree.send({child.pid: stat}, signal.SIGKILL)
-        assert child.wait(DEADLINE) == -signal.SIGKILL
+        assert child.wait(DEADLINE) == -signal.SIGTERM
 
 
 def test_a_run_of_before_a_reboot_has_ended_with_it(stage: ProcessStage) -> None:
@@ -173,6 +179,24 @@ def test_a_run_of_before_a_reboot_has_ended_with_it(stage: ProcessStage) -> None
 
     assert (seen.state, seen.exit_code) == (RunState.EXITED, None)
     assert "restarted" in seen.error
+
+
+def test_from_the_fence_on_nothing_can_start(stage: ProcessStage) -> None:
+    handle = stage.create(stage.counted())
+
+    assert run_of(stage, handle).fence()
+
+    with pytest.raises(Rejected):
+        stage.driver.start(handle)
+    assert stage.times_run(str(handle["uid"])) == 0
+
+
+def test_from_the_start_on_nothing_can_fence(stage: ProcessStage) -> None:
+    handle = stage.start_ready(stage.sleeping())
+
+    assert not run_of(stage, handle).fence()
+
+    assert stage.driver.observe(handle).state is RunState.RUNNING
 
 
 def test_a_fence_whose_removal_was_interrupted_still_holds(stage: ProcessStage) -> None:
@@ -207,6 +231,10 @@ def test_runs_leave_no_cgroup_behind(stage: ProcessStage) -> None:
     stage.ended(killed)
 
     wait_until(lambda: not groups_of(ended, killed), DEADLINE, "no cgroup is left")
+
+
+def run_of(stage: ProcessStage, handle: Handle) -> Run:
+    return Run(str(stage.folder(handle).parent), str(handle["uid"]))
 
 
 def groups_of(*handles: Handle) -> list[Path]:

@@ -53,7 +53,12 @@ CAPABILITIES = Capabilities(
 
 
 class ProcessDriver:
-    """This machine, without isolation. Option `log_segment_bytes`: when output rolls over."""
+    """This machine, without isolation.
+
+    Options: `log_segment_bytes` (32 MiB), the size at which output goes on in a new file, of
+    which the newest eight are kept; `cgroup` (true), whether to hold the processes of a run
+    together by a cgroup where that is possible.
+    """
 
     def __init__(self, config: ProviderConfig) -> None:
         """Raises Rejected without a data folder, where runs have to live."""

@@ -6,7 +6,17 @@ from __future__ import annotations
 class Launch:
     """One program. `user` is (uid, gid, groups), None to stay who we are."""
 
-    __slots__ = ("argv", "cwd", "env", "memory_mb", "segment_bytes", "segments", "uid", "user")
+    __slots__ = (
+        "argv",
+        "cgroup",
+        "cwd",
+        "env",
+        "memory_mb",
+        "segment_bytes",
+        "segments",
+        "uid",
+        "user",
+    )
 
     def __init__(
         self,
@@ -19,6 +29,7 @@ class Launch:
         memory_mb: int,
         segment_bytes: int,
         segments: int,
+        cgroup: bool,
     ) -> None:
         self.uid = uid
         self.argv = argv
@@ -28,6 +39,7 @@ class Launch:
         self.memory_mb = memory_mb
         self.segment_bytes = segment_bytes
         self.segments = segments
+        self.cgroup = cgroup
 
     def to_json(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -45,6 +57,7 @@ class Launch:
                 "memory_mb": int(memory_mb),
                 "segment_bytes": int(segment_bytes),
                 "segments": int(segments),
+                "cgroup": bool(cgroup),
             }:
                 return cls(
                     uid=uid,
@@ -55,6 +68,7 @@ class Launch:
                     memory_mb=memory_mb,
                     segment_bytes=segment_bytes,
                     segments=segments,
+                    cgroup=cgroup,
                 )
         raise ValueError("not the description of a launch")
 

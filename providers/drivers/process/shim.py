@@ -83,7 +83,7 @@ def _launch(folder: str, launch: Launch, me: int) -> tuple[Keeper, int, int]:
     # Orphaned grandchildren become our children, so that none of them gets lost.
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     journal = JournalWriter(folder, segment_bytes=launch.segment_bytes, segments=launch.segments)
-    group = cgroup.make(launch.uid)
+    group = cgroup.make(launch.uid) if launch.cgroup else ""
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     told_read, told_write = os.pipe()

@@ -42,6 +42,7 @@ def launch_of(spec: RunSpec, options: Mapping[str, Any]) -> Launch:
         memory_mb=spec.memory_mb,
         segment_bytes=int(options.get("log_segment_bytes", SEGMENT_BYTES)),
         segments=SEGMENTS,
+        cgroup=bool(options.get("cgroup", True)),
     )
     _check_texts(launch)
     return launch
