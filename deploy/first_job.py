@@ -1,8 +1,9 @@
 """Submit one job over the API and wait until it has completed; prints its log.
 
-    GANTRY_TOKEN=… python3 deploy/first_job.py http://127.0.0.1:8000
+    GANTRY_TOKEN=… python3 deploy/first_job.py http://127.0.0.1:8000 [PROVIDER]
 
-Needs nothing but Python. Exits 0 when the job completed and its whole log was read.
+Needs nothing but Python. Exits 0 when the job completed (on that provider, if one is
+named) and its whole log was read.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ JOB = {
 }
 
 
-def main(url: str, token: str) -> int:
+def main(url: str, token: str, provider: str = "") -> int:
     """Run the job; 0 when all went well."""
     job = json.loads(_call(f"{url}/api/v1/jobs", token, JOB))
     deadline = time.monotonic() + DEADLINE_SECONDS
@@ -37,7 +38,8 @@ def main(url: str, token: str) -> int:
     _say(f"job {job['id']} is {job['state']} on {job['provider']}: {job['reason_text']}")
     _say(log)
     whole = all(f"line {number}" in log for number in range(1, LINES + 1))
-    return 0 if job["state"] == "completed" and whole else 1
+    there = provider in ("", job["provider"])
+    return 0 if job["state"] == "completed" and whole and there else 1
 
 
 def _call(url: str, token: str, body: dict[str, Any] | None = None) -> str:
@@ -53,4 +55,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1].rstrip("/"), os.environ["GANTRY_TOKEN"]))
+    sys.exit(main(sys.argv[1].rstrip("/"), os.environ["GANTRY_TOKEN"], *sys.argv[2:3]))

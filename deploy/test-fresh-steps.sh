@@ -6,10 +6,11 @@ cd /root/gantry
 
 say() { printf '\n== %s\n' "$*"; }
 
-# Start Gantry in the folder we are in, run a job, end Gantry: run_first_job SECONDS AS...
+# Start Gantry in the folder we are in, run a job, end Gantry:
+# run_first_job SECONDS PROVIDER [COMMAND THAT CHANGES THE USER]
 run_first_job() {
-    local most=$1 begun=$SECONDS up log token
-    shift
+    local most=$1 provider=$2 begun=$SECONDS up log token
+    shift 2
     log=$(mktemp)
     chmod 666 "$log"
     "$@" make up >"$log" 2>&1 &
@@ -25,7 +26,7 @@ run_first_job() {
     cat "$log"
     say "ready after $((SECONDS - begun)) s"
     token=$("$@" .venv/bin/python manage.py token admin --name first)
-    GANTRY_TOKEN=$token python3 deploy/first_job.py http://127.0.0.1:8000
+    GANTRY_TOKEN=$token python3 deploy/first_job.py http://127.0.0.1:8000 "$provider"
     begun=$SECONDS
     # As Ctrl-C would: make passes it on.
     kill -TERM "$up"
@@ -39,9 +40,9 @@ for step in $STEPS; do
     case $step in
     up)
         say "make up, as root: installs an engine, runs a job in a container"
-        run_first_job 180
+        run_first_job 180 local
         say "make up again"
-        run_first_job 10
+        run_first_job 10 local
         ;;
     user)
         say "make up, as somebody who may install nothing: plain processes, and it says so"
@@ -50,7 +51,7 @@ for step in $STEPS; do
         chown -R person: /home/person/gantry
         (
             cd /home/person/gantry
-            run_first_job 180 setpriv --reuid=person --regid=person --clear-groups \
+            run_first_job 180 local-process setpriv --reuid=person --regid=person --clear-groups \
                 env HOME=/home/person
         )
         ;;

@@ -110,8 +110,8 @@ def _start(data_dir: Path, say: Callable[[str], None]) -> Probe:
     if mark.alive():
         (data_dir / NOTE).write_text(json.dumps(asdict(mark)))
     if probe.health is Health.UNREACHABLE:
-        words = log.read_text(errors="replace")[-1500:]
-        raise EngineUnavailable(f"dockerd does not answer: {probe.detail}\n{words}")
+        words = log.read_text(errors="replace").strip(". \n").rpartition("\n")[2]
+        raise EngineUnavailable(f"dockerd does not answer: {words} (all of it: {log})")
     return probe
 
 
