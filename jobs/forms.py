@@ -51,6 +51,10 @@ _POINTERS = {
 }
 
 
+# The spec's limits are in one unit, the form's numbers in whatever was chosen.
+_COUNTED_IN = {"memory": "MiB", "timeout": "seconds", "queue_timeout": "seconds"}
+
+
 class JobForm(forms.Form):
     """One job to submit. `projects` and `providers` are (slug, words) to choose from."""
 
@@ -169,8 +173,7 @@ class JobForm(forms.Form):
         """Reads the rows; what is wrong with one stands at that row."""
         as_mapping(self.env)
         as_mapping(self.secrets)
-        if any(row.problem for row in (*self.env, *self.secrets)):
-            self.add_error(None, "Some variables need another look.")
+        self._tell_of_rows()
         for line in str(self.cleaned_data.get("labels", "")).splitlines():
             if line.strip() and "=" not in line:
                 self.add_error("labels", f"Write {line.strip()!r} as key=value.")
@@ -224,7 +227,14 @@ class JobForm(forms.Form):
                 continue
             field = _POINTERS.get(path) or _POINTERS.get("/".join(path.split("/")[:2]))
             field = field or _POINTERS.get(head) or (head if head in self.fields else None)
-            self.add_error(field, problem.detail if field else f"{path}: {problem.detail}")
+            unit = f" ({_COUNTED_IN[field]})" if field in _COUNTED_IN else ""
+            self.add_error(field, problem.detail + unit if field else f"{path}: {problem.detail}")
+        self._tell_of_rows()
+
+    def _tell_of_rows(self) -> None:
+        """What is wrong with a row makes the form wrong."""
+        if any(row.problem for row in (*self.env, *self.secrets)):
+            self.add_error(None, "Some variables need another look.")
 
     def _blame_row(self, kind: str, name: str, detail: str) -> bool:
         name = name.replace("~1", "/").replace("~0", "~")

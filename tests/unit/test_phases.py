@@ -22,7 +22,7 @@ def job(state: str, **columns: Any) -> Job:
     return Job(state=state, created_at=T0, **columns)
 
 
-def attempt(number: int = 1, **stamps: float) -> Attempt:
+def attempt(number: int = 1, /, **stamps: float) -> Attempt:
     return Attempt(number=number, **{f"{name}_at": at(value) for name, value in stamps.items()})
 
 

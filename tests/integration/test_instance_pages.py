@@ -1,0 +1,108 @@
+"""The start, health and readiness, and the pages of what went wrong."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.signals import got_request_exception
+from django.db import OperationalError
+from django.test import Client
+
+from jobs.models import Job
+from orchestrator import views
+from orchestrator.hello import IMAGE
+from orchestrator.local.image import SAMPLE
+from projects.models import Role
+from tests.support.builders import make_job, make_project, make_provider, make_user
+from tests.support.pages import signed_in, words_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_empty_instance_starts_with_three_steps_and_one_button_runs_a_job() -> None:
+    browser = signed_in(make_user("ada", project=make_project("etl")))
+    assert "No provider" not in words_of(browser.get("/"))
+    make_provider("local")
+    words = words_of(browser.get("/"))
+    assert "Run your first job" in words
+    assert "local, fake" in words
+    response = browser.post("/hello")
+    job = Job.objects.get()
+    assert response["Location"] == f"/jobs/{job.pk}"
+    assert (job.project.slug, job.image) == ("etl", SAMPLE)
+    assert browser.get("/")["Location"] == "/jobs"
+
+
+def test_the_first_job_uses_the_image_that_a_new_instance_makes() -> None:
+    assert IMAGE == SAMPLE
+
+
+def test_a_viewer_cannot_run_the_first_job() -> None:
+    browser = signed_in(make_user("vera", project=make_project("etl"), role=Role.VIEWER))
+    assert browser.post("/hello").status_code == 403
+    assert not Job.objects.exists()
+
+
+def test_health_and_readiness_need_no_login(client: Client) -> None:
+    assert client.get("/health").json() == {"status": "ok"}
+    assert client.get("/ready").json() == {"status": "ready"}
+
+
+def test_an_instance_with_pending_migrations_is_not_ready(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "pending_migrations", lambda: 2)
+    response = client.get("/ready")
+    assert response.status_code == 503
+    assert "2 migrations are pending" in response.json()["detail"]
+    assert client.get("/health").status_code == 200
+
+
+def test_an_instance_without_its_database_is_not_ready(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> int:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(views, "pending_migrations", refused)
+    response = client.get("/ready")
+    assert response.status_code == 503
+    assert response.json()["detail"] == "The database does not answer."
+
+
+def test_a_missing_page_says_so_with_a_request_id_and_a_way_home() -> None:
+    browser = signed_in(make_user("ada"))
+    response = browser.get("/nowhere", headers={"X-Request-Id": "my-request-1"})
+    assert response.status_code == 404
+    assert "There is no such page" in words_of(response)
+    assert "my-request-1" in words_of(response)
+    assert 'href="/"' in response.content.decode()
+
+
+def test_a_broken_page_says_so_with_a_request_id_and_no_detail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> bool:
+        raise RuntimeError("secret internals")
+
+    monkeypatch.setattr(views, "job_any", broken)
+    browser = Client(raise_request_exception=False)
+    browser.force_login(make_user("ada"))
+    seen: list[object] = []
+    got_request_exception.connect(lambda **kw: seen.append(kw), weak=False, dispatch_uid="seen")
+    try:
+        response = browser.get("/", headers={"X-Request-Id": "my-request-2"})
+    finally:
+        got_request_exception.disconnect(dispatch_uid="seen")
+    assert response.status_code == 500
+    assert seen
+    assert "my-request-2" in words_of(response)
+    assert "secret internals" not in response.content.decode()
+
+
+def test_every_page_carries_the_strict_content_policy() -> None:
+    browser = signed_in(make_user("ada", superuser=True))
+    job = make_job(state="running")
+    for url in ("/jobs", f"/jobs/{job.pk}", "/jobs/new", "/providers", "/nowhere", "/admin/"):
+        policy = browser.get(url)["Content-Security-Policy"]
+        assert "default-src 'self'" in policy, url
+        assert "unsafe" not in policy, url

@@ -1,0 +1,251 @@
+"""The page of one job: a true sentence for each state, its failure, its live regions."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from jobs.models import Attempt, Job
+from projects.models import Project
+from providers.driver import LogFrame, Stream
+from tests.support.attempts import make_attempt
+from tests.support.builders import make_job, make_project, make_provider, make_user
+from tests.support.log_rows import append
+from tests.support.pages import signed_in, title_of, words_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project() -> Project:
+    return make_project("etl")
+
+
+@pytest.fixture
+def browser(project: Project) -> Client:
+    return signed_in(make_user("ada", project=project))
+
+
+def ago(seconds: float) -> Any:
+    return timezone.now() - timedelta(seconds=seconds)
+
+
+def failed_attempt(job: Job, number: int = 1, **columns: Any) -> Attempt:
+    attempt = make_attempt(job=job, phase="ended", number=number, **columns)
+    attempt.outcome = "failed"
+    attempt.save(update_fields=["outcome"])
+    return attempt
+
+
+def said(browser: Client, job: Job) -> str:
+    return words_of(browser.get(f"/_/jobs/{job.pk}/header"))
+
+
+def test_a_waiting_job_says_why_and_since_when(browser: Client, project: Project) -> None:
+    job = make_job(
+        project=project,
+        reason="no_capacity",
+        reason_detail={"need": "24 GiB of memory", "best": "node-2"},
+        queued_at=ago(192),
+    )
+    words = said(browser, job)
+    assert "needs 24 GiB of memory" in words
+    assert re.search(r"In the queue for 3 min \d+ s\.", words)
+
+
+def test_a_held_job_is_released_by_a_button(browser: Client, project: Project) -> None:
+    job = make_job(project=project, reason="held", held=True)
+    assert "Release" in said(browser, job)
+    response = browser.post(f"/jobs/{job.pk}/release")
+    assert (response.status_code, response["Location"]) == (302, f"/jobs/{job.pk}")
+    job.refresh_from_db()
+    assert not job.held
+
+
+def test_a_retry_says_when_it_is_due(browser: Client, project: Project) -> None:
+    job = make_job(project=project, reason="backoff", attempt=1, not_before=ago(-95))
+    assert "due in 1 min 3" in said(browser, job)
+    job.not_before = ago(5)
+    job.save()
+    assert "due now" in said(browser, job)
+
+
+def test_a_running_job_says_for_how_long_and_where(browser: Client, project: Project) -> None:
+    provider = make_provider("node-2")
+    job = make_job(state="running", project=project, provider=provider, started_at=ago(401))
+    make_attempt(job=job, provider=provider, running_at=ago(401))
+    assert re.search(r"Running for 6 min \d+ s on node-2\.", said(browser, job))
+
+
+def test_a_job_out_of_sight_is_not_called_running_happily(
+    browser: Client, project: Project
+) -> None:
+    provider = make_provider("node-2")
+    job = make_job(state="running", project=project, provider=provider, started_at=ago(60))
+    make_attempt(job=job, provider=provider, running_at=ago(60), not_seen_since=ago(30))
+    words = said(browser, job)
+    assert "Not seen since" in words
+    assert "may still run there" in words
+
+
+def test_each_failure_reads_differently_and_offers_something(
+    browser: Client, project: Project
+) -> None:
+    cases: dict[str, dict[str, Any]] = {
+        "exit_code": {"exit_code": 3},
+        "oom_killed": {"memory_mb": 512},
+        "timeout": {"limit": "30 min"},
+        "image_not_found": {"image": "nope:1", "message": "manifest unknown"},
+        "could_not_start": {"message": "nope: not found"},
+        "provider_lost": {"provider": "node-1", "message": "gone"},
+    }
+    seen = set()
+    for reason, detail in cases.items():
+        job = make_job(state="failed", project=project, reason=reason, reason_detail=detail)
+        page = browser.get(f"/jobs/{job.pk}")
+        words = words_of(page)
+        seen.add(words[words.index("Failed") : words.index("Phases") if "Phases" in words else -1])
+        assert "What to do" in words, reason
+        assert f"/jobs/new?from={job.pk}" in page.content.decode()
+    assert len(seen) == len(cases)
+
+
+def test_the_fix_for_too_little_memory_fills_the_form_with_twice_as_much(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(
+        state="failed",
+        project=project,
+        reason="oom_killed",
+        reason_detail={"memory_mb": 512},
+        spec={"resources": {"memory_mb": 512}},
+    )
+    assert "Rerun with 1 GiB" in said(browser, job)
+    form = browser.get(f"/jobs/new?from={job.pk}&memory_mb=1024").content.decode()
+    assert 'name="memory" value="1024"' in form
+
+
+def test_the_last_error_lines_stand_harmless_in_the_failure_panel(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(state="failed", project=project)
+    attempt = failed_attempt(job, running_at=ago(9))
+    out, err = Stream.STDOUT, Stream.STDERR
+    said_by_it = [(out, b"fine\n"), (err, b"\x1b[31m<script>boom()</script>\x1b[0m\n")]
+    append(attempt, [LogFrame(s, n, data, True, True) for n, (s, data) in enumerate(said_by_it)])
+    page = browser.get(f"/jobs/{job.pk}")
+    panel = page.content.decode().partition("lasterr")[2].partition("</section>")[0]
+    assert "&lt;script&gt;boom()&lt;/script&gt;" in panel
+    assert "\x1b" not in panel
+    assert "fine" not in panel
+    assert "<script>boom" not in page.content.decode()
+
+
+def test_the_tab_title_tells_the_state_and_so_does_the_live_region(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(state="failed", project=project, name="load", reason="oom_killed")
+    title = f"{job.pk} load, failed, out of memory · Gantry"
+    assert title_of(browser.get(f"/jobs/{job.pk}")) == title
+    assert f'data-title="{title}"' in browser.get(f"/_/jobs/{job.pk}/header").content.decode()
+
+
+def test_the_log_opens_at_the_latest_attempt_or_at_the_one_asked_for(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(state="failed", project=project, attempt=2)
+    for number in (1, 2):
+        failed_attempt(job, number)
+    page = browser.get(f"/jobs/{job.pk}").content.decode()
+    assert 'data-attempt="2"' in page
+    assert 'data-follow-latest="true"' in page
+    page = browser.get(f"/jobs/{job.pk}?attempt=1").content.decode()
+    assert 'data-attempt="1"' in page
+    assert 'data-follow-latest="false"' in page
+    for beyond in ("9", "0", "-1", "x", "9" * 30):
+        page = browser.get(f"/jobs/{job.pk}?attempt={beyond}").content.decode()
+        assert 'data-attempt="2"' in page, beyond
+
+
+def test_a_cancel_asks_and_the_page_says_who_asked(browser: Client, project: Project) -> None:
+    job = make_job(state="running", project=project)
+    make_attempt(job=job, provider=job.provider)
+    browser.post(f"/jobs/{job.pk}/cancel")
+    assert "Stopping, asked by ada" in said(browser, job)
+
+
+def test_a_cancel_that_comes_too_late_is_told_not_hidden(browser: Client, project: Project) -> None:
+    job = make_job(state="completed", project=project)
+    response = browser.post(f"/jobs/{job.pk}/cancel", follow=True)
+    assert "has already ended" in words_of(response)
+
+
+def test_a_rerun_is_a_new_job_that_names_the_old_one(browser: Client, project: Project) -> None:
+    job = make_job(state="failed", project=project, spec={"secret_env": {"TOKEN": "hush"}})
+    response = browser.post(f"/jobs/{job.pk}/rerun")
+    again = Job.objects.get(rerun_of=job)
+    assert response["Location"] == f"/jobs/{again.pk}"
+    assert f'href="/jobs/{job.pk}"' in browser.get(f"/jobs/{again.pk}").content.decode()
+
+
+def test_secret_values_appear_on_no_page(browser: Client, project: Project) -> None:
+    job = make_job(state="failed", project=project, spec={"secret_env": {"TOKEN": "hush-hush"}})
+    for url in (
+        f"/jobs/{job.pk}",
+        f"/jobs/{job.pk}?tab=spec",
+        f"/jobs/{job.pk}?tab=events",
+        f"/jobs/new?from={job.pk}",
+    ):
+        page = browser.get(url).content.decode()
+        assert "hush-hush" not in page
+        assert "TOKEN" in page or "events" in url
+
+
+def test_an_unchanged_region_costs_304_and_a_changed_one_is_sent(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(state="completed", project=project)
+    url = f"/_/jobs/{job.pk}/header"
+    first = browser.get(url)
+    assert "no-cache" in first["Cache-Control"]
+    assert "private" in first["Cache-Control"]
+    again = browser.get(url, headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    Job.objects.filter(pk=job.pk).update(rev=F("rev") + 1)
+    assert browser.get(url, headers={"If-None-Match": first["ETag"]}).status_code == 200
+
+
+def test_one_viewers_mark_is_not_another_ones(browser: Client, project: Project) -> None:
+    job = make_job(state="completed", project=project)
+    url = f"/_/jobs/{job.pk}/header"
+    mark = browser.get(url)["ETag"]
+    other = signed_in(make_user(project=project, role="viewer"))  # type: ignore[arg-type]
+    response = other.get(url, headers={"If-None-Match": mark})
+    assert response.status_code == 200
+    assert "Rerun" not in words_of(response)
+
+
+def test_the_number_of_queries_does_not_grow_with_attempts_and_events(
+    browser: Client, project: Project
+) -> None:
+    def queries(job: Job) -> list[int]:
+        counts = []
+        for url in (f"/jobs/{job.pk}", f"/jobs/{job.pk}?tab=events"):
+            with CaptureQueriesContext(connection) as captured:
+                browser.get(url)
+            counts.append(len(captured))
+        return counts
+
+    few, many = (make_job(state="failed", project=project, attempt=n) for n in (1, 9))
+    failed_attempt(few)
+    for number in range(1, 10):
+        failed_attempt(many, number)
+    assert queries(many) == queries(few)

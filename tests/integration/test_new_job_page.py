@@ -1,0 +1,200 @@
+"""Submitting a job by form: it works without JavaScript, and an error loses nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from jobs.models import Job
+from projects.models import Role
+from projects.secrets import open_values
+from tests.support.builders import make_job, make_project, make_provider, make_user
+from tests.support.pages import signed_in, words_of
+
+pytestmark = pytest.mark.django_db
+
+FILLED: dict[str, Any] = {
+    "name": "load", "project": "etl", "image": "registry.example/etl:1", "program": "script",
+    "script": "echo one\r\necho two", "argv": "", "cpu_cores": "1.5", "memory": "2",
+    "memory_unit": "1024", "gpus": "0", "timeout": "90", "timeout_unit": "60",
+    "max_attempts": "3", "backoff_seconds": "30", "retry_codes": "75, 111", "provider": "",
+    "priority": "60", "queue_timeout": "", "labels": "team=data\r\ntier=gold",
+    "working_dir": "", "user": "", "network": "bridge", "profile": "standard",
+    "env_name": ["DATE", ""], "env_value": ["2026-01-01", ""],
+    "secret_name": ["TOKEN"], "secret_value": ["hush"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def browser() -> Client:
+    return signed_in(make_user("ada", project=make_project("etl")))
+
+
+def send(browser: Client, url: str = "/jobs/new", **changes: Any) -> Any:
+    return browser.post(url, FILLED | changes)
+
+
+def test_a_plain_post_makes_the_job_and_ends_on_its_page(browser: Client) -> None:
+    response = send(browser)
+    job = Job.objects.get()
+    assert (response.status_code, response["Location"]) == (302, f"/jobs/{job.pk}")
+    assert job.submitted_by is not None
+    assert (job.name, job.project.slug, job.submitted_by.username) == ("load", "etl", "ada")
+    assert (job.cpu_millis, job.memory_mb, job.priority) == (1500, 2048, 60)
+    spec = job.spec
+    assert spec["script"] == "echo one\necho two"
+    assert spec["env"] == {"DATE": "2026-01-01"}
+    assert spec["resources"]["timeout_seconds"] == 5400
+    assert spec["retry"] == {"max_attempts": 3, "backoff_seconds": 30, "on": [75, 111]}
+    assert spec["labels"] == {"team": "data", "tier": "gold"}
+    assert open_values(job.secrets) == {"TOKEN": "hush"}
+
+
+def test_a_command_is_one_argument_a_line(browser: Client) -> None:
+    send(browser, program="argv", argv="/bin/echo\r\ntwo words\r\n$HOME\r\n")
+    job = Job.objects.get()
+    assert job.spec["command"] == ["/bin/echo", "two words", "$HOME"]
+    assert job.spec["script"] is None
+
+
+def test_the_images_own_program_may_be_given_arguments(browser: Client) -> None:
+    send(browser, program="image", argv="--verbose")
+    spec = Job.objects.get().spec
+    assert (spec["command"], spec["script"], spec["args"]) == (None, None, ["--verbose"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"name": ""}, "name", "This field is required."),
+        ({"name": " \t "}, "name", "This field is required."),
+        ({"image": "NOT an image"}, "image", "Not an image reference"),
+        ({"memory": "-1"}, "memory", "at least 6. (MiB)"),
+        ({"memory": "lots"}, "memory", "Enter a number."),
+        ({"cpu_cores": "nan"}, "cpu_cores", "Enter a number."),
+        ({"timeout": "1e300"}, "timeout", "Use a smaller number."),
+        ({"priority": "101"}, "priority", "at most 100"),
+        ({"retry_codes": "a"}, "retry_codes", "whole numbers"),
+        ({"labels": "no equals sign"}, "labels", "key=value"),
+        ({"working_dir": "relative"}, "working_dir", "absolute path"),
+        ({"provider": "gone"}, "provider", "not one of the available choices"),
+        ({"project": "foreign"}, "project", "not one of the available choices"),
+        ({"program": "argv", "argv": ""}, "argv", "Empty"),
+        ({"script": ""}, "script", "Empty"),
+    ],
+)
+def test_a_wrong_field_is_marked_and_nothing_is_lost(
+    browser: Client, changes: dict[str, str], field: str, words: str
+) -> None:
+    make_project("foreign")
+    response = send(browser, **changes)
+    assert response.status_code == 422
+    page = response.content.decode()
+    problem = re.search(rf'id="id_{field}_error"[^>]*>([^<]+)<', page)
+    assert problem is not None, f"no problem stands at {field}: {words_of(response)}"
+    assert words in problem[1]
+    assert not Job.objects.exists()
+    for kept in ("2026-01-01", "hush", "team=data"):
+        assert kept in page or kept in changes.values() or field == "labels"
+
+
+def test_a_wrong_variable_is_marked_in_its_row(browser: Client) -> None:
+    response = send(browser, env_name=["1BAD", "DATE"], env_value=["x", "kept"])
+    assert response.status_code == 422
+    assert "Begin with a letter" in words_of(response)
+    page = response.content.decode()
+    assert 'value="1BAD"' in page
+    assert 'value="kept"' in page
+    twice = send(browser, env_name=["A", "A"], env_value=["1", "2"])
+    assert "Named twice" in words_of(twice)
+    nameless = send(browser, env_name=[""], env_value=["orphan"])
+    assert "Give it a name" in words_of(nameless)
+    both = send(browser, env_name=["TOKEN"], env_value=["x"])
+    assert "Also in env" in words_of(both)
+    assert not Job.objects.exists()
+
+
+def test_a_button_asks_for_one_more_row_and_submits_nothing(browser: Client) -> None:
+    def rows(page: str, kind: str) -> int:
+        return page.count(f'name="{kind}_name"')
+
+    response = send(browser, more="secret", name="")
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert (rows(page, "env"), rows(page, "secret")) == (2, 3)
+    assert "This field is required" not in page
+    assert 'value="hush"' in page
+    assert not Job.objects.exists()
+
+
+def test_the_page_is_never_stored(browser: Client) -> None:
+    assert "no-store" in browser.get("/jobs/new")["Cache-Control"]
+
+
+def test_a_rerun_with_edits_brings_secrets_along_without_showing_them(browser: Client) -> None:
+    source = make_job(
+        state="failed",
+        project=make_project("etl"),
+        name="old",
+        spec={
+            "command": ["run", "it"],
+            "env": {"DATE": "2026-01-01"},
+            "secret_env": {"TOKEN": "old-token", "DSN": "old-dsn"},
+            "requires": [{"key": "zone", "op": "eq", "values": ["a"]}],
+        },
+    )
+    url = f"/jobs/new?from={source.pk}"
+    page = browser.get(url)
+    words = words_of(page)
+    assert "Come along from job" in words
+    assert 'value="DATE"' in page.content.decode()
+    assert "run\nit" in page.content.decode()
+    send(browser, url, program="argv", argv="run\nother")
+    job = Job.objects.get(rerun_of=source)
+    assert job.spec["command"] == ["run", "other"]
+    assert open_values(job.secrets) == {"TOKEN": "hush", "DSN": "old-dsn"}
+    assert job.spec["requires"] == source.spec["requires"]
+
+
+def test_the_form_of_a_past_job_sent_unchanged_makes_the_same_spec(browser: Client) -> None:
+    provider = make_provider("node-1")
+    source = make_job(
+        state="completed",
+        project=make_project("etl"),
+        spec={
+            "script": "a\n  b\n",
+            "provider": provider.name,
+            "env": {"A": " b "},
+            "labels": {"k": "v=w"},
+            "resources": {"cpu_cores": 0.25, "memory_mb": 1536, "timeout_seconds": 7200},
+            "retry": {"max_attempts": 2, "on": ["oom_killed", 75]},
+            "working_dir": "/srv",
+            "user": "1000:1000",
+            "network": "none",
+            "profile": "restricted",
+            "priority": 10,
+            "queue_timeout_seconds": 60,
+        },
+    )
+    url = f"/jobs/new?from={source.pk}"
+    form = browser.get(url).context["form"]
+    sent: dict[str, Any] = {
+        bound.name: bound.value()
+        for bound in form
+        if bound.value() is not None and bound.value() is not False
+    }
+    sent |= {"env_name": ["A"], "env_value": [" b "]}
+    response = browser.post(url, sent)
+    assert response.status_code == 302, words_of(response)
+    again = Job.objects.get(rerun_of=source)
+    assert again.spec == source.spec
+
+
+def test_one_who_may_submit_nowhere_is_told_so() -> None:
+    browser = signed_in(make_user("vera", project=make_project("etl"), role=Role.VIEWER))
+    response = browser.get("/jobs/new")
+    assert response.status_code == 403
+    assert "Ask one of its admins" in words_of(response)
