@@ -19,6 +19,8 @@ from providers.driver import Observation, RunState
 
 FREE_TRIES = {"registry_unreachable": 4}
 """Infrastructure ends that stop being tried again after so many attempts of the job."""
+FREE_MOST = 20
+"""Free attempts in all: an engine that takes back every start must not keep a job for ever."""
 FREE_DELAY_MAX = 60.0
 RETRY_DELAY_MAX = 3600.0
 
@@ -128,11 +130,13 @@ def next_step(
     fenced = ending.outcome is Outcome.FENCED
     if cancel_wanted:
         return Step(JobState.CANCELLED)
-    if fenced or (ending.reason in FREE_TRIES and attempt < FREE_TRIES[ending.reason]):
-        free = max(0, attempt - charged - 1)
+    free = max(0, attempt - charged - 1)
+    if fenced or ending.reason in FREE_TRIES:
+        if attempt >= FREE_TRIES.get(ending.reason, attempt + 1) or free >= FREE_MOST:
+            return Step(JobState.FAILED)
         return Step(JobState.PENDING, delay_seconds=min(FREE_DELAY_MAX, 2.0**free - 1))
     used = charged + 1
-    if used < policy.max_attempts and policy.names(ending):
+    if used < policy.max_attempts and free < FREE_MOST and policy.names(ending):
         delay = min(RETRY_DELAY_MAX, policy.backoff_seconds * 2 ** (used - 1))
         # An infrastructure end that the policy names is tried again free of charge.
         return Step(JobState.PENDING, blame(ending.reason) is Blame.USER, delay)

@@ -36,6 +36,7 @@ from providers.driver import (
 STOP_GRACE_SECONDS = 10.0
 SETTLE_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 PROGRESS_SECONDS = 1.0
+CREATE_TRIES = 5
 
 
 class AttemptRun:
@@ -250,12 +251,14 @@ class AttemptRun:
             raise GivenUp("stopped before it was made")
 
     def _create(self) -> Handle:
-        while True:
+        for _ in range(CREATE_TRIES):
             try:
                 return self._driver.create(replace(self.order.run, term=self._host.fence.term))
             except Unreachable as error:
                 # Create is idempotent by uid: asking again finds what the lost call made.
                 self._host.lost_contact(error)
+                why = str(error)
+        raise NoCapacity(f"the engine answers, but not this: {why}")
 
     def _start(self) -> None:
         assert self._handle is not None

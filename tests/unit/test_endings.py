@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.endings import Ending, RetryPolicy, Step, StopCause, classify, next_step, overdue
+from jobs.endings import (
+    FREE_MOST,
+    Ending,
+    RetryPolicy,
+    Step,
+    StopCause,
+    classify,
+    next_step,
+    overdue,
+)
 from jobs.reasons import ENDS, REASONS, RETRYABLE, Blame, blame, reason_text
 from jobs.states import JobState, Outcome, Who, job_edge
 from providers.driver import Observation, RunState
@@ -153,14 +162,19 @@ def test_the_last_permitted_attempt_ends_the_job() -> None:
     assert states == [JobState.PENDING, JobState.PENDING, JobState.FAILED]
 
 
-@given(attempt=st.integers(1, 1000), charged=st.integers(0, 3))
-def test_an_attempt_that_never_started_is_always_tried_again_and_never_charged(
+@given(attempt=st.integers(1, FREE_MOST), charged=st.integers(0, 3))
+def test_an_attempt_that_never_started_is_tried_again_and_never_charged(
     attempt: int, charged: int
 ) -> None:
     ending = Ending(Outcome.FENCED, "fenced")
     step = after(ending, RetryPolicy(), attempt=attempt + charged, charged=charged)
     assert (step.state, step.charged) == (JobState.PENDING, False)
     assert 0 <= step.delay_seconds <= 60
+
+
+def test_an_engine_that_takes_back_every_start_does_not_keep_a_job_for_ever() -> None:
+    step = after(Ending(Outcome.FENCED, "fenced"), RetryPolicy(), attempt=FREE_MOST + 1)
+    assert step.state is JobState.FAILED
 
 
 def test_the_first_free_try_comes_at_once_and_later_ones_wait_longer() -> None:
