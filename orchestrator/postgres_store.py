@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from jobs import log_store, transitions
@@ -56,7 +56,10 @@ def _or_down(
     def call(self: PostgresStore, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(self, *args, **kwargs)
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:
+            # A session that the server ended (idle in its transaction) is an InternalError.
+            if isinstance(error, InternalError) and connection.is_usable():
+                raise
             connection.close()
             raise StoreDown(str(error).strip()) from error
 

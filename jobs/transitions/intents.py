@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from psycopg.errors import DeadlockDetected
 
 from jobs.models import Job
 from jobs.states import TERMINAL, JobState
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.notify import JobChange, notify_engine, notify_jobs
+
+P = ParamSpec("P")
+R = TypeVar("R")
+TRIES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +92,25 @@ def submit(new: Sequence[NewJob], actor: Actor) -> list[Job]:
     return jobs
 
 
+def _despite_deadlocks(change: Callable[P, R]) -> Callable[P, R]:
+    """Many jobs at once may meet the planner's rows in another order than it does; the
+    server then breaks one of the two off, and a person's request is simply made again."""
+
+    @wraps(change)
+    def tried(*args: P.args, **kwargs: P.kwargs) -> R:
+        for left in reversed(range(TRIES)):
+            try:
+                return change(*args, **kwargs)
+            except OperationalError as error:
+                deadlock = isinstance(error.__cause__, DeadlockDetected)
+                if not (deadlock and left) or connection.in_atomic_block:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    return tried
+
+
+@_despite_deadlocks
 def request_cancel(jobs: Sequence[int], actor: Actor) -> CancelResult:
     """Cancel: a pending job ends now; of one that is placed or runs, its host is told.
 
@@ -137,6 +162,7 @@ def request_cancel(jobs: Sequence[int], actor: Actor) -> CancelResult:
     return CancelResult([job.pk for job in cancelled], [job.pk for job in requested], already)
 
 
+@_despite_deadlocks
 def release(jobs: Sequence[int], actor: Actor) -> list[int]:
     """Let held jobs run; those that are not held, or not pending, are left alone."""
     with transaction.atomic():

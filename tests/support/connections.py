@@ -84,10 +84,8 @@ def listening(channel: str) -> Iterator[Callable[[], list[str]]]:
 
 
 def blocked_sessions() -> int:
-    """How many sessions of this database wait for another's lock."""
+    """How many sessions wait for another's lock."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
+        # pg_locks tells of now, also inside a transaction; pg_stat_activity does not.
+        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
         return int(cursor.fetchone()[0])
