@@ -71,8 +71,8 @@ class JobAdmin(ReadOnlyAdmin):
 
     project_path = "project"
     list_display = [
-        "id", "name", "state_badge", "why", "project", "provider", "submitted_by",
-        "created_at", "page",
+        "id", "name", "page", "state_badge", "why", "project", "provider", "submitted_by",
+        "created_at",
     ]  # fmt: skip
     list_display_links = ["id", "name"]
     list_select_related = ["project", "provider", "submitted_by"]

@@ -58,6 +58,7 @@ class GantryAdmin(ModelAdmin):
     people who are not superusers see the rows of their own projects only."""
 
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they cost a count per option
     paginator = CappedPaginator
     list_per_page = 50
     project_path: str | None = None

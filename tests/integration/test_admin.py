@@ -12,8 +12,10 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django_q.models import Schedule
 
 from jobs.models import Job
+from orchestrator.schedules import sync_schedules
 from projects import admin_base
 from projects.models import ApiToken, Event, InstanceSettings, Membership, Project, Role
 from projects.secrets import decrypt
@@ -297,3 +299,13 @@ def test_a_change_of_the_settings_is_recorded(root: Client) -> None:
     }  # fmt: skip
     assert root.post(change, data).status_code == 302
     assert Event.objects.get(type="instance.settings").detail == {"log_retention_days": 7}
+
+
+def test_schedules_can_be_seen_and_not_written(root: Client) -> None:
+    sync_schedules()
+    row = Schedule.objects.first()
+    assert row is not None
+    page = root.get(reverse("admin:django_q_schedule_change", args=[row.pk])).content.decode()
+    assert row.func in page
+    assert 'name="_save"' not in page
+    assert root.get(reverse("admin:django_q_schedule_add")).status_code == 403
