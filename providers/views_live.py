@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from projects.actor import Actor
 from projects.pages import fragment, page_actor, refusals
+from providers.checks import steps_of
 from providers.models import Mode
 from providers.readings import live_attempts, readings, totals
 from providers.selectors import events_of_provider, provider_get, providers_of, request_get
@@ -46,6 +47,7 @@ def request_context(actor: Actor, request_id: int) -> dict[str, Any]:
     reading = request_get(actor, request_id)
     return {
         "asked": reading.request,
+        "steps": steps_of(reading.request),
         "asked_status": reading.status,
         "asked_message": reading.message,
     }

@@ -74,15 +74,17 @@ def test_a_test_is_followed_on_the_page(operator: Client) -> None:
     EngineRequest.objects.filter(pk=asked.pk).update(
         status="failed",
         steps=[
-            {"name": "Reach the engine", "ok": True, "detail": "27.3"},
-            {"name": "Run a container", "ok": False, "detail": "<i>no</i> such image"},
+            {"name": "reach", "ok": True, "text": "docker 27.3"},
+            {"name": "pull", "ok": False, "text": "<i>no</i> such image"},
+            {"name": "run", "ok": None, "text": "under way"},
         ],
-        result={"message": "The test failed at: Run a container"},
+        result={"message": "no such image"},
     )
     fragment = operator.get(f"/_/requests/{asked.pk}")
-    assert "Reach the engine" in words_of(fragment)
+    assert "Reach it and read its version docker 27.3" in words_of(fragment)
     assert "<i>no</i> such image" in words_of(fragment)
-    assert "#st-failed" in fragment.content.decode()
+    steps = fragment.content.decode().partition('class="checks"')[2]
+    assert ["s-completed" in steps, "s-failed" in steps, "s-running" in steps] == [True] * 3
 
 
 def test_a_request_that_nobody_answers_says_so(operator: Client) -> None:
