@@ -1,0 +1,165 @@
+"""Who gets what from every address and websocket topic: the table that the routes obey.
+
+The columns are PEOPLE in their order. `ok` is any answer that does it or shows it; `login`
+is the way to a login page; `denied` is the admin's 403, or its way back from what is not
+there for this person; another number is that status. The job belongs to a project of which
+viewer, submitter, admin and the token's owner are members; the stranger is admin of another
+project, and staff is in none.
+"""
+
+from __future__ import annotations
+
+import re
+
+PEOPLE = ("anonymous", "stranger", "viewer", "submitter", "admin", "staff", "token")
+
+# --- outcomes that many addresses share: one word for each of PEOPLE --------------------
+
+PUBLIC = "ok    ok    ok    ok    ok    ok    ok"
+SIGNED_IN = "login ok    ok    ok    ok    ok    login"
+JOB_PAGE = "login 404   ok    ok    ok    404   login"
+JOB_ACTION = "login 404   403   ok    ok    404   login"
+SUBMIT_PAGE = "login ok    403   ok    ok    403   login"
+SUBMIT_FORM = "login 422   403   ok    ok    403   login"
+SEE_PROVIDER = "login ok    ok    ok    ok    ok    login"
+OPERATE_PAGE = "login 403   403   403   403   ok    login"
+ADD_PROVIDER = "login 403   403   403   403   ok    login"
+REQUEST_PAGE = "login 404   404   404   404   ok    login"
+ADMIN_SITE = "login login login login login ok    login"
+ADMIN_DENIED = "login login login login login denied login"
+ADMIN_ABSENT = "login login login login login 404   login"
+
+API = "401   ok    ok    ok    ok    ok    ok"
+API_JOB = "401   404   ok    ok    ok    404   ok"
+API_JOB_ACTION = "401   404   403   ok    ok    404   ok"
+API_SUBMIT = "401   422   403   ok    ok    422   ok"
+API_PROVIDER = "401   ok    ok    ok    ok    ok    ok"
+API_OPERATE = "401   403   403   403   403   ok    403"
+API_REQUEST = "401   404   404   404   404   ok    404"
+NOWHERE = "404   404   404   404   404   404   404"
+
+ROUTES: dict[tuple[str, str], str] = {
+    ("GET", ""): SIGNED_IN,
+    ("POST", "hello"): SUBMIT_PAGE,
+    ("GET", "login"): PUBLIC,
+    ("POST", "login"): PUBLIC,
+    ("PUT", "login"): PUBLIC,  # Django takes it for POST
+    ("POST", "logout"): SIGNED_IN,
+    ("GET", "health"): PUBLIC,
+    ("GET", "ready"): PUBLIC,
+    # job pages
+    ("GET", "jobs"): SIGNED_IN,
+    ("GET", "jobs/new"): SUBMIT_PAGE,
+    ("POST", "jobs/new"): SUBMIT_FORM,
+    ("GET", "jobs/<int:job_id>"): JOB_PAGE,
+    ("POST", "jobs/<int:job_id>/cancel"): JOB_ACTION,
+    ("POST", "jobs/<int:job_id>/rerun"): JOB_ACTION,
+    ("POST", "jobs/<int:job_id>/release"): JOB_ACTION,
+    ("GET", "_/jobs/rows"): SIGNED_IN,
+    ("GET", "_/jobs/counts"): SIGNED_IN,
+    ("GET", "_/jobs/<int:job_id>/header"): JOB_PAGE,
+    ("GET", "_/jobs/<int:job_id>/attempts"): JOB_PAGE,
+    ("GET", "_/jobs/<int:job_id>/facts"): JOB_PAGE,
+    ("GET", "_/jobs/<int:job_id>/events"): JOB_PAGE,
+    ("GET", "_/jobs/<int:job_id>/log/<int:number>"): JOB_PAGE,
+    # provider pages
+    ("GET", "providers"): SIGNED_IN,
+    ("GET", "providers/new"): ADD_PROVIDER,
+    ("POST", "providers/new"): ADD_PROVIDER,
+    ("GET", "providers/<int:provider_id>"): SEE_PROVIDER,
+    ("POST", "providers/<int:provider_id>/mode"): OPERATE_PAGE,
+    ("POST", "providers/<int:provider_id>/test"): OPERATE_PAGE,
+    ("GET", "_/providers"): SIGNED_IN,
+    ("GET", "_/providers/<int:provider_id>"): SEE_PROVIDER,
+    ("GET", "_/requests/<int:request_id>"): REQUEST_PAGE,
+    # API
+    ("GET", "api/v1/docs"): SIGNED_IN,
+    ("GET", "api/v1/"): API,
+    ("GET", "api/v1/whoami"): API,
+    ("GET", "api/v1/openapi.json"): API,
+    ("GET", "api/v1/jobs"): API,
+    ("POST", "api/v1/jobs"): API_SUBMIT,
+    ("GET", "api/v1/jobs/<int:job_id>"): API_JOB,
+    ("POST", "api/v1/jobs/<int:job_id>/execute"): API_JOB_ACTION,
+    ("POST", "api/v1/jobs/<int:job_id>/cancel"): API_JOB_ACTION,
+    ("POST", "api/v1/jobs/<int:job_id>/rerun"): API_JOB_ACTION,
+    ("GET", "api/v1/jobs/<int:job_id>/attempts"): API_JOB,
+    ("GET", "api/v1/jobs/<int:job_id>/events"): API_JOB,
+    ("GET", "api/v1/jobs/<int:job_id>/logs"): API_JOB,
+    ("GET", "api/v1/providers"): API,
+    ("POST", "api/v1/providers"): API_OPERATE,
+    ("GET", "api/v1/providers/<int:provider_id>"): API_PROVIDER,
+    ("PATCH", "api/v1/providers/<int:provider_id>"): API_OPERATE,
+    ("DELETE", "api/v1/providers/<int:provider_id>"): API_OPERATE,
+    ("POST", "api/v1/providers/<int:provider_id>/activate"): API_OPERATE,
+    ("POST", "api/v1/providers/<int:provider_id>/deactivate"): API_OPERATE,
+    ("POST", "api/v1/providers/<int:provider_id>/drain"): API_OPERATE,
+    ("POST", "api/v1/providers/<int:provider_id>/probe"): API_OPERATE,
+    ("GET", "api/v1/engine-requests/<int:request_id>"): API_REQUEST,
+    ("GET", "api/"): NOWHERE,
+    # the admin site itself; its models are below
+    ("GET", "admin/"): ADMIN_SITE,
+    ("GET", "admin/login/"): PUBLIC,
+    ("POST", "admin/logout/"): SIGNED_IN,
+    ("GET", "admin/password_change/"): ADMIN_SITE,
+    ("GET", "admin/password_change/done/"): ADMIN_SITE,
+    ("GET", "admin/autocomplete/"): ADMIN_DENIED,
+    ("GET", "admin/jsi18n/"): ADMIN_SITE,
+    ("GET", "admin/r/<path:content_type_id>/<path:object_id>/"): ADMIN_ABSENT,
+    ("GET", "admin/<app_label>/"): ADMIN_ABSENT,
+    ("GET", "admin/<url>"): ADMIN_ABSENT,
+}
+
+# Models in the admin. Being staff opens the site, not one model: those need permissions.
+ADMIN_MODELS = frozenset(
+    {
+        "auth/group",
+        "auth/user",
+        "django_q/failure",
+        "django_q/ormq",
+        "django_q/schedule",
+        "django_q/success",
+        "jobs/attempt",
+        "jobs/job",
+        "jobs/logchunk",
+        "projects/apitoken",
+        "projects/event",
+        "projects/instancesettings",
+        "projects/project",
+        "providers/enginerequest",
+        "providers/healthsample",
+        "providers/lease",
+        "providers/provider",
+    }
+)
+ADMIN_PAGES: dict[str, str] = {
+    "": ADMIN_DENIED,
+    "add/": ADMIN_DENIED,
+    "<path:object_id>/history/": ADMIN_DENIED,
+    "<path:object_id>/delete/": ADMIN_DENIED,
+    "<path:object_id>/change/": ADMIN_DENIED,
+    "<path:object_id>/": ADMIN_SITE,  # leads to change/, which denies
+    "<id>/password/": ADMIN_DENIED,
+}
+
+TOPICS: dict[str, str] = {
+    "job": "no no ok ok ok no no",
+    "jobs": "no ok ok ok ok no no",
+    "jobs:project": "no no ok ok ok no no",
+    "provider": "no ok ok ok ok ok no",
+    "providers": "no ok ok ok ok ok no",
+    "request": "no no no no no ok no",
+    "log": "no no ok ok ok no no",
+}
+
+_ADMIN_MODEL = re.compile(r"admin/(?P<model>[a-z_]+/[a-z]+)/(?P<page>.*)")
+
+
+def row_of(method: str, pattern: str) -> str | None:
+    """The outcomes of a route, or None where the table has no row for it."""
+    if (method, pattern) in ROUTES:
+        return ROUTES[method, pattern]
+    found = _ADMIN_MODEL.fullmatch(pattern)
+    if found and method == "GET" and found["model"] in ADMIN_MODELS:
+        return ADMIN_PAGES.get(found["page"])
+    return None
