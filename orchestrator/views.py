@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs.selectors import job_any
 from jobs.services import job_submit
 from orchestrator import hello
+from orchestrator.problems import is_api, problem
 from projects.errors import Forbidden
 from projects.models import Role
 from projects.pages import page_actor, refusals
@@ -123,6 +124,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _wrong(request: HttpRequest, status: int, title: str, words: str) -> HttpResponse:
+    if is_api(request):
+        return problem(request, status, words if status < 500 else "")
     context = {
         "status": status,
         "headline": title,

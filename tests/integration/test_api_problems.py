@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import pytest
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.test import Client
 
 from jobs import selectors
@@ -118,6 +119,20 @@ def test_a_bug_is_answered_without_its_traceback_and_logged_with_its_request(
     assert "inner workings" not in json.dumps(body)
     assert body["request_id"] in caplog.text
     assert "inner workings" in caplog.text
+
+
+def test_what_breaks_before_an_operation_is_a_problem_too(
+    client: Client, ada: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check(client.get("/api/v1/jobs", headers={"host": "evil.example"}, **ada), 400, "bad_request")  # type: ignore[arg-type]
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("the inner workings")
+
+    monkeypatch.setattr(LoginRequiredMiddleware, "process_view", broken)
+    response = Client(raise_request_exception=False).get("/api/v1/jobs", **ada)  # type: ignore[arg-type]
+    body = check(response, 500, "internal")
+    assert "inner workings" not in json.dumps(body)
 
 
 def test_the_docs_explain_every_code(client: Client) -> None:
