@@ -1,0 +1,65 @@
+"""Databases of their own on the suite's Postgres, for tests with processes: those see
+committed rows only, and several tests share one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from django.db import connection
+from psycopg import sql
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def own_database(server_url: str, template: str = "") -> Iterator[str]:
+    """A new database, empty or a copy of another: its address. It is dropped at the end,
+    whoever is still connected."""
+    name = f"gantry_{uuid.uuid4().hex[:12]}"
+    like = sql.Identifier(name_of(template) if template else "template0")
+    with psycopg.connect(server_url, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), like))
+        try:
+            yield urlunsplit(urlsplit(server_url)._replace(path="/" + name))
+        finally:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the present schema, as an operator does."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        cwd=PROJECT,
+        env=dict(os.environ) | {"DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def name_of(url: str) -> str:
+    """The name of the database at this address."""
+    return urlsplit(url).path.removeprefix("/")
+
+
+@contextmanager
+def models_on(url: str) -> Iterator[None]:
+    """Django's models read and write that database meanwhile."""
+    before = connection.settings_dict["NAME"]
+    connection.close()
+    connection.settings_dict["NAME"] = name_of(url)
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = before
