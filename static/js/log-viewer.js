@@ -246,6 +246,12 @@ class LogViewer {
     this.box.scrollTop = this.box.scrollHeight;
     this.lastTop = this.box.scrollTop;
     this.unseen = 0;
+    if (this.settling) return;
+    this.settling = true; // chunks that come into view get their true height only now
+    requestAnimationFrame(() => {
+      this.settling = false;
+      if (this.following && this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight > 1) this.toEnd();
+    });
   }
 
   follow() {
@@ -300,7 +306,8 @@ class LogViewer {
   listen() {
     this.box.addEventListener("scroll", () => {
       const top = this.box.scrollTop;
-      if (top < this.lastTop - 1) this.pause();
+      // Less content than was guessed also moves upward, and ends at the end.
+      if (top < this.lastTop - 1 && !this.atEnd()) this.pause();
       else if (!this.following && this.atEnd() && top > this.lastTop) this.follow();
       this.lastTop = top;
     }, { passive: true });
