@@ -38,6 +38,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_NAME = f"gantry_{PORT}_session"  # two instances on one host keep apart
 CSRF_COOKIE_NAME = f"gantry_{PORT}_csrf"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "orchestrator.views.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 
 def duration_text(seconds: float) -> str:
-    """A length of time in its two largest units: "0.4 s", "41 s", "6 min 41 s", "1 h 2 min"."""
-    seconds = max(0.0, seconds)
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
+    """A length of time in its two largest units: "0.4 s", "41 s", "6 min 41 s", "1 h 2 min".
+
+    What was measured has tenths while it is short; what was set, in whole seconds, has none.
+    """
+    if not isinstance(seconds, int) and seconds < 9.95:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

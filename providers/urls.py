@@ -13,6 +13,12 @@ urlpatterns = [
     path("providers/<int:provider_id>", views.provider_detail, name="detail"),
     path("providers/<int:provider_id>/mode", views.provider_mode, name="mode"),
     path("providers/<int:provider_id>/test", views.provider_test, name="test"),
+    path("providers/<int:provider_id>/logins", views.login_set, name="login-set"),
+    path(
+        "providers/<int:provider_id>/logins/<int:login_id>/delete",
+        views.login_delete,
+        name="login-delete",
+    ),
     path("_/providers", views_live.providers, name="live-list"),
     path("_/providers/<int:provider_id>", views_live.provider, name="live-detail"),
     path("_/requests/<int:request_id>", views_live.request, name="live-request"),

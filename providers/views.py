@@ -83,3 +83,25 @@ def provider_test(request: HttpRequest, provider_id: int) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("providers:detail", provider_id)
     return redirect(f"/providers/{provider_id}?request={test.pk}")
+
+
+@require_POST
+@refusals
+def login_set(request: HttpRequest, provider_id: int) -> HttpResponse:
+    """Keep a login to an image registry. Its password is never shown again."""
+    names = ("registry", "username", "password")
+    fields = {name: request.POST.get(name, "") for name in names}
+    try:
+        services.credential_set(page_actor(request), provider_id, **fields)
+        messages.success(request, f"The login to {fields['registry']} is kept.")
+    except Invalid as error:
+        messages.error(request, f"Not kept. {error}")
+    return redirect("providers:detail", provider_id)
+
+
+@require_POST
+@refusals
+def login_delete(request: HttpRequest, provider_id: int, login_id: int) -> HttpResponse:
+    """Forget a login to an image registry."""
+    services.credential_delete(page_actor(request), provider_id, login_id)
+    return redirect("providers:detail", provider_id)

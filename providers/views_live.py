@@ -38,6 +38,7 @@ def provider_context(actor: Actor, provider_id: int) -> dict[str, Any]:
         "running": running,
         "hidden": max(0, reading.use.running - len(running)),
         "events": events_of_provider(provider, limit=200)[::-1][:12],
+        "logins": list(provider.credentials.order_by("registry")) if actor.may_operate else [],
         "may_operate": actor.may_operate,
     }
 

@@ -24,7 +24,7 @@ def test_an_empty_instance_starts_with_three_steps_and_one_button_runs_a_job() -
     make_provider("local")
     words = words_of(browser.get("/"))
     assert "Run your first job" in words
-    assert "local, fake" in words
+    assert "local, Fake" in words
     response = browser.post("/hello")
     job = Job.objects.get()
     assert response["Location"] == f"/jobs/{job.pk}"

@@ -122,7 +122,9 @@ def test_intents_are_posts_and_carry_a_csrf_token(job: Job, project: Project) ->
     assert browser.get(f"/jobs/{job.pk}/cancel").status_code == 405
     careful = Client(enforce_csrf_checks=True)
     careful.force_login(user)
-    assert careful.post(f"/jobs/{job.pk}/cancel").status_code == 403
+    refused = careful.post(f"/jobs/{job.pk}/cancel")
+    assert refused.status_code == 403
+    assert "This form has expired" in words_of(refused)
     job.refresh_from_db()
     assert job.cancel_requested_at is None
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from providers.models import EngineRequest, HealthSample, Mode, Provider
 from providers.readings import health_strips
 from tests.support.attempts import make_attempt
-from tests.support.builders import make_provider, make_user
+from tests.support.builders import make_project, make_provider, make_user
 from tests.support.pages import signed_in, words_of
 
 pytestmark = pytest.mark.django_db
@@ -179,3 +179,41 @@ def test_the_health_strip_shows_the_worst_of_each_half_hour() -> None:
     shown = {47 - n: bar.kind for n, bar in enumerate(strip.bars) if bar.kind != "no"}
     assert shown == {0: "bad", 3: "wa", 23: "ok"}
     assert strip.answered == 0.75
+
+
+def test_a_registry_login_is_kept_listed_without_its_password_and_forgotten(
+    operator: Client,
+) -> None:
+    provider = make_provider("node-1", kind="docker")
+    url = f"/providers/{provider.pk}"
+    login = {"registry": "ghcr.io", "username": "bot", "password": "hush-hush"}
+    operator.post(f"{url}/logins", login)
+    page = operator.get(url)
+    assert "ghcr.io" in words_of(page)
+    assert "hush-hush" not in page.content.decode()
+    kept = provider.credentials.get()
+    assert b"hush-hush" not in bytes(kept.secret)
+    operator.post(f"{url}/logins/{kept.pk}/delete")
+    assert not provider.credentials.exists()
+
+
+def test_a_wrong_registry_login_is_refused_in_words(operator: Client) -> None:
+    provider = make_provider("node-1", kind="docker")
+    login = {"registry": "https://ghcr.io/x", "username": "bot", "password": "hush"}
+    response = operator.post(f"/providers/{provider.pk}/logins", login, follow=True)
+    assert "Not kept." in words_of(response)
+    assert not provider.credentials.exists()
+
+
+def test_logins_are_for_operators(operator: Client) -> None:
+    provider = make_provider("node-1", kind="docker")
+    operator.post(
+        f"/providers/{provider.pk}/logins",
+        {"registry": "ghcr.io", "username": "bot", "password": "hush"},
+    )
+    member = signed_in(make_user(project=make_project("etl")))
+    page = member.get(f"/providers/{provider.pk}")
+    assert "ghcr.io" not in page.content.decode()
+    assert member.post(f"/providers/{provider.pk}/logins", {}).status_code == 403
+    kept = provider.credentials.get()
+    assert member.post(f"/providers/{provider.pk}/logins/{kept.pk}/delete").status_code == 403

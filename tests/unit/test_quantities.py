@@ -10,7 +10,9 @@ from projects.quantities import age_text, bytes_text, cores_text, duration_text,
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (-3, "0.0 s"),
+        (-3.0, "0.0 s"),
+        (-3, "0 s"),
+        (3, "3 s"),
         (0.44, "0.4 s"),
         (9.94, "9.9 s"),
         (9.96, "10 s"),
