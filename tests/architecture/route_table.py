@@ -69,6 +69,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "providers/<int:provider_id>"): SEE_PROVIDER,
     ("POST", "providers/<int:provider_id>/mode"): OPERATE_PAGE,
     ("POST", "providers/<int:provider_id>/test"): OPERATE_PAGE,
+    ("POST", "providers/<int:provider_id>/logins"): OPERATE_PAGE,
+    ("POST", "providers/<int:provider_id>/logins/<int:login_id>/delete"): OPERATE_PAGE,
     ("GET", "_/providers"): SIGNED_IN,
     ("GET", "_/providers/<int:provider_id>"): SEE_PROVIDER,
     ("GET", "_/requests/<int:request_id>"): REQUEST_PAGE,

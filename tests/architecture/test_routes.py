@@ -20,7 +20,7 @@ from django.utils import timezone
 from orchestrator.topics import TOPIC_KINDS, grants_of, log_grant
 from orchestrator.viewer import viewer_of
 from projects.models import Project, Role
-from providers.services import provider_request
+from providers.services import credential_set, provider_request
 from tests.architecture.route_table import ADMIN_MODELS, PEOPLE, PUBLIC, ROUTES, TOPICS, row_of
 from tests.support.attempts import make_attempt
 from tests.support.builders import (
@@ -95,16 +95,19 @@ def world() -> World:
     }
     owner = people["token"]
     assert owner is not None
-    request = provider_request(make_actor(make_user(staff=True)), provider.pk, "probe")
+    operator = make_actor(make_user(staff=True))
+    request = provider_request(operator, provider.pk, "probe")
     values = {
         "job_id": job.pk,
         "number": attempt.number,
         "provider_id": provider.pk,
         "request_id": request.pk,
+        "login_id": credential_set(operator, provider.pk, **REGISTRY_LOGIN).pk,
     }
     return World(project, values, people, {"token": make_token(owner)})
 
 
+REGISTRY_LOGIN = {"registry": "ghcr.io", "username": "bot", "password": "secret"}
 OBJECTS = {"jobs/job": "job_id", "providers/provider": "provider_id"}
 
 
@@ -132,6 +135,7 @@ FORMS: dict[str, dict[str, Any]] = {
     },
     "providers/new": {"name": "another"},
     "providers/<int:provider_id>/mode": {"mode": "draining"},
+    "providers/<int:provider_id>/logins": REGISTRY_LOGIN,
 }  # fmt: skip
 QUERIES = {("POST", "providers/new"): "?kind=docker"}
 BODIES: dict[str, Any] = {
