@@ -72,7 +72,9 @@ class PostgresStore:
     def __init__(self, holder: str, ttl: float) -> None:
         self.holder = holder
         self.ttl = ttl
-        self.instance = str(InstanceSettings.objects.get(pk=1).instance_id)
+        settings = InstanceSettings.objects.get(pk=1)
+        self.instance = str(settings.instance_id)
+        self.log_limit = settings.log_limit_bytes
 
     # --- leases ---
 

@@ -179,8 +179,7 @@ class InstanceSettingsAdmin(GantryAdmin):
 
     list_display = ["instance_id", "job_retention_days", "log_retention_days"]
     fields = [
-        "instance_id", "job_retention_days", "log_retention_days", "log_head_bytes",
-        "log_tail_bytes",
+        "instance_id", "job_retention_days", "log_retention_days", "log_limit_bytes",
     ]  # fmt: skip
     readonly_fields = ["instance_id"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, cast
 
 from django.core.exceptions import RequestDataTooBig
@@ -30,6 +30,23 @@ class TooLarge(GantryError):
 
 class UnsupportedMedia(GantryError):
     """The body is not JSON by its own account: send application/json."""
+
+
+class Unhurried(HttpResponse):
+    """An answer that is right now, of a view that would rather answer with the next news.
+
+    Whoever serves it may await `news` and then have the view asked anew, in a hurry
+    (orchestrator/web_handler.py); it may also be sent as it is.
+    """
+
+    def __init__(self, now: HttpResponse, news: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(now.content, status=now.status_code, headers=dict(now.items()))
+        self.news = news
+
+
+def in_a_hurry(request: HttpRequest) -> bool:
+    """True when this request has waited and is to be answered with what there is."""
+    return bool(getattr(request, "in_a_hurry", False))
 
 
 def request_actor(request: HttpRequest) -> Actor:

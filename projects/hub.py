@@ -66,7 +66,7 @@ class Mailbox:
 
 
 class Wakeup:
-    """One log reader's bell; rings for its attempt and for its job."""
+    """The bell of one who waits for a job's news or follows its log."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -121,6 +121,17 @@ class Hub:
         for key in (("log", attempt_id), ("job", job_id)):
             _discard(self._wakeups, key, wakeup)
 
+    def watch_job(self, job_id: int) -> Wakeup:
+        """A bell that rings when the job changes."""
+        self._starter()
+        wakeup = Wakeup()
+        self._wakeups.setdefault(("job", job_id), set()).add(wakeup)
+        return wakeup
+
+    def unwatch_job(self, job_id: int, wakeup: Wakeup) -> None:
+        """Give the bell back."""
+        _discard(self._wakeups, ("job", job_id), wakeup)
+
     def signal(self, message: Message, *keys: Key) -> None:
         """Tell everybody who is subscribed to one of the keys."""
         for key in keys:
@@ -144,6 +155,10 @@ class Hub:
     def watchers(self, *keys: Key) -> int:
         """How many subscriptions there are to these keys."""
         return sum(len(self._watchers.get(key, ())) for key in keys)
+
+    def bells(self, key: Key) -> int:
+        """How many bells hang there."""
+        return len(self._wakeups.get(key, ()))
 
     @property
     def is_idle(self) -> bool:

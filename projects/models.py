@@ -124,8 +124,9 @@ class InstanceSettings(models.Model):
     instance_id = models.UUIDField(default=uuid.uuid4)
     job_retention_days = models.PositiveIntegerField(default=90)
     log_retention_days = models.PositiveIntegerField(default=30)
-    log_head_bytes = models.BigIntegerField(default=64 * 2**20)
-    log_tail_bytes = models.BigIntegerField(default=64 * 2**20)
+    log_limit_bytes = models.BigIntegerField(
+        default=128 * 2**20, help_text="Most bytes kept of one attempt's output."
+    )
 
     class Meta:
         verbose_name_plural = "instance settings"

@@ -28,7 +28,8 @@ WITH moves AS (
         outcome = coalesce(m.outcome, a.outcome),
         reason = coalesce(m.reason, a.reason),
         reason_detail = coalesce(m.detail, a.reason_detail),
-        log_complete = coalesce(m.log_complete, a.log_complete),
+        log_complete = CASE WHEN a.log_complete IS FALSE THEN false
+                            ELSE coalesce(m.log_complete, a.log_complete) END,
         log_note = coalesce(m.log_note, a.log_note),
         not_seen_since = NULL,
         pulling_at = CASE WHEN m.phase = 'pulling' THEN now() ELSE a.pulling_at END,

@@ -16,8 +16,6 @@ from providers.leases import Fence
 
 FLUSH_SECONDS = 0.1
 BUFFER_BYTES = 1 << 20
-CAP_BYTES = 128 << 20
-"""Most bytes kept of one attempt's output; what follows is read and dropped, and said so."""
 
 
 class LogLost(Exception):
@@ -76,11 +74,12 @@ class LogWriter(Service):
             if sink.lost or self._stopping.is_set():
                 raise LogLost(f"attempt {sink.attempt}")
             stored = sink.position.stdout_bytes + sink.position.stderr_bytes
-            if stored + sink.size < CAP_BYTES:
+            if stored + sink.size < self._store.log_limit:
                 sink.frames.extend(batch.frames)
                 sink.size += sum(len(frame.data) for frame in batch.frames)
             elif not sink.gap:
-                sink.note, sink.gap = f"cut after {CAP_BYTES >> 20} MiB", True
+                limit = self._store.log_limit / 2**20
+                sink.note, sink.gap = f"cut after {limit:g} MiB", True
             sink.cursor = batch.cursor
             if batch.gap:
                 sink.note, sink.gap = batch.gap, True

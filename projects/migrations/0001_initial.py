@@ -80,8 +80,13 @@ class Migration(migrations.Migration):
                 ("instance_id", models.UUIDField(default=uuid.uuid4)),
                 ("job_retention_days", models.PositiveIntegerField(default=90)),
                 ("log_retention_days", models.PositiveIntegerField(default=30)),
-                ("log_head_bytes", models.BigIntegerField(default=67108864)),
-                ("log_tail_bytes", models.BigIntegerField(default=67108864)),
+                (
+                    "log_limit_bytes",
+                    models.BigIntegerField(
+                        default=134217728,
+                        help_text="Most bytes kept of one attempt's output.",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "instance settings",

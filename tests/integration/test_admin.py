@@ -294,8 +294,7 @@ def test_a_change_of_the_settings_is_recorded(root: Client) -> None:
     change = reverse("admin:projects_instancesettings_change", args=[1])
     data = {
         "job_retention_days": "90", "log_retention_days": "7",
-        "log_head_bytes": str(settings.log_head_bytes),
-        "log_tail_bytes": str(settings.log_tail_bytes),
+        "log_limit_bytes": str(settings.log_limit_bytes),
     }  # fmt: skip
     assert root.post(change, data).status_code == 302
     assert Event.objects.get(type="instance.settings").detail == {"log_retention_days": 7}
