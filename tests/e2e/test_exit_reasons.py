@@ -126,8 +126,8 @@ def test_a_program_that_ignores_the_stop_is_killed_after_its_grace(world: Engine
     jobs = [world.submit(script=stubborn) for _ in range(6)]
     for job in jobs:
         world.wait_for(job, "running")
-    for job in jobs:
-        wait_until(lambda job=job: world.log(job) == b"ready\n", 10, "it is ready")
+    ready = [b"ready\n"] * len(jobs)
+    wait_until(lambda: [world.log(job) for job in jobs] == ready, 10, "all are ready")
     transitions.request_cancel([job.pk for job in jobs], SYSTEM)
     # all of them after one grace of 10 s: they do not queue up behind each other
     for job in jobs:

@@ -54,23 +54,23 @@ class StartCounter:
             self._starts[event["Actor"]["Attributes"][LABEL_UID]] += 1
 
 
-def containers_of(instance: str) -> list[dict[str, object]]:
-    """All containers of an instance, running or not, as the engine lists them."""
+def containers_of(instance: str) -> list[str]:
+    """The ids of all containers of an instance, running or not."""
     client = engine_client()
     try:
         found = client.containers(all=True, filters={"label": f"{LABEL_INSTANCE}={instance}"})
     finally:
         client.close()
-    return list(found)
+    return [str(container["Id"]) for container in found]
 
 
 def remove_containers(instance: str) -> None:
     """Delete all containers of an instance."""
     client = engine_client()
     try:
-        for found in containers_of(instance):
+        for container in containers_of(instance):
             try:
-                client.remove_container(found["Id"], force=True, v=True)
+                client.remove_container(container, force=True, v=True)
             except NotFound:
                 continue
     finally:

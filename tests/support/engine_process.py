@@ -75,6 +75,11 @@ class EngineProcess:
 
         wait_until(ready, 30, f"{self.name} is ready")
 
+    def ensure(self) -> None:
+        """Start it unless it runs."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+
     def output(self) -> str:
         """All that it wrote, over all its starts."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
