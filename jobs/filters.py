@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from django.db.models import Q
@@ -161,9 +161,11 @@ def _moment(text: str, name: str, problems: list[FieldProblem]) -> datetime | No
     try:
         # In a query string an unescaped + of the offset arrives as a blank.
         moment = parse_datetime(text.replace(" ", "+") if "T" in text else text)
-    except ValueError:
+        # In UTC, because Postgres takes no offset beyond 15:59.
+        moment = None if moment is None or is_naive(moment) else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         moment = None
-    if moment is None or is_naive(moment):
+    if moment is None:
         problems.append(
             FieldProblem(f"/{name}", "Write a time with its offset: 2026-01-31T12:00:00Z.")
         )

@@ -103,6 +103,7 @@ def test_every_filter_narrows_the_list(client: Client, ada: dict[str, str]) -> N
     soon = quote((one.created_at + timedelta(hours=1)).isoformat())
     assert names(client, f"since={soon}", ada) == []
     assert names(client, f"until={soon}", ada) == ["beta", "alpine", "alpha"]
+    assert names(client, "since=2020-01-01T00:00:00%2B18:32", ada) == ["beta", "alpine", "alpha"]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,7 @@ def test_every_filter_narrows_the_list(client: Client, ada: dict[str, str]) -> N
         ("since=yesterday", "/since"),
         ("since=2026-01-01T00:00:00", "/since"),
         ("until=2026-99-01T00:00:00Z", "/until"),
+        ("until=0001-01-01T00:00:00%2B18:00", "/until"),
         ("label=team", "/label"),
         ("name=a&name=b", "/name"),
         ("q=a%00", "/q"),
