@@ -278,7 +278,7 @@ def initial_of(spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[EnvRow], l
         "program": program,
         "script": spec.get("script") or "",
         "argv": "\n".join([*(command or []), *spec["args"]]),
-        "cpu_cores": resources["cpu_cores"],
+        "cpu_cores": f"{resources['cpu_cores']:g}",
         "memory": memory,
         "memory_unit": memory_unit,
         "gpus": resources["gpus"],

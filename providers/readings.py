@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import (
@@ -18,6 +18,7 @@ from django.db.models import (
     Q,
 )
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from projects.actor import Actor
 from projects.quantities import bytes_text, cores_text, memory_text
@@ -25,6 +26,8 @@ from providers.models import HealthSample, HealthState, Mode, Provider
 from providers.selectors import LIVE_PHASES, ProviderUse, provider_use
 
 KIND_WORDS = {"docker": "Docker", "process": "Process, no isolation", "fake": "Fake"}
+UNWATCHED_AFTER = timedelta(seconds=90)
+"""A provider is looked at every 10 s; after so long without, nobody does."""
 STRIP_HOURS = 24
 STRIP_BARS = 48
 _BAR_SECONDS = STRIP_HOURS * 3600 // STRIP_BARS
@@ -80,6 +83,7 @@ class ProviderReading:
     provider: Provider
     use: ProviderUse
     strip: Strip
+    now: datetime
     capacities: tuple[Capacity, ...] = field(default=())
 
     @property
@@ -89,15 +93,26 @@ class ProviderReading:
 
     @property
     def stale(self) -> bool:
-        """True when its numbers are old because it does not answer."""
+        """True when its numbers are old because it does not answer, or is not asked."""
+        return self.unreachable or self.unwatched
+
+    @property
+    def unreachable(self) -> bool:
+        """True when it did not answer the last look."""
         return self.provider.health == HealthState.UNREACHABLE
+
+    @property
+    def unwatched(self) -> bool:
+        """True when no engine process has looked at it for a while: its health is hearsay."""
+        seen = self.provider.probed_at
+        return seen is not None and self.now - seen > UNWATCHED_AFTER
 
     @property
     def shape(self) -> str:
         """The state shape: what is wrong first, then what an operator wants of it."""
-        if self.provider.health == HealthState.UNREACHABLE:
+        if self.unreachable:
             return "failed"
-        if self.provider.health == HealthState.DEGRADED:
+        if self.unwatched or self.provider.health == HealthState.DEGRADED:
             return "warn"
         if self.provider.mode != Mode.ACTIVE:
             return "held"
@@ -111,7 +126,9 @@ class ProviderReading:
     @property
     def word(self) -> str:
         """Its state in a word or two."""
-        if self.provider.health == HealthState.UNREACHABLE:
+        if self.unwatched:
+            return "Not watched"
+        if self.unreachable:
             return "Unreachable"
         if self.provider.health == HealthState.DEGRADED:
             return "Degraded"
@@ -124,10 +141,11 @@ class ProviderReading:
 
 def readings(providers: Sequence[Provider]) -> list[ProviderReading]:
     """Readings of providers, in two queries however many there are."""
+    now = timezone.now()
     ids = [provider.pk for provider in providers]
     uses, strips = provider_use(ids), health_strips(ids)
     return [
-        ProviderReading(p, uses[p.pk], strips[p.pk], tuple(_capacities(p, uses[p.pk])))
+        ProviderReading(p, uses[p.pk], strips[p.pk], now, tuple(_capacities(p, uses[p.pk])))
         for p in providers
     ]
 

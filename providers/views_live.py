@@ -22,7 +22,8 @@ def list_context(actor: Actor) -> dict[str, Any]:
         "readings": found,
         "totals": totals(found),
         "taking": sum(r.provider.mode == Mode.ACTIVE and not r.stale for r in found),
-        "silent": sum(r.stale for r in found),
+        "silent": sum(r.unreachable and not r.unwatched for r in found),
+        "unwatched": sum(r.unwatched for r in found),
         "may_operate": actor.may_operate,
     }
 

@@ -217,3 +217,16 @@ def test_logins_are_for_operators(operator: Client) -> None:
     assert member.post(f"/providers/{provider.pk}/logins", {}).status_code == 403
     kept = provider.credentials.get()
     assert member.post(f"/providers/{provider.pk}/logins/{kept.pk}/delete").status_code == 403
+
+
+def test_a_provider_that_nobody_looks_at_is_not_called_healthy(operator: Client) -> None:
+    seen = timezone.now() - timedelta(minutes=5)
+    provider = make_provider("node-1", probed_at=seen)
+    words = words_of(operator.get(f"/providers/{provider.pk}"))
+    assert "Not watched" in words
+    assert "no engine process has looked at it for 5 min" in words
+    assert "Healthy" not in words
+    assert "0 take new jobs" in words_of(operator.get("/providers"))
+    provider.probed_at = timezone.now()
+    provider.save()
+    assert "Healthy" in words_of(operator.get(f"/providers/{provider.pk}"))
