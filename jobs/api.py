@@ -16,18 +16,23 @@ from jobs.filters import NAMES, read_filter
 from jobs.models import Job
 from jobs.selectors import attempts_of, events_of, job_get, job_page
 from jobs.states import TERMINAL
+from jobs.waiting import MOST_SECONDS, is_news, wait_for_news
 from projects.cursors import Page, make_cursor, read_cursor
 from projects.http import (
+    Unhurried,
+    in_a_hurry,
     json_body,
     json_reply,
     only_parameters,
     page_reply,
     read_limit,
+    read_number,
     request_actor,
     unchanged,
 )
 
 router = Router(tags=["Jobs"])
+_MAX_REV = 2**31 - 1
 
 
 @router.post("/jobs", response={201: schemas.JobDetailOut, 200: schemas.JobDetailOut})
@@ -55,9 +60,19 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
 @router.get("/jobs/{int:job_id}", response=schemas.JobDetailOut)
 def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
-    """One job. Its ETag changes with `rev`; with If-None-Match an unchanged job is 304."""
+    """One job. Its ETag changes with `rev`; with If-None-Match an unchanged job is 304.
+
+    With `wait` the answer comes when the job has ended, with `rev` too as soon as its
+    revision is greater, and with what there is when the time is over."""
+    query = request.GET
+    only_parameters(query, ("wait", "rev"))
+    seconds = read_number(query, "wait", default=0, least=0, most=MOST_SECONDS)
+    known = read_number(query, "rev", default=0, least=0, most=_MAX_REV) if "rev" in query else None
     job = job_get(request_actor(request), job_id)
-    return unchanged(request, _etag(job)) or _job(job)
+    now = unchanged(request, _etag(job)) or _job(job)
+    if not seconds or in_a_hurry(request) or is_news(job.state, job.rev, known):
+        return now
+    return Unhurried(now, lambda: wait_for_news(job_id, known, seconds))
 
 
 @router.post("/jobs/{int:job_id}/execute", response=schemas.JobDetailOut)

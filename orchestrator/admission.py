@@ -11,6 +11,8 @@ from typing import Any
 
 MOST_AT_WORK = 32
 RETRY_SECONDS = 2
+AT_REST = "gantry.at_rest"
+"""In a request's scope: what to call when it begins to wait for news."""
 _ALWAYS = frozenset({"/health", "/ready"})
 _BUSY = b"Gantry is busy: too many requests at once. Please try again in a moment.\n"
 
@@ -23,8 +25,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Admission:
     """An ASGI application in front of another one.
 
-    A request is at work until its response begins: a log that is followed for hours holds
-    no place. Probes of health are always let in.
+    A request is at work until its response begins, or until it says that it only waits:
+    a log that is followed for hours and a wait for a job's end hold no place. Probes of
+    health are always let in.
     """
 
     def __init__(self, application: Application, most: int = MOST_AT_WORK) -> None:
@@ -54,7 +57,7 @@ class Admission:
             await send(message)
 
         try:
-            await self._application(scope, receive, watched)
+            await self._application({**scope, AT_REST: release}, receive, watched)
         finally:
             release()
 

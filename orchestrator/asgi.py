@@ -12,16 +12,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
 os.environ.setdefault("GANTRY_DB_POOL", "8")
 os.environ.setdefault("GANTRY_PROCESS", "gantry-web")
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
 
 def _application() -> ProtocolTypeRouter:
-    pages = get_asgi_application()  # sets Django up; what is imported here needs that
+    django.setup(set_prefix=False)  # what is imported below needs that
     from orchestrator.admission import Admission
     from orchestrator.consumers import live_socket, no_socket
     from orchestrator.relay import relay
+    from orchestrator.web_handler import WebHandler
     from projects.hub import hub
 
     hub.start_with(relay.ensure_running)
@@ -29,7 +30,7 @@ def _application() -> ProtocolTypeRouter:
         path("ws/live", live_socket),  # type: ignore[arg-type]  # ASGI, as URLRouter wants it
         re_path("", no_socket),  # type: ignore[arg-type]
     ]
-    return ProtocolTypeRouter({"http": Admission(pages), "websocket": URLRouter(sockets)})
+    return ProtocolTypeRouter({"http": Admission(WebHandler()), "websocket": URLRouter(sockets)})
 
 
 application = _application()

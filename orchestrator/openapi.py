@@ -12,6 +12,7 @@ from jobs.filters import NAMES
 from jobs.schemas import LogLineOut
 from jobs.spec import JobSpec
 from jobs.states import JobState
+from jobs.waiting import MOST_SECONDS
 from orchestrator.openapi_examples import REQUESTS, RESPONSES
 from orchestrator.problems import CONTENT_TYPE
 from providers.schemas import ProviderChange, ProviderIn
@@ -49,8 +50,19 @@ _LOG: dict[str, tuple[Document, str]] = {
     "follow": ({"enum": ["0", "1"]}, "Stay until the job has ended."),
     "format": ({"enum": ["text", "ndjson"]}, "Instead of the Accept header."),
 }
+_WAIT: dict[str, tuple[Document, str]] = {
+    "wait": (
+        {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS, "default": 0, "example": 30},
+        "Seconds to wait for the job's end, or for a change past `rev`, before answering.",
+    ),
+    "rev": (
+        {"type": "integer", "minimum": 0, "example": 3},
+        "The revision you know; with `wait` the answer comes with the next one.",
+    ),
+}
 PARAMETERS: dict[str, dict[str, tuple[Document, str]]] = {
     "jobs_api_job_list": {name: _FILTERS[name] for name in NAMES} | _PAGING,
+    "jobs_api_job_detail": _WAIT,
     "jobs_api_job_events": _PAGING,
     "jobs_api_job_logs": _LOG,
     "providers_api_provider_list": _PAGING,

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+from orchestrator.admission import Application
+from orchestrator.web_handler import WebHandler
 
 DEADLINE_SECONDS = 20.0
 
@@ -51,7 +52,10 @@ class Reply:
 
 @asynccontextmanager
 async def requested(
-    path: str, query: str = "", headers: Mapping[str, str] | None = None
+    path: str,
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+    application: Application | None = None,
 ) -> AsyncIterator[Reply]:
     """GET an address; at the end of the block the client hangs up."""
     events: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
@@ -69,8 +73,9 @@ async def requested(
             *((k.lower().encode(), v.encode()) for k, v in (headers or {}).items()),
         ],
     }
-    application = get_asgi_application()
-    task = asyncio.ensure_future(application(scope, incoming.get, events.put))
+    application = application or WebHandler()
+    answering: Any = application(scope, incoming.get, events.put)  # type: ignore[arg-type]
+    task = asyncio.ensure_future(answering)
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
             start = await events.get()
