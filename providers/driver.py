@@ -48,7 +48,7 @@ class Unreachable(DriverError):
 
 
 class Rejected(DriverError):
-    """The provider said no for good. `reason` is a code of jobs/reasons.py, the text is for users."""
+    """The provider said no for good: `reason` is a code of jobs/reasons.py, the text for users."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
