@@ -4,15 +4,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('jobs', '0001_initial'),
-        ('providers', '0002_provider_name_among_the_living'),
+        ("jobs", "0001_initial"),
+        ("providers", "0002_provider_name_among_the_living"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(condition=models.Q(('phase', 'ended'), models.Q(('log_archive', []), _negated=True)), fields=['ended_at'], name='attempt_log_kept'),
+            model_name="attempt",
+            index=models.Index(
+                condition=models.Q(
+                    ("phase", "ended"), models.Q(("log_archive", []), _negated=True)
+                ),
+                fields=["ended_at"],
+                name="attempt_log_kept",
+            ),
         ),
     ]
