@@ -53,7 +53,7 @@ def assert_whole(world: EngineWorld, jobs: Sequence[Job]) -> None:
         assert (done.exit_code, attempt.number, attempt.log_complete) == (0, 1, True)
         assert world.log(job) == OUT
         assert world.log(job, Stream.STDERR) == ERR
-        assert world.starts.of(attempt.uid) == 1
+        assert world.starts.once(attempt.uid)
 
 
 def test_running_jobs_outlive_their_engine_process_and_keep_their_whole_logs(
@@ -64,7 +64,9 @@ def test_running_jobs_outlive_their_engine_process_and_keep_their_whole_logs(
     failing = world.submit(script="sleep 2; echo last words; exit 3")
     for killed_at in (5, 40):
         wait_until(
-            lambda at=killed_at: all(lines_stored(world, job) >= at for job in jobs),
+            lambda at=killed_at: all(  # type: ignore[misc]
+                lines_stored(world, job) >= at for job in jobs
+            ),
             30,
             f"{killed_at} lines of each",
         )
@@ -91,7 +93,7 @@ def test_a_job_that_ends_while_no_engine_process_lives_is_told_truly(
     done = world.wait_for(job, "failed")
     assert (done.reason, done.exit_code) == ("exit_code", 5)
     assert world.log(job) == b"first\nlast\n"
-    assert world.starts.of(attempt.uid) == 1
+    assert world.starts.once(attempt.uid)
 
 
 def exited(container: str) -> bool:
@@ -128,7 +130,7 @@ def test_a_crash_around_create_and_start_starts_nothing_twice(
     for attempt in Attempt.objects.filter(job__in=jobs):
         assert world.starts.of(attempt.uid) <= 1
         if attempt.outcome == "completed":
-            assert world.starts.of(attempt.uid) == 1
+            assert world.starts.once(attempt.uid)
         else:
             assert (attempt.outcome, world.starts.of(attempt.uid)) == ("fenced", 0)
     assert Attempt.objects.filter(job__in=jobs, outcome="completed").count() == len(jobs)

@@ -11,6 +11,7 @@ from docker.errors import NotFound
 from providers.driver import LABEL_INSTANCE, LABEL_UID
 from providers.drivers.docker.endpoint import find_endpoint
 from providers.drivers.docker.options import DockerOptions
+from tests.support.waiting import wait_until
 
 
 def engine_client() -> docker.APIClient:
@@ -38,6 +39,11 @@ class StartCounter:
     def of(self, uid: object) -> int:
         """How often the container of that attempt was started."""
         return self._starts[str(uid)]
+
+    def once(self, uid: object) -> bool:
+        """True when it was started once. The engine tells of a start a moment after it."""
+        wait_until(lambda: self.of(uid), 10, f"the engine tells of the start of {uid}")
+        return self.of(uid) == 1
 
     def most(self) -> int:
         """The greatest number of starts of any one attempt."""
