@@ -127,6 +127,4 @@ def phases_before(target: Phase) -> frozenset[Phase]:
 
 def job_states_before(target: JobState, who: Who) -> frozenset[JobState]:
     """The job states from which this actor may reach `target`."""
-    return frozenset(
-        JobState(e.source) for e in JOB_EDGES if e.target == target and who in e.who
-    )
+    return frozenset(JobState(e.source) for e in JOB_EDGES if e.target == target and who in e.who)

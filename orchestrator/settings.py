@@ -1,4 +1,4 @@
-"""Django settings. Every knob is an environment variable, listed in the README."""
+"""Django settings. Every knob is an environment variable, listed in docs/configuration.md."""
 
 from __future__ import annotations
 

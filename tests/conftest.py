@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import django
 import pytest
 from django.conf import settings
+from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, Page
 
 from tests.support.chromium import open_browser
@@ -33,6 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
     }
     settings.STATIC_ROOT.mkdir(exist_ok=True)
+    # The same examples in every run, and no limit on a slow machine: a red run is a new fault.
+    hypothesis_settings.register_profile("suite", derandomize=True, deadline=None)
+    hypothesis_settings.load_profile("suite")
     config.pluginmanager.register(NothingLeftOut())
 
 

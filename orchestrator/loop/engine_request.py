@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from orchestrator.loop.service import monotonic
 from orchestrator.store import Request, Site, Store
 from providers.driver import (
+    Credential,
     Driver,
     DriverError,
     Health,
@@ -23,47 +24,49 @@ TEST_JOB = 0
 """Containers of a test belong to no job."""
 
 
-class Desk(Protocol):
-    """Posts work to the thread that speaks to the database."""
+class Host(Protocol):
+    """What is needed of the provider's host."""
 
-    def post(self, work: Callable[[Store], None]) -> None: ...
+    driver: Driver
+    site: Site
+    instance: str
+
+    def probed(self, probe: Probe) -> None: ...
+    def credential(self, image: str) -> Credential | None: ...
+    def post(self, work: Callable[[Store], None]) -> None:
+        """Have this done by the thread that speaks to the database."""
+        ...
 
 
-def answer_request(
-    request: Request,
-    driver: Driver,
-    site: Site,
-    instance: str,
-    desk: Desk,
-    probed: Callable[[Probe], None],
-) -> None:
+def answer_request(request: Request, host: Host) -> None:
     """Do it, telling each step as it is done, and how it ended."""
-    answer = _Answer(request.id, desk)
+    answer = _Answer(request.id, host)
     try:
-        probe = driver.probe()
-        probed(probe)
+        probe = host.driver.probe()
+        host.probed(probe)
         if probe.health is Health.UNREACHABLE:
             answer.step("reach", ok=False, text=probe.detail)
             answer.end({"health": probe.health, "message": probe.detail}, failed=True)
             return
-        answer.step("reach", ok=True, text=f"{site.kind} {probe.version}".strip())
+        answer.step("reach", ok=True, text=f"{host.site.kind} {probe.version}".strip())
         if request.kind == "test":
-            _test(answer, request.args, driver, instance)
+            _test(answer, request.args, host)
         answer.end({"health": probe.health, "message": probe.detail}, failed=answer.failed)
     except DriverError as error:
         answer.step("failed", ok=False, text=str(error))
         answer.end({"message": str(error)}, failed=True)
 
 
-def _test(answer: _Answer, args: Mapping[str, Any], driver: Driver, instance: str) -> None:
+def _test(answer: _Answer, args: Mapping[str, Any], host: Host) -> None:
+    driver = host.driver
     image = str(args.get("image") or "gantry/hello:latest")
     if driver.capabilities.pulls:
-        driver.pull(image, None, lambda progress: _pulling(answer, progress))
+        driver.pull(image, host.credential(image), lambda progress: _pulling(answer, progress))
         answer.step("pull", ok=True, text=f"{image} is there")
     fake = driver.capabilities.kind == "fake"
     entrypoint = ("lines=1",) if fake else ("/bin/echo", "hello from Gantry")
     spec = RunSpec(
-        instance=instance,
+        instance=host.instance,
         job=TEST_JOB,
         attempt=answer.request,
         uid=str(uuid.uuid4()),
@@ -99,10 +102,10 @@ def _pulling(answer: _Answer, progress: PullProgress) -> None:
 class _Answer:
     """The steps so far, posted as they come."""
 
-    def __init__(self, request: int, desk: Desk) -> None:
+    def __init__(self, request: int, host: Host) -> None:
         self.request = request
         self.failed = False
-        self._desk = desk
+        self._host = host
         self._steps: list[dict[str, Any]] = []
         self._told_at = 0.0
 
@@ -131,6 +134,6 @@ class _Answer:
     ) -> None:
         steps = [*self._steps, *([under_way] if under_way else [])]
         request = self.request
-        self._desk.post(
+        self._host.post(
             lambda store: store.answer(request, steps=steps, result=result, failed=failed)
         )

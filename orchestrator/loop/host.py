@@ -63,7 +63,7 @@ class ProviderHost:
         instance: str,
     ) -> None:
         self.site = site
-        self._instance = instance
+        self.instance = instance
         self.fence = fence
         self.driver = driver
         self.starts = threading.Semaphore(driver.capabilities.parallel_starts)
@@ -119,11 +119,7 @@ class ProviderHost:
 
     def answer(self, request: Request) -> None:
         """Do what web asked for, in the background."""
-        self.in_background(
-            lambda: answer_request(
-                request, self.driver, self.site, self._instance, self._desk, self._probed
-            )
-        )
+        self.in_background(lambda: answer_request(request, self))
 
     def adopt(self, orders: Sequence[Order]) -> None:
         """At takeover: drive every live attempt from where it is."""
@@ -212,6 +208,9 @@ class ProviderHost:
             return
         self._pool.submit(self._guarded, work)
 
+    def post(self, work: Callable[[Store], None]) -> None:
+        self._desk.post(work)
+
     def engine_now(self) -> datetime:
         return datetime.now(UTC) + self._clock_offset
 
@@ -252,7 +251,7 @@ class ProviderHost:
         while not self._ending.is_set():
             self._look.clear()
             probe = self.driver.probe()
-            self._probed(probe)
+            self.probed(probe)
             if probe.health is Health.UNREACHABLE:
                 pause = PROBE_BACKOFF[min(failures, len(PROBE_BACKOFF) - 1)]
                 failures += 1
@@ -264,7 +263,8 @@ class ProviderHost:
                 check_at = monotonic() + CHECK_SECONDS
             self._look.wait(PROBE_SECONDS)
 
-    def _probed(self, probe: Probe) -> None:
+    def probed(self, probe: Probe) -> None:
+        """Take in what a probe said: whoever waits for the engine goes on, the store is told."""
         up = probe.health is not Health.UNREACHABLE
         with self._guard:
             came_back = up and not self._reachable
