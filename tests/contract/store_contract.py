@@ -80,10 +80,12 @@ def scheduled(stage: Stage) -> tuple[Fence, int]:
     return fence, placed
 
 
-def one_placed(stage: Stage, **job: int) -> tuple[Order, Fence]:
+def one_placed(
+    stage: Stage, *, cpu_millis: int = 1000, max_attempts: int = 1
+) -> tuple[Order, Fence]:
     """A job placed on a provider of its own, as its host takes it up."""
     provider = stage.add_provider("here")
-    stage.add_job(**job)
+    stage.add_job(cpu_millis=cpu_millis, max_attempts=max_attempts)
     scheduled(stage)
     (order,) = stage.store.placed([provider])
     return order, acquire(stage.store, provider_lease(provider))
