@@ -1,0 +1,1 @@
+"""What Gantry costs on top of the engine it drives: `make bench`, docs/performance.md."""

@@ -1,0 +1,114 @@
+"""What a run says: a table for people, JSON for comparison with other runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.idle import MOST_CORE_SHARE, MOST_MIB, IdleProcess
+from benchmarks.intervals import Estimate, estimate
+from benchmarks.rounds import LEAST_RATIO, MOST_ADDED_SECONDS, Latency, Throughput
+
+RESULTS = Path(__file__).parent / "results"
+
+
+class Report:
+    """Collects what was measured; a goal is met only if the worse end of its interval is."""
+
+    def __init__(self, versions: dict[str, str]) -> None:
+        self.lines = [f"{name:10}{text}" for name, text in versions.items()]
+        self.missed = False
+        self._data: dict[str, Any] = {"at": datetime.now(UTC).isoformat(), "versions": versions}
+
+    def add_throughput(self, found: Throughput) -> list[str]:
+        """Containers per second, and what they cost."""
+        ratio = found.ratio
+        bare = estimate([each.bare for each in found.rounds])
+        orchestrated = estimate([each.orchestrated for each in found.rounds])
+        costs = ", ".join(f"{role} {ms:.1f}" for role, ms in found.cpu_ms_per_job.items())
+        self._data[f"throughput_{found.concurrency}"] = asdict(found)
+        return self._say(
+            [
+                f"Concurrency {found.concurrency}: {len(found.rounds)} rounds"
+                f" of {found.containers} containers a side",
+                f"  bare           {_range(bare)} containers/s",
+                f"  orchestrated   {_range(orchestrated)} containers/s",
+                f"  ratio          {_range(ratio)}{self._goal(ratio.low >= LEAST_RATIO)}"
+                f" (at least {LEAST_RATIO:g})",
+                f"  processor ms a job: {costs}",
+            ]
+        )
+
+    def add_latency(self, found: Latency) -> list[str]:
+        """From submit to running and from the end to its answer."""
+        added = {name: _in_ms(each) for name, each in found.added.items()}
+        told = _in_ms(estimate([job.told for job in found.jobs]))
+        answered = _in_ms(estimate([job.answered for job in found.jobs]))
+        self._data["latency"] = asdict(found)
+        met = self._goal(found.added["p50"].high <= MOST_ADDED_SECONDS)
+        return self._say(
+            [
+                f"One at a time: {len(found.jobs)} bare containers and jobs in turn, in ms",
+                f"  bare create to running        {1000 * median(found.bare_start):.0f}",
+                f"  added by Gantry, p50          {_range(added['p50'], 1)}{met}"
+                f" (at most {1000 * MOST_ADDED_SECONDS:g})",
+                f"  added by Gantry, p95          {_range(added['p95'], 1)}",
+                f"  POST to its answer, p50       {_range(answered, 1)}",
+                f"  program's end to answer, p50  {_range(told, 1)}",
+            ]
+        )
+
+    def add_idle(self, found: Sequence[IdleProcess]) -> list[str]:
+        """Memory and processor of each process at rest."""
+        memory = sum(each.usage.pss_mib for each in found)
+        share = sum(each.core_share for each in found)
+        self._data["idle"] = [asdict(each) for each in found]
+        rows = [
+            f"  {e.usage.role:12}{e.usage.pss_mib:7.1f} MiB {100 * e.core_share:6.2f} %"
+            f"  {e.usage.command[:60]}"
+            for e in found
+        ]
+        met = self._goal(memory <= MOST_MIB and share <= MOST_CORE_SHARE)
+        total = f"  {'all':12}{memory:7.1f} MiB {100 * share:6.2f} %{met}"
+        goal = f" (at most {MOST_MIB:g} MiB, {100 * MOST_CORE_SHARE:g} % of a core)"
+        return self._say(["At rest:", *rows, total + goal])
+
+    def write(self) -> Path:
+        """Keep the numbers; the file."""
+        RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+        path.write_text(json.dumps(self._data, indent=1))
+        return path
+
+    def _say(self, lines: list[str]) -> list[str]:
+        self.lines += lines
+        return lines
+
+    def _goal(self, met: bool) -> str:
+        self.missed |= not met
+        return "  met" if met else "  MISSED"
+
+
+def machine_versions() -> dict[str, str]:
+    """Of what is measured on."""
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    return {
+        "kernel": platform.release(),
+        "cores": f"{os.cpu_count()}, load before {load}",
+        "python": platform.python_version(),
+    }
+
+
+def _range(found: Estimate, digits: int = 2) -> str:
+    return f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
+
+
+def _in_ms(found: Estimate) -> Estimate:
+    return Estimate(*(1000 * each for each in (found.value, found.low, found.high)))
