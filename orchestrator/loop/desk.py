@@ -6,11 +6,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from orchestrator.loop.host import ProviderHost
 from orchestrator.loop.service import Service, logger, monotonic
-from orchestrator.store import Store, StoreDown
+from orchestrator.store import Site, Store, StoreDown
 from providers.leases import Fence
+
+EDITS_SECONDS = 5.0
 
 
 class Desk(Service):
@@ -27,6 +30,8 @@ class Desk(Service):
         self._guard = threading.Lock()
         self._work: queue.SimpleQueue[Callable[[Store], None]] = queue.SimpleQueue()
         self._asked: set[int] = set()
+        self._edited = threading.Event()
+        self._sites_read_at = monotonic()
 
     def post(self, work: Callable[[Store], None]) -> None:
         """Have this done in the desk's thread; lost on exit, so only for what is found again."""
@@ -84,32 +89,35 @@ class Desk(Service):
         if host is None:
             return
         with self._guard:
+            before = self._hosts.get(host.site.id)
             self._hosts[host.site.id] = host
+        if before is not None:  # of a lease that was lost before it was opened
+            before.close()
         host.adopt(store.live(host.site.id))
 
     def _reopen_edited(self) -> None:
-        """An operator edited a provider: its host is built anew around what runs."""
-        if not self._edited:
+        """An operator edited a provider: its host is built anew around what runs. Looked at
+        when told, and now and then, because the notice may be lost."""
+        if not self._edited.is_set() and monotonic() < self._sites_read_at + EDITS_SECONDS:
             return
-        self._edited = False
-        sites = {site.id: site for site in self._store.sites()}
+        self._edited.clear()
+        try:
+            sites = {site.id: site for site in self._store.sites()}
+        except StoreDown:
+            self._edited.set()
+            raise
+        self._sites_read_at = monotonic()
         for host in self._list():
             site = sites.get(host.site.id)
-            if site is not None and (site.options, site.credentials, site.lost_after_seconds) != (
-                host.site.options,
-                host.site.credentials,
-                host.site.lost_after_seconds,
-            ):
+            if site is not None and _as_run(site) != _as_run(host.site):
                 logger.info("provider %s was edited", site.name)
                 self._forget(host)
                 host.join(5.0)
                 self._open(self._store, host.fence)
 
-    _edited = False
-
     def edited(self) -> None:
         """Some provider may have been edited; any thread."""
-        self._edited = True
+        self._edited.set()
         self.wake()
 
     def _forget(self, host: ProviderHost) -> None:
@@ -132,3 +140,8 @@ class Desk(Service):
             except Exception:
                 # One provider's trouble must not end the work of all the others.
                 logger.exception("desk: a piece of work failed")
+
+
+def _as_run(site: Site) -> Site:
+    """What of a provider matters to its host: all but the number of its revision."""
+    return replace(site, rev=0)

@@ -1,0 +1,176 @@
+"""Handing work to the hosts of providers, and noticing what an operator edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+from orchestrator.loop import desk as desk_module
+from orchestrator.loop.desk import Desk
+from orchestrator.loop.host import ProviderHost
+from orchestrator.store import CancelWish, Order, Request, Site, Store, StoreDown
+from providers.leases import Fence
+
+SITE = Site(7, "here", "fake", {"cpu_cores": 4}, rev=1)
+FENCE = Fence("provider:7", 1)
+
+
+class Rows:
+    """What the desk reads of the store."""
+
+    def __init__(self) -> None:
+        self.site = SITE
+        self.down = False
+
+    def sites(self) -> list[Site]:
+        if self.down:
+            raise StoreDown("away")
+        return [self.site]
+
+    def live(self, provider: int) -> list[Order]:
+        return []
+
+    def placed(self, providers: Collection[int]) -> list[Order]:
+        return []
+
+    def cancels(self, providers: Collection[int]) -> list[CancelWish]:
+        return []
+
+    def requests(self, providers: Collection[int]) -> list[Request]:
+        return []
+
+
+class Host:
+    """A host that remembers what was done to it."""
+
+    def __init__(self, site: Site, fence: Fence) -> None:
+        self.site = site
+        self.fence = fence
+        self.adopted = 0
+        self.closed = False
+
+    def adopt(self, orders: list[Order]) -> None:
+        self.adopted += 1
+
+    def tick(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+    def join(self, timeout: float) -> None:
+        pass
+
+
+class World:
+    """A desk, its rows, and the hosts it made."""
+
+    def __init__(self) -> None:
+        self.rows = Rows()
+        self.hosts: list[Host] = []
+        make = cast(Callable[[Fence], ProviderHost | None], self._make)
+        self.desk = Desk(cast(Store, self.rows), make)
+
+    def _make(self, fence: Fence) -> Host:
+        self.hosts.append(Host(self.rows.site, fence))
+        return self.hosts[-1]
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.desk.gained(FENCE)
+    world.desk.run_once()
+    return world
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"options": {"cpu_cores": 8}},
+        {"lost_after_seconds": 60},
+        {"mount_allow_list": ("/data",)},
+        {"name": "there"},
+    ],
+)
+def test_an_edit_that_matters_reaches_the_host(world: World, change: dict[str, object]) -> None:
+    world.rows.site = replace(SITE, rev=2, **change)  # type: ignore[arg-type]
+    world.desk.edited()
+    world.desk.run_once()
+    before, after = world.hosts
+    assert (before.closed, after.closed, after.adopted) == (True, False, 1)
+    assert after.site == world.rows.site
+    assert after.fence == FENCE
+
+
+def test_a_new_revision_alone_disturbs_nobody(world: World) -> None:
+    world.rows.site = replace(SITE, rev=2)
+    world.desk.edited()
+    world.desk.run_once()
+    assert [host.closed for host in world.hosts] == [False]
+
+
+def test_an_edit_whose_notice_was_lost_is_found_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.rows.site = replace(SITE, options={"cpu_cores": 1})
+    world.desk.run_once()
+    assert len(world.hosts) == 1  # not looked at in each round
+    monkeypatch.setattr(desk_module, "EDITS_SECONDS", 0.0)
+    world.desk.run_once()
+    assert [host.closed for host in world.hosts] == [True, False]
+
+
+def test_an_edit_told_while_the_database_is_away_is_not_forgotten(world: World) -> None:
+    world.rows.site = replace(SITE, options={"cpu_cores": 8})
+    world.rows.down = True
+    world.desk.edited()
+    with pytest.raises(StoreDown):
+        world.desk.run_once()
+    world.rows.down = False
+    world.desk.run_once()
+    assert [host.closed for host in world.hosts] == [True, False]
+
+
+def test_a_lost_lease_closes_its_host_and_a_new_term_opens_another(world: World) -> None:
+    world.desk.lost(FENCE)
+    assert world.hosts[0].closed
+    world.desk.gained(Fence("provider:7", 2))
+    world.desk.run_once()
+    assert [host.closed for host in world.hosts] == [True, False]
+    assert world.hosts[1].fence.term == 2
+
+
+def test_a_host_opened_after_its_lease_was_lost_does_not_outlive_the_next(world: World) -> None:
+    world.desk.gained(Fence("provider:7", 2))
+    world.desk.lost(Fence("provider:7", 2))
+    world.desk.gained(Fence("provider:7", 3))
+    world.desk.run_once()
+    assert [host.closed for host in world.hosts[:-1]] == [True] * (len(world.hosts) - 1)
+    assert not world.hosts[-1].closed
+
+
+def test_work_that_fails_ends_no_other_work(world: World) -> None:
+    done: list[str] = []
+
+    def fail(store: Store) -> None:
+        raise ValueError("odd")
+
+    world.desk.post(fail)
+    world.desk.post(lambda store: done.append("next"))
+    world.desk.run_once()
+    assert done == ["next"]
+
+
+def test_work_waits_for_a_database_that_is_away(world: World) -> None:
+    done: list[Site] = []
+    world.rows.down = True
+    world.desk.post(lambda store: done.extend(store.sites()))
+    with pytest.raises(StoreDown):
+        world.desk.run_once()
+    world.rows.down = False
+    world.desk.run_once()
+    assert done == [SITE]
