@@ -230,10 +230,12 @@ class LogViewer {
     for (const lost of message.lost) this.box.insertBefore(make("div", "gap", `Missing: ${lost}`), before);
     if (before && !this.chosen) this.box.scrollTop += before.getBoundingClientRect().top - top;
     this.lastTop = this.box.scrollTop;
-    if (message.done) {
-      const left = this.loading.rest;
+    const lastLine = message.rows.at(-1)?.[0] ?? 0;
+    if (message.done || lastLine - gap.first_line - this.loading.rest.lines >= LOAD_LINES) {
+      const left = this.loading.rest, end = gap.first_line + gap.lines, seq = gap.seq;
       this.loading = null;
       this.changeGap(gap, left);
+      if (!message.done) this.addGap({ after: message.seq, seq, first_line: lastLine + 1, lines: end - lastLine - 1, why: "" }, before);
     } else this.ask(message.seq, gap.seq, 0);
     this.seek();
     this.search.refresh();
