@@ -229,11 +229,11 @@ def test_without_websockets_the_log_and_the_state_still_come(
     page.route_web_socket(re.compile("/ws/live"), lambda ws: ws.close())
     write(attempt, *numbered(1, 20))
     open_log()
-    eventually_shown(page, list(range(1, 21)), 20)
+    eventually_shown(page, list(range(1, 21)), 45)
     write(attempt, *numbered(21, 30))
-    eventually_shown(page, list(range(1, 31)), 20)
+    eventually_shown(page, list(range(1, 31)), 45)
     change(attempt.job, "name = 'renamed'")
-    expect(page.locator("#job-header h1")).to_have_text("renamed", timeout=20_000)
+    expect(page.locator("#job-header h1")).to_have_text("renamed", timeout=45_000)
 
 
 def test_a_permalink_opens_on_its_lines_and_does_not_follow(
