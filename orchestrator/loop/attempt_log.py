@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from jobs.masking import Masker
 from orchestrator.loop.host_view import GivenUp, HostView
@@ -12,6 +13,7 @@ from orchestrator.store import Order
 from providers.driver import Handle, LogStream, Unreachable
 
 DRAIN_SECONDS = 30.0
+RETRY_SECONDS = 0.25
 
 
 class AttemptLog:
@@ -42,9 +44,11 @@ class AttemptLog:
         """Wait a little, or until detached."""
         self._detached.wait(seconds)
 
-    def read(self, handle: Handle, *, follow: bool) -> None:
-        """Read from the cursor to the end, or while it runs. Raises GivenUp, Unreachable,
-        LogLost."""
+    def read(
+        self, handle: Handle, *, follow: bool, lasting: Callable[[], None] | None = None
+    ) -> None:
+        """Read from the cursor to the end, or while it runs. `lasting` is told of each batch.
+        Raises GivenUp, Unreachable, LogLost."""
         self._unless_detached()
         masker = Masker(self._secrets)  # what an earlier reading kept back is read again
         stream = self._host.driver.logs(handle, self._cursor, follow=follow)
@@ -52,6 +56,8 @@ class AttemptLog:
         try:
             self._unless_detached()
             for batch in stream:
+                if lasting is not None:
+                    lasting()
                 for masked in masker.feed(batch):
                     self._sink.write(masked)
                     self._cursor = masked.cursor
@@ -63,27 +69,29 @@ class AttemptLog:
             stream.close()
         self._unless_detached()
 
-    def drain(self, handle: Handle, *, there: bool) -> bool:
-        """Read and store what is left; False (with a note) when some of it is lost."""
+    def drain(self, handle: Handle, *, there: bool, lasting: Callable[[], None]) -> bool:
+        """Read and store what is left; False (with a note) when some of it is lost.
+        `lasting` is called, maybe often, when that takes more than a look.
+
+        An engine that does not give it is given up after DRAIN_SECONDS, because the end is
+        known already. The database is waited for: without it no end can be told either.
+        """
         deadline = monotonic() + DRAIN_SECONDS
         complete = there
         if not there:
             self.note = "its container was gone before the last of its output was read"
         while complete:
             try:
-                self.read(handle, follow=False)
+                self.read(handle, follow=False, lasting=lasting)
                 break
             except Unreachable as error:
+                lasting()
+                self._host.note_unreachable(error)
                 if monotonic() > deadline:
                     self.note = f"the engine did not give the rest of it: {error}"
                     complete = False
-                else:
-                    self._host.lost_contact(error)
-        try:
-            self._sink.flush().result(timeout=DRAIN_SECONDS)
-        except TimeoutError:
-            self.note = "the database did not take the rest of it in time"
-            complete = False
+                self.pause(RETRY_SECONDS)
+        self._sink.flush().result()
         return complete and not self._sink.gap
 
     def _unless_detached(self) -> None:

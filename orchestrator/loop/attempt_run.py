@@ -288,7 +288,6 @@ class AttemptRun:
                     self._log.pause(0.2)
             except Unreachable as error:
                 self._host.lost_contact(error)
-                seen = self._look()
         self._finish(seen)
 
     def _settled(self) -> Observation:
@@ -305,7 +304,9 @@ class AttemptRun:
             # Started by a hand that is not ours, before we asked: it runs all the same.
             self._moves.move(Phase.STARTING, handle=self._handle)
         if self._moves.phase is Phase.STARTING and not seen.could_not_start:
-            self._moves.move(Phase.RUNNING, started_at=seen.started_at, wait=False)
+            # Of a program that has ended by now, start and end are one write.
+            over = seen.state is not RunState.RUNNING
+            self._moves.move(Phase.RUNNING, started_at=seen.started_at, wait=False, keep=over)
         return seen
 
     def _look(self) -> Observation:
@@ -326,10 +327,11 @@ class AttemptRun:
                 Phase.FINISHING,
                 started_at=seen.started_at,
                 finished_at=seen.finished_at,
-                wait=False,
+                keep=True,  # told by a drain that lasts; mostly the end comes at once
             )
         assert self._handle is not None
-        complete = self._log.drain(self._handle, there=seen.state is not RunState.GONE)
+        there = seen.state is not RunState.GONE
+        complete = self._log.drain(self._handle, there=there, lasting=self._moves.tell)
         self._end(ending, seen=seen, complete=complete)
 
     def _former_stop(self, seen: Observation) -> StopCause | None:
