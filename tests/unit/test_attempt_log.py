@@ -18,7 +18,7 @@ from orchestrator.loop.log_writer import LogSink, LogWriter
 from orchestrator.store import Order, Store
 from providers.driver import LogBatch, LogFrame, RunSpec, Stream, Unreachable
 from providers.leases import Fence
-from tests.support.ledger import Ledger
+from tests.support.ledger import Ledger, never
 from tests.support.waiting import wait_until
 
 HANDLE = {"v": 1, "id": "x"}
@@ -86,14 +86,14 @@ def sink_of(writer: LogWriter) -> LogSink:
 
 def test_what_is_left_is_read_and_stored(writer: LogWriter) -> None:
     log = log_of(Engine(), sink_of(writer))
-    assert log.drain(HANDLE, there=True)
+    assert log.drain(HANDLE, there=True, lasting=never)
     assert log.note == ""
 
 
 def test_an_engine_that_comes_back_in_time_gives_the_whole_log(writer: LogWriter) -> None:
     engine = Engine(breaks=3)
     log = log_of(engine, sink_of(writer))
-    assert log.drain(HANDLE, there=True)
+    assert log.drain(HANDLE, there=True, lasting=never)
     assert (engine.readings, engine.noted, log.note) == (4, 3, "")
 
 
@@ -101,14 +101,14 @@ def test_an_engine_that_stays_away_is_given_up_after_the_limit_and_that_is_told(
     writer: LogWriter,
 ) -> None:
     log = log_of(Engine(breaks=10**9), sink_of(writer))
-    assert not log.drain(HANDLE, there=True)
+    assert not log.drain(HANDLE, there=True, lasting=never)
     assert log.note == "the engine did not give the rest of it: connection refused"
 
 
 def test_a_container_that_is_gone_is_not_read_and_that_is_told(writer: LogWriter) -> None:
     engine = Engine()
     log = log_of(engine, sink_of(writer))
-    assert not log.drain(HANDLE, there=False)
+    assert not log.drain(HANDLE, there=False, lasting=never)
     assert engine.readings == 0
     assert "gone" in log.note
 
@@ -118,7 +118,9 @@ def test_a_database_that_is_away_makes_no_log_incomplete() -> None:
     writer = LogWriter(cast(Store, Ledger()))  # not started: nothing is written
     log = log_of(Engine(), sink_of(writer))
     answer: Future[bool] = Future()
-    drain = threading.Thread(target=lambda: answer.set_result(log.drain(HANDLE, there=True)))
+    drain = threading.Thread(
+        target=lambda: answer.set_result(log.drain(HANDLE, there=True, lasting=never))
+    )
     drain.start()
     try:
         with pytest.raises(TimeoutError):
@@ -139,7 +141,7 @@ def test_a_log_that_is_let_go_while_the_engine_is_away_stays_for_the_next_owner(
 
     def drain() -> None:
         try:
-            answer.set_result(log.drain(HANDLE, there=True))
+            answer.set_result(log.drain(HANDLE, there=True, lasting=never))
         except GivenUp as let_go:
             answer.set_exception(let_go)
 
