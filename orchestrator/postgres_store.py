@@ -140,7 +140,9 @@ class PostgresStore:
         return Snapshot(queue, tuple(_view(p, held.get(p.pk)) for p in providers))
 
     @_or_down
-    def commit_plan(self, fence: Fence, plan: Plan) -> tuple[int, list[JobChange]]:
+    def commit_plan(
+        self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
+    ) -> tuple[int, list[JobChange]]:
         with transaction.atomic():
             fitting = _recheck(plan.placements)
             placed = transitions.place(
@@ -151,7 +153,7 @@ class PostgresStore:
                 *transitions.explain(fence, [Wait(w.job, w.reason, w.detail) for w in plan.waits]),
                 *transitions.expire(fence, plan.expired),
             ]
-            if placed:
+            if placed and wake_hosts:
                 notify_engine("placed")
         return len(placed), changes
 

@@ -112,8 +112,11 @@ class Store(Protocol):
         """The queue of placeable jobs in its order, and the providers with what is free."""
         ...
 
-    def commit_plan(self, fence: Fence, plan: Plan) -> tuple[int, list[JobChange]]:
-        """Write a plan, capacity re-checked: how many jobs were placed, and what changed."""
+    def commit_plan(
+        self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
+    ) -> tuple[int, list[JobChange]]:
+        """Write a plan, capacity re-checked: how many jobs were placed, and what changed.
+        `wake_hosts`: some of the providers are driven by other processes."""
         ...
 
     def placed(self, providers: Collection[int]) -> list[Order]:

@@ -16,12 +16,16 @@ from providers.driver import Observation
 
 
 class AttemptMoves:
-    """Writes one attempt's moves through its host. `phase` is where it is as far as told."""
+    """Writes one attempt's moves through its host. `phase` is where it is as far as told.
+
+    It belongs to the attempt's own thread; `end_early` alone may be called by any.
+    """
 
     def __init__(self, order: Order, host: HostView) -> None:
         self.phase = order.phase
         self._order = order
         self._host = host
+        self._kept: list[Move] = []
         self._unconfirmed: list[Future[Written]] = []
 
     def move(
@@ -32,12 +36,14 @@ class AttemptMoves:
         started_at: datetime | None = None,
         finished_at: datetime | None = None,
         wait: bool = True,
+        keep: bool = False,
     ) -> None:
         """Take the next phase. Without `wait` the answer is looked at with the next one's.
+        To `keep` it is to have it written with the next one, or by `tell`.
 
         Raises GivenUp when the move was refused.
         """
-        self._write(
+        self._kept.append(
             Move(
                 attempt=self._order.attempt,
                 job=self._order.job,
@@ -46,9 +52,19 @@ class AttemptMoves:
                 handle=handle,
                 started_at=started_at,
                 finished_at=finished_at,
-            ),
-            wait=wait,
+            )
         )
+        if not keep:
+            self.tell()
+            if wait:
+                self._confirm()
+        self.phase = to
+
+    def tell(self) -> None:
+        """Have written what was kept; does not wait for it."""
+        kept, self._kept = self._kept, []
+        if kept:
+            self._unconfirmed += self._host.submit(kept)
 
     def end(
         self,
@@ -57,16 +73,14 @@ class AttemptMoves:
         seen: Observation | None = None,
         log_complete: bool | None = None,
         log_note: str = "",
-        expect: frozenset[Phase] | None = None,
     ) -> None:
         """End it. Raises GivenUp when that was refused."""
-        self._write(
+        self._kept.append(
             Move(
                 attempt=self._order.attempt,
                 job=self._order.job,
                 fence=self._host.fence,
                 to=Phase.ENDED,
-                expect=expect,
                 started_at=seen.started_at if seen else None,
                 finished_at=seen.finished_at if seen else None,
                 ending=ending,
@@ -74,15 +88,33 @@ class AttemptMoves:
                 log_note=log_note or None,
             )
         )
+        self.tell()
+        self._confirm()
+        self.phase = Phase.ENDED
 
-    def _write(self, move: Move, *, wait: bool = True) -> None:
-        self._unconfirmed.append(self._host.submit(move))
-        if wait:
-            answers, self._unconfirmed = self._unconfirmed, []
-            for answer in answers:
-                written = answer.result()
-                if written is Written.FENCED:
-                    raise GivenUp("another process drives its provider now")
-                if written is Written.STALE:
-                    raise GivenUp(f"it is not where it was: {move.to} was refused")
-        self.phase = move.to
+    def end_early(self, ending: Ending) -> bool:
+        """End it if nothing has been made for it; False when that came too late.
+
+        The answers to its thread's own moves are left to that thread: it must not go on
+        to make anything before it has seen them.
+        """
+        move = Move(
+            attempt=self._order.attempt,
+            job=self._order.job,
+            fence=self._host.fence,
+            to=Phase.ENDED,
+            expect=frozenset({Phase.PLACED, Phase.PULLING}),
+            ending=ending,
+        )
+        (answer,) = self._host.submit([move])
+        return answer.result() is Written.DONE
+
+    def _confirm(self) -> None:
+        """Wait for the answers. Raises GivenUp at the first refusal."""
+        answers, self._unconfirmed = self._unconfirmed, []
+        for answer in answers:
+            written = answer.result()
+            if written is Written.FENCED:
+                raise GivenUp("another process drives its provider now")
+            if written is Written.STALE:
+                raise GivenUp("it is not where it was: its next phase was refused")

@@ -103,11 +103,7 @@ class AttemptRun:
 
     def _end_early(self) -> None:
         """Before anything was made: the first of this and `creating` wins."""
-        assert self._stop is not None
-        try:
-            self._moves.end(self._stopped_ending(), expect=frozenset({Phase.PLACED, Phase.PULLING}))
-        except GivenUp:
-            return
+        self._moves.end_early(self._stopped_ending())
 
     def _send_stop(self) -> None:
         with self._guard:

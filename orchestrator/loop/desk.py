@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Literal, get_args
 
 from orchestrator.loop.host import ProviderHost
 from orchestrator.loop.service import Service, logger, monotonic
@@ -14,10 +15,13 @@ from orchestrator.store import Site, Store, StoreDown
 from providers.leases import Fence
 
 EDITS_SECONDS = 5.0
+Word = Literal["placed", "cancel", "requests"]
+WORDS: frozenset[Word] = frozenset(get_args(Word))
 
 
 class Desk(Service):
-    """Polls each second what NOTIFY may have failed to tell."""
+    """Reads what it was told of at once, and everything each second, because a NOTIFY may
+    be lost."""
 
     name = "desk"
     interval = 1.0
@@ -32,6 +36,14 @@ class Desk(Service):
         self._asked: set[int] = set()
         self._edited = threading.Event()
         self._sites_read_at = monotonic()
+        self._told: set[Word] = set()
+        self._all_due_at = 0.0
+
+    def look(self, word: Word) -> None:
+        """There is something new of this kind; any thread."""
+        with self._guard:
+            self._told.add(word)
+        self.wake()
 
     def post(self, work: Callable[[Store], None]) -> None:
         """Have this done in the desk's thread; lost on exit, so only for what is found again."""
@@ -53,20 +65,43 @@ class Desk(Service):
         self._do_work()
         self._reopen_edited()
         hosts = {host.site.id: host for host in self._list()}
-        if not hosts:
-            return False
-        for order in self._store.placed(hosts):
-            hosts[order.provider].take([order])
-        for wish in self._store.cancels(hosts):
-            for host in hosts.values():
-                host.cancel(wish)
-        for request in self._store.requests(hosts):
-            if request.id not in self._asked:
-                self._asked.add(request.id)
-                hosts[request.provider].answer(request)
-        for host in hosts.values():
-            host.tick()
+        if hosts:
+            due = self._take_due()
+            try:
+                self._read(due, hosts)
+            except StoreDown:
+                self._all_due_at = 0.0
+                raise
         return False
+
+    def next_wait(self) -> float:
+        return max(0.0, min(self._all_due_at - monotonic(), self.interval))
+
+    def _take_due(self) -> frozenset[Word]:
+        """What is to be read in this round."""
+        with self._guard:
+            due, self._told = frozenset(self._told), set()
+        if monotonic() < self._all_due_at:
+            return due
+        self._all_due_at = monotonic() + self.interval
+        return WORDS
+
+    def _read(self, due: frozenset[Word], hosts: Mapping[int, ProviderHost]) -> None:
+        if "placed" in due:
+            for order in self._store.placed(hosts):
+                hosts[order.provider].take([order])
+        if "cancel" in due:
+            for wish in self._store.cancels(hosts):
+                for host in hosts.values():
+                    host.cancel(wish)
+        if "requests" in due:
+            for request in self._store.requests(hosts):
+                if request.id not in self._asked:
+                    self._asked.add(request.id)
+                    hosts[request.provider].answer(request)
+        if due == WORDS:
+            for host in hosts.values():
+                host.tick()
 
     def finish(self) -> None:
         self._do_work()
@@ -94,6 +129,7 @@ class Desk(Service):
         if before is not None:  # of a lease that was lost before it was opened
             before.close()
         host.adopt(store.live(host.site.id))
+        self._all_due_at = 0.0
 
     def _reopen_edited(self) -> None:
         """An operator edited a provider: its host is built anew around what runs. Looked at

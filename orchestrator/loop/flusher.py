@@ -1,6 +1,6 @@
 """Group commit without a timer: what is queued is committed at once, and what arrives
 meanwhile is the next group. A lone transition is committed immediately; a busy engine
-batches by itself. Notices to pages are told with the commit, at most ten a second."""
+batches by itself. Notices to pages go with the commits, at the pace of pace.py."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from concurrent.futures import Future
 
 from jobs.states import Phase
 from jobs.transitions import BatchResult, Move, Written
+from orchestrator.loop.pace import RIDE_SECONDS, Pace
 from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.store import Store, StoreDown
 from projects.notify import JobChange, LiveChanges
 
 GROUP = 500
-NOTICE_SECONDS = 0.1
 
 
 class Flusher(Service):
@@ -33,40 +33,58 @@ class Flusher(Service):
         self._queue: deque[tuple[Move, Future[Written]]] = deque()
         self._guard = threading.Lock()
         self._live = LiveChanges()
-        self._told_at = 0.0
+        self._live_since = 0.0
+        self._live_urgent = False
+        self._pace = Pace()
         self._uncertain: list[tuple[Move, Future[Written]]] = []
 
     def submit(self, move: Move) -> Future[Written]:
         """Queue a move; the future tells what became of it. Any thread."""
-        future: Future[Written] = Future()
+        return self.submit_all([move])[0]
+
+    def submit_all(self, moves: Sequence[Move]) -> list[Future[Written]]:
+        """Queue moves that are written in one go, or at least in their order. Any thread."""
+        items: list[tuple[Move, Future[Written]]] = [(move, Future()) for move in moves]
         with self._guard:
-            self._queue.append((move, future))
+            self._queue.extend(items)
         self.wake()
-        return future
+        return [future for _, future in items]
 
     def tell(self, changes: Iterable[JobChange]) -> None:
         """Have pages told of jobs that another thread has committed."""
-        with self._guard:
-            self._live.add_jobs(changes)
+        self._remember(changes, urgent=False)
         self.wake()
 
     def next_wait(self) -> float:
         with self._guard:
-            waiting = bool(self._live)
-        return max(0.0, self._told_at + NOTICE_SECONDS - monotonic()) if waiting else self.interval
+            return self._notice_wait() if self._live else self.interval
+
+    def _notice_wait(self) -> float:
+        """Seconds until what waits is told even if no commit takes it along."""
+        now = monotonic()
+        wait = self._pace.wait(now, urgent=self._live_urgent)
+        return wait if self._live_urgent else max(wait, self._live_since + RIDE_SECONDS - now)
+
+    def _remember(self, changes: Iterable[JobChange], *, urgent: bool) -> None:
+        with self._guard:
+            if not self._live:
+                self._live_since = monotonic()
+            self._live.add_jobs(changes)
+            self._live_urgent = bool(self._live) and (self._live_urgent or urgent)
 
     def run_once(self) -> bool:
         if self._uncertain:
             self._recognise()
         with self._guard:
             group = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
-            due = monotonic() >= self._told_at + NOTICE_SECONDS
-            live = self._live if due else None
-            if due:
-                self._live = LiveChanges()
+            urgent = self._live_urgent or _has_end(group)
+            wait = self._pace.wait(monotonic(), urgent=urgent) if group else self._notice_wait()
+            live = None
+            if wait <= 0:
+                live, self._live, self._live_urgent = self._live, LiveChanges(), False
         if not group:
             if live:
-                self._told_at = monotonic()
+                self._pace.told(monotonic())
                 try:
                     self._store.tell(live)
                 except StoreDown:
@@ -88,7 +106,8 @@ class Flusher(Service):
         return True
 
     def _write(self, moves: Sequence[Move], live: LiveChanges | None) -> BatchResult:
-        elsewhere = not self._plans_here() and any(move.to is Phase.ENDED for move in moves)
+        ends = any(move.to is Phase.ENDED for move in moves)
+        elsewhere = ends and not self._plans_here()
         return self._store.apply(moves, live, wake_scheduler=elsewhere)
 
     def _put_back(self, group: Sequence[tuple[Move, Future[Written]]]) -> None:
@@ -134,20 +153,19 @@ class Flusher(Service):
         self._uncertain = []
         for _, future in reversed(done):
             future.set_result(Written.DONE)
-        if any(move.to is Phase.ENDED for move, _ in done):
+        if _has_end(done):
             self._freed()
 
     def _settle(
         self, group: Sequence[tuple[Move, Future[Written]]], result: BatchResult, *, told: bool
     ) -> None:
         if told:
-            self._told_at = monotonic()
+            self._pace.told(monotonic())
         else:
-            with self._guard:
-                self._live.add_jobs(result.jobs)
+            self._remember(result.jobs, urgent=_has_end(group))
         for (_, future), written in zip(group, result.written, strict=True):
             future.set_result(written)
-        if any(move.to is Phase.ENDED for move, _ in group):
+        if _has_end(group):
             self._freed()
 
     def _one_by_one(self, group: Sequence[tuple[Move, Future[Written]]]) -> None:
@@ -171,3 +189,7 @@ class Flusher(Service):
             live, self._live = self._live, LiveChanges()
         if live:
             self._store.tell(live)
+
+
+def _has_end(group: Sequence[tuple[Move, Future[Written]]]) -> bool:
+    return any(move.to is Phase.ENDED for move, _ in group)

@@ -149,8 +149,8 @@ class ProviderHost:
 
     # --- what an attempt asks (HostView) ---
 
-    def submit(self, move: Move) -> Future[Written]:
-        return self._flusher.submit(move)
+    def submit(self, moves: Sequence[Move]) -> list[Future[Written]]:
+        return self._flusher.submit_all(moves)
 
     def check_trust(self) -> None:
         if self._ending.is_set() or not self._keeper.trusted(self.fence):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Protocol
@@ -28,7 +28,7 @@ class HostView(Protocol):
     fence: Fence
     starts: threading.Semaphore
 
-    def submit(self, move: Move) -> Future[Written]: ...
+    def submit(self, moves: Sequence[Move]) -> list[Future[Written]]: ...
     def check_trust(self) -> None:
         """Raises GivenUp when the lease may not be acted on, or the process ends."""
         ...

@@ -40,19 +40,19 @@ class EngineProcess:
         self._keeper = Keeper(store, self._lock, ttl, gained=self._gained, lost=self._desk.lost)
         self._flusher = Flusher(
             store,
-            freed=lambda: self._scheduler.wake(),
+            freed=lambda: self._scheduler.freed(),
             plans_here=lambda: self._keeper.held(SCHEDULER) is not None,
         )
         self._logs = LogWriter(store)
         self._scheduler = Scheduler(
-            store, self._keeper, placed=self._desk.wake, tell=self._flusher.tell
+            store, self._keeper, placed=lambda: self._desk.look("placed"), tell=self._flusher.tell
         )
         self._wake = Wake(
             {
                 "jobs": [self._scheduler.wake],
-                "placed": [self._desk.wake],
-                "cancel": [self._desk.wake],
-                "requests": [self._desk.wake],
+                "placed": [lambda: self._desk.look("placed")],
+                "cancel": [lambda: self._desk.look("cancel")],
+                "requests": [lambda: self._desk.look("requests")],
                 "providers": [self._keeper.wake, self._desk.edited, self._scheduler.wake],
             }
         )

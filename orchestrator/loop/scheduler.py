@@ -9,7 +9,7 @@ from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.scheduling.policy import plan
 from orchestrator.store import Store
 from projects.notify import JobChange
-from providers.leases import SCHEDULER
+from providers.leases import SCHEDULER, provider_lease
 
 
 class Scheduler(Service):
@@ -32,6 +32,12 @@ class Scheduler(Service):
         self._placed = placed
         self._tell = tell
         self._rest_until = 0.0
+        self._somebody_waits = True
+
+    def freed(self) -> None:
+        """Room became free; nobody need look when the last look left nobody waiting."""
+        if self._somebody_waits:
+            self.wake()
 
     def run_once(self) -> bool:
         fence = self._keeper.held(SCHEDULER)
@@ -41,11 +47,18 @@ class Scheduler(Service):
         if rest > 0:
             self._stopping.wait(rest)
         begun = monotonic()
+        self._somebody_waits = True  # until the look says otherwise: room may be freed meanwhile
         snapshot = self._store.snapshot()
         if not snapshot.queue:
+            self._somebody_waits = False
             return False
         made = plan(snapshot)
-        placed, changes = self._store.commit_plan(fence, made)
+        # Our own desk is told directly; a notice is for the hosts of other processes.
+        elsewhere = any(
+            self._keeper.held(provider_lease(p.provider)) is None for p in made.placements
+        )
+        placed, changes = self._store.commit_plan(fence, made, wake_hosts=elsewhere)
+        self._somebody_waits = placed < len(snapshot.queue)
         if placed:
             self._placed()
             logger.debug("placed %d, %d wait", placed, len(made.waits))

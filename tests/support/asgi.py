@@ -74,7 +74,7 @@ async def requested(
         ],
     }
     application = application or WebHandler()
-    answering: Any = application(scope, incoming.get, events.put)  # type: ignore[arg-type]
+    answering: Any = application(scope, incoming.get, events.put)
     task = asyncio.ensure_future(answering)
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):

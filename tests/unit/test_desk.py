@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from orchestrator.loop import desk as desk_module
 from orchestrator.loop.desk import Desk
 from orchestrator.loop.host import ProviderHost
+from orchestrator.loop.service import monotonic
 from orchestrator.store import CancelWish, Order, Request, Site, Store, StoreDown
 from providers.leases import Fence
 
@@ -24,6 +25,7 @@ class Rows:
     def __init__(self) -> None:
         self.site = SITE
         self.down = False
+        self.read: list[str] = []
 
     def sites(self) -> list[Site]:
         if self.down:
@@ -34,12 +36,18 @@ class Rows:
         return []
 
     def placed(self, providers: Collection[int]) -> list[Order]:
-        return []
+        return self._read("placed")
 
     def cancels(self, providers: Collection[int]) -> list[CancelWish]:
-        return []
+        return self._read("cancel")
 
     def requests(self, providers: Collection[int]) -> list[Request]:
+        return self._read("requests")
+
+    def _read(self, word: str) -> list[Any]:
+        self.read.append(word)
+        if self.down:
+            raise StoreDown("away")
         return []
 
 
@@ -174,3 +182,38 @@ def test_work_waits_for_a_database_that_is_away(world: World) -> None:
     world.rows.down = False
     world.desk.run_once()
     assert done == [SITE]
+
+
+def test_only_what_was_told_is_read_until_the_next_poll(world: World) -> None:
+    assert world.rows.read == ["placed", "cancel", "requests"]
+    world.rows.read.clear()
+    world.desk.post(lambda store: None)
+    world.desk.run_once()
+    assert world.rows.read == []
+    world.desk.look("cancel")
+    world.desk.look("placed")
+    world.desk.run_once()
+    assert world.rows.read == ["placed", "cancel"]
+
+
+def test_everything_is_read_each_second_whatever_was_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.rows.read.clear()
+    assert 0 < world.desk.next_wait() <= 1.0
+    later = monotonic() + 1.0
+    monkeypatch.setattr(desk_module, "monotonic", lambda: later)
+    assert world.desk.next_wait() == 0
+    world.desk.run_once()
+    assert world.rows.read == ["placed", "cancel", "requests"]
+
+
+def test_what_was_told_while_the_database_is_away_is_read_when_it_is_back(world: World) -> None:
+    world.rows.down = True
+    world.desk.look("cancel")
+    with pytest.raises(StoreDown):
+        world.desk.run_once()
+    world.rows.down = False
+    world.rows.read.clear()
+    world.desk.run_once()
+    assert "cancel" in world.rows.read

@@ -10,7 +10,9 @@ import pytest
 from jobs.endings import Ending
 from jobs.states import Outcome, Phase
 from jobs.transitions import Move, Written
+from orchestrator.loop import flusher as flusher_module
 from orchestrator.loop.flusher import GROUP, Flusher
+from orchestrator.loop.pace import RIDE_SECONDS
 from orchestrator.store import Store, StoreDown
 from projects.notify import JobChange
 from providers.leases import Fence
@@ -173,7 +175,10 @@ def test_what_pages_must_be_told_survives_a_broken_database(ledger: Ledger) -> N
     assert {job for live in ledger.told for job in live.jobs} >= {77, 1}
 
 
-def test_a_notice_alone_survives_a_broken_database(ledger: Ledger) -> None:
+def test_a_notice_alone_survives_a_broken_database(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flusher_module, "RIDE_SECONDS", 0.0)
     flusher = made(ledger)
     flusher.tell([JobChange(77, 1, 1)])
     ledger.breaks.append("before")
@@ -190,6 +195,38 @@ def test_a_busy_flusher_tells_pages_at_most_each_tenth_of_a_second(ledger: Ledge
     assert len(ledger.told) < 100  # 200 commits, far less than a tenth of a second each
     flusher.finish()
     assert {job for live in ledger.told for job in live.jobs} == set(range(200))
+
+
+def test_an_end_is_told_at_once_though_pages_were_just_told(ledger: Ledger) -> None:
+    flusher = made(ledger)
+    flusher.submit(move(1, Phase.CREATING))
+    flusher.run_once()
+    flusher.submit(move(1, Phase.STARTING))
+    flusher.run_once()
+    assert [sorted(live.jobs) for live in ledger.told] == [[1]]
+    flusher.submit(move(2, Phase.ENDED))
+    flusher.run_once()
+    assert [sorted(live.jobs) for live in ledger.told] == [[1], [1, 2]]
+
+
+def test_many_ends_are_told_together(ledger: Ledger) -> None:
+    flusher = made(ledger)
+    for n in range(200):
+        flusher.submit(move(n, Phase.ENDED))
+        flusher.run_once()
+    assert len(ledger.told) < 50  # 200 commits in far less than the seconds that 45 would take
+    flusher.finish()
+    assert {job for live in ledger.told for job in live.jobs} == set(range(200))
+
+
+def test_news_of_another_thread_ride_with_the_next_commit(ledger: Ledger) -> None:
+    flusher = made(ledger)
+    flusher.tell([JobChange(77, 1, 1)])
+    assert not flusher.run_once()
+    assert 0 < flusher.next_wait() <= RIDE_SECONDS
+    flusher.submit(move(1, Phase.CREATING))
+    flusher.run_once()
+    assert [sorted(live.jobs) for live in ledger.told] == [[1, 77]]
 
 
 def test_the_scheduler_of_another_process_is_woken_by_an_end_only(ledger: Ledger) -> None:
