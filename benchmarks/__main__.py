@@ -14,6 +14,7 @@ from benchmarks.orchestrated import OrchestratedSide
 from benchmarks.processes import Processes
 from benchmarks.report import Report, machine_versions
 from benchmarks.rounds import compare_latency, compare_throughput
+from benchmarks.watching import watch_jobs
 from tests.support.running import RunningGantry, running_gantry
 
 CONCURRENCIES = (1, 4)
@@ -33,6 +34,8 @@ def main() -> int:
         processes = Processes(gantry)
         if asked.idle:
             _print(report.add_idle(watch_idle(processes)))
+        elif asked.watch:
+            _print(report.add_watching(watch_jobs(gantry, asked.watch)))
         else:
             _measure(asked, gantry, processes, report)
         _print([f"Written to {report.write()}"])
@@ -76,6 +79,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--each", type=int, default=5, help="containers per thread and round")
     parser.add_argument("--samples", type=int, default=60, help="single jobs timed; 0: none")
     parser.add_argument("--idle", action="store_true", help="watch an idle Gantry instead")
+    parser.add_argument("--watch", type=int, default=0, help="jobs to watch in a browser instead")
     return parser.parse_args()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.idle import MOST_CORE_SHARE, MOST_MIB, IdleProcess
 from benchmarks.intervals import Estimate, estimate
 from benchmarks.rounds import LEAST_RATIO, MOST_ADDED_SECONDS, Latency, Throughput
+from benchmarks.watching import MOST_LAG_MS, Watching
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -62,6 +63,20 @@ class Report:
                 f"  added by Gantry, p95          {_range(added['p95'], 1)}",
                 f"  POST to its answer, p50       {_range(answered, 1)}",
                 f"  program's end to answer, p50  {_range(told, 1)}",
+            ]
+        )
+
+    def add_watching(self, found: Watching) -> list[str]:
+        """From the engine's stamp on a line to the line in the page."""
+        self._data["watching"] = asdict(found)
+        counts = ", ".join(map(str, found.half_way))
+        return self._say(
+            [
+                f"Watched in a browser: {len(found.half_way)} jobs of 200 lines over 20 s, in ms",
+                f"  a line's way into the page, p50  {_range(found.p50, 0)}",
+                f"  a line's way into the page, p95  {_range(found.p95, 0)}"
+                f"{self._goal(found.p95.high <= MOST_LAG_MS)} (at most {MOST_LAG_MS:g})",
+                f"  lines in the page after 10 s     {counts}",
             ]
         )
 
