@@ -46,18 +46,26 @@ WHERE l.expires_at <= clock_timestamp() OR l.holder = '' OR l.holder = ANY(%(dea
 RETURNING l.name, l.term
 """
 
-_RENEW = """
+# By name, as `fenced` locks them: in any other order the two could wait for each other.
+_MINE = """
+WITH mine AS (
+    SELECT l.name FROM providers_lease l
+    JOIN unnest(%s::text[], %s::bigint[]) AS f (name, term)
+        ON l.name = f.name AND l.term = f.term
+    ORDER BY l.name FOR NO KEY UPDATE OF l
+)
+"""
+
+_RENEW = f"""{_MINE}
 UPDATE providers_lease l
 SET expires_at = clock_timestamp() + make_interval(secs => %s)
-FROM unnest(%s::text[], %s::bigint[]) AS f (name, term)
-WHERE l.name = f.name AND l.term = f.term AND l.holder = %s
+FROM mine WHERE l.name = mine.name AND l.holder = %s
 RETURNING l.name
 """
 
-_RELEASE = """
+_RELEASE = f"""{_MINE}
 UPDATE providers_lease l SET holder = '', expires_at = clock_timestamp()
-FROM unnest(%s::text[], %s::bigint[]) AS f (name, term)
-WHERE l.name = f.name AND l.term = f.term
+FROM mine WHERE l.name = mine.name
 """
 
 
@@ -90,7 +98,7 @@ def acquire(
 def renew(held: Sequence[Fence], holder: str, ttl: float) -> set[str]:
     """Prolong leases that nobody took; returns the names that are still held."""
     with connection.cursor() as cursor:
-        cursor.execute(_RENEW, [ttl, [f.name for f in held], [f.term for f in held], holder])
+        cursor.execute(_RENEW, [[f.name for f in held], [f.term for f in held], ttl, holder])
         return {row[0] for row in cursor.fetchall()}
 
 
