@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.frames import Position, pack
 from jobs.log_store import Append
-from orchestrator.loop.service import Service, monotonic
+from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.store import Store, StoreDown
 from providers.driver import LogBatch, LogFrame
 from providers.leases import Fence
@@ -81,10 +81,22 @@ class LogWriter(Service):
                 limit = self._store.log_limit / 2**20
                 sink.note, sink.gap = f"cut after {limit:g} MiB", True
             sink.cursor = batch.cursor
+            other = self._dirty.get(sink.attempt)
+            if other is not None and other is not sink:
+                self._lose(other)  # an earlier reading of this log, which has been let go
             if batch.gap:
                 sink.note, sink.gap = batch.gap, True
             self._dirty[sink.attempt] = sink
         self.wake()
+
+    def _lose(self, sink: LogSink) -> None:
+        """This sink takes and writes nothing any more; called under the lock."""
+        sink.lost = True
+        sink.frames, sink.size = [], 0
+        waiters, sink.waiters = sink.waiters, []
+        for future in waiters:
+            future.set_exception(LogLost(f"attempt {sink.attempt}"))
+        self._room.notify_all()
 
     def flush(self, sink: LogSink) -> Future[None]:
         """See LogSink.flush."""
@@ -115,7 +127,13 @@ class LogWriter(Service):
             sinks, self._dirty = self._dirty, {}
             appends, waiters = [], {}
             for sink in sinks.values():
-                append = self._append(sink)
+                try:
+                    append = self._append(sink)
+                except Exception:
+                    # Output that cannot be stored must not keep the others' away.
+                    logger.exception("the log of attempt %d cannot be packed", sink.attempt)
+                    self._lose(sink)
+                    continue
                 if append is not None:
                     appends.append(append)
                 waiters[sink.attempt] = sink.waiters
@@ -158,6 +176,13 @@ class LogWriter(Service):
                 uncertain = True
                 if self._stopping.wait(0.5):
                     raise
+            except Exception:
+                # What no database takes must not keep the other attempts' output away.
+                names = ", ".join(str(a.attempt) for a in appends)
+                logger.exception("the log of attempt %s cannot be written", names)
+                if len(appends) == 1:
+                    return through
+                return through.union(*(self._store_all([a]) for a in appends))
 
     def _got_through(self, appends: list[Append]) -> set[int]:
         """After a broken commit: those logs that end where these appends would take them.

@@ -82,6 +82,8 @@ class Ledger:
 
     def append_logs(self, appends: Sequence[Append]) -> set[int]:
         how = self._break("before")
+        if any(append.attempt in self.poisonous for append in appends):
+            raise Poison
         grown = set()
         for append in appends:
             if append.attempt in self.fenced:

@@ -115,6 +115,36 @@ def test_a_writer_without_its_lease_writes_nothing(ledger: Ledger, writer: LogWr
     assert ledger.appends == []
 
 
+def test_output_that_cannot_be_stored_keeps_no_other_log_away(
+    ledger: Ledger, writer: LogWriter
+) -> None:
+    ledger.poisonous.add(2)
+    sinks = [writer.sink(n, FENCE, Position()) for n in (1, 2, 3, 4)]
+    for sink in sinks[:3]:
+        sink.write(batch(b"line of %d\n" % sink.attempt))
+    sinks[3].write(batch(b"from before the epoch\n", number=-1))
+    futures = [sink.flush() for sink in sinks]
+    writer.run_once()
+    for good in (0, 2):
+        futures[good].result(0)
+        assert stored(ledger, good + 1) == b"line of %d\n" % (good + 1)
+    for bad in (1, 3):
+        with pytest.raises(LogLost):
+            futures[bad].result(0)
+    assert [sink.lost for sink in sinks] == [False, True, False, True]
+
+
+def test_a_later_reading_of_a_log_ends_the_one_before_it(ledger: Ledger, writer: LogWriter) -> None:
+    before, after = writer.sink(1, FENCE, Position()), writer.sink(1, FENCE, Position())
+    before.write(batch(b"half\n"))
+    waits = before.flush()
+    after.write(batch(b"half and whole\n"))
+    with pytest.raises(LogLost):
+        waits.result(0)
+    written(writer, after.flush())
+    assert stored(ledger, 1) == b"half and whole\n"
+
+
 def test_a_flood_waits_for_the_writer_instead_of_growing(ledger: Ledger, writer: LogWriter) -> None:
     sink = writer.sink(1, FENCE, Position())
     piece = b"x" * (1 << 16) + b"\n"
