@@ -22,6 +22,8 @@ SHORTEST = 4
 """Shorter values are not masked: they would blank out ordinary text."""
 MOST_KEPT = 256
 """Pieces kept back at most, for output that seems to begin a secret without end."""
+_HEAD = 8
+_MOST_PLACES = 64
 
 
 def forms(values: Iterable[str]) -> list[bytes]:
@@ -109,7 +111,24 @@ class Masker:
             if not pieces or pieces[-1].ends_line:
                 continue
             tail = b"".join(frame.data for frame in pieces)[-most:]
-            for secret in self._secrets:
-                if any(tail.endswith(secret[:n]) for n in range(1, len(secret))):
-                    return True
+            if any(_begun(tail, secret) for secret in self._secrets):
+                return True
         return False
+
+
+def _begun(tail: bytes, secret: bytes) -> bool:
+    """True when the tail ends with a beginning of the secret, or with what may be one.
+
+    A secret may be some 100 KiB long, so not every beginning is tried: only where its first
+    bytes stand, and in no more than `_MOST_PLACES` of those.
+    """
+    if any(tail.endswith(secret[:n]) for n in range(1, min(len(secret), _HEAD))):
+        return True
+    at = max(-1, len(tail) - len(secret))
+    for _ in range(_MOST_PLACES):
+        at = tail.find(secret[:_HEAD], at + 1)
+        if at < 0:
+            return False
+        if secret.startswith(tail[at:]):
+            return True
+    return True

@@ -55,6 +55,28 @@ def test_output_without_a_secret_passes_byte_for_byte(data: bytes, cuts: list[in
     assert masked(Masker([]), batches(data, cuts)) == data
 
 
+@given(
+    secret=st.text("ab", min_size=4, max_size=40),
+    output=st.text("ab", max_size=120),
+    cut=st.integers(0, 40),
+)
+def test_a_secret_that_repeats_itself_is_masked_over_a_cut(
+    secret: str, output: str, cut: int
+) -> None:
+    at = len(output) + cut % len(secret)
+    data = f"{output}{secret}\n".encode()
+    whole = masked(Masker([secret]), batches(data, []))
+    assert masked(Masker([secret]), batches(data, [at])) == whole
+
+
+def test_a_very_long_secret_costs_no_more_than_its_length() -> None:
+    secret = bytes(33 + n * n % 89 for n in range(90_000)).decode()
+    masker = Masker([secret])
+    pieces = [b"x" * 16_000] * 40 + [secret[:70_000].encode(), secret[70_000:].encode() + b"\n"]
+    cuts = [sum(map(len, pieces[:n])) for n in range(1, len(pieces))]
+    assert masked(masker, batches(b"".join(pieces), cuts)) == b"x" * 640_000 + MASK + b"\n"
+
+
 def test_base64_url_and_each_line_of_a_secret_are_masked_too() -> None:
     masker = Masker([SECRET, "first line\nsecond line"])
     forms = b"\n".join(
