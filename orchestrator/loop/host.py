@@ -250,7 +250,7 @@ class ProviderHost:
         check_at = 0.0
         while not self._ending.is_set():
             self._look.clear()
-            probe = self.driver.probe()
+            probe = self._probe()
             self.probed(probe)
             if probe.health is Health.UNREACHABLE:
                 pause = PROBE_BACKOFF[min(failures, len(PROBE_BACKOFF) - 1)]
@@ -262,6 +262,14 @@ class ProviderHost:
                 self._guarded(self._check)
                 check_at = monotonic() + CHECK_SECONDS
             self._look.wait(PROBE_SECONDS)
+
+    def _probe(self) -> Probe:
+        """The driver's look; one that breaks its promise never to raise found no engine."""
+        try:
+            return self.driver.probe()
+        except Exception as error:
+            logger.exception("provider %s: its probe failed", self.site.name)
+            return Probe(Health.UNREACHABLE, detail=f"its probe failed: {error}")
 
     def probed(self, probe: Probe) -> None:
         """Take in what a probe said: whoever waits for the engine goes on, the store is told."""
