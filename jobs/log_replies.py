@@ -125,12 +125,12 @@ class Following:
                 found = await in_database(_attempt_from, self.job_id, number, self.only_attempt)
                 if found.attempt_id is not None:
                     async for items in follow(found.attempt_id, self.job_id, after):
-                        if data := self.form.write(items):
-                            yield data
                         if time.monotonic() - checked > RECHECK_SECONDS:
                             checked = time.monotonic()
                             if not await in_database(self.allowed):
                                 return
+                        if data := self.form.write(items):
+                            yield data
                     number, after = found.number + 1, 0
                     if self.only_attempt is not None:
                         return
