@@ -123,7 +123,7 @@ def problem_of(request: HttpRequest, error: Exception) -> HttpResponse:
     if isinstance(error, HttpError):
         return problem(request, error.status_code, str(error))
     log.error(
-        "%s %s failed (request %s)",
+        "%s %r failed (request %s)",
         request.method,
         request.path,
         getattr(request, "request_id", "-"),
