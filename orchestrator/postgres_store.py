@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models.functions import Now
@@ -17,6 +17,7 @@ from jobs.logs import position
 from jobs.models import Attempt, Job
 from jobs.orders import run_spec
 from jobs.queue import held_capacity, queued
+from jobs.sql import statement
 from jobs.states import LIVE_PHASES, Phase
 from jobs.transitions import BatchResult, Move, Placement, Wait
 from orchestrator.scheduling.policy import Placed, Plan
@@ -27,7 +28,7 @@ from orchestrator.scheduling.snapshot import (
     Requirement,
     Snapshot,
 )
-from orchestrator.store import CancelWish, Leftover, Order, Request, Site, StoreDown
+from orchestrator.store import CancelWish, Leftover, Order, Request, Site, StoreDown, Word
 from projects import secrets
 from projects.models import InstanceSettings
 from projects.notify import JobChange, LiveChanges, notify_engine, notify_live
@@ -158,6 +159,13 @@ class PostgresStore:
         return len(placed), changes
 
     # --- attempts ---
+
+    @_or_down
+    def news(self, providers: Collection[int]) -> frozenset[Word]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement("engine_news"), {"providers": list(providers)})
+            found = cursor.fetchone()
+        return frozenset(word for word, some in zip(get_args(Word), found, strict=True) if some)
 
     @_or_down
     def placed(self, providers: Collection[int]) -> list[Order]:

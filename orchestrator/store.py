@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from jobs.frames import Position
 from jobs.log_store import Append
@@ -93,6 +93,10 @@ class Leftover:
     handle: Mapping[str, Any]
 
 
+Word = Literal["placed", "cancel", "requests"]
+"""What a host may have to be handed."""
+
+
 class Store(Protocol):
     """What the loop needs of the database."""
 
@@ -117,6 +121,10 @@ class Store(Protocol):
     ) -> tuple[int, list[JobChange]]:
         """Write a plan, capacity re-checked: how many jobs were placed, and what changed.
         `wake_hosts`: some of the providers are driven by other processes."""
+        ...
+
+    def news(self, providers: Collection[int]) -> frozenset[Word]:
+        """Which of `placed`, `cancels` and `requests` have something on these providers."""
         ...
 
     def placed(self, providers: Collection[int]) -> list[Order]:

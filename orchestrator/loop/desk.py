@@ -5,18 +5,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
-from typing import Literal, get_args
 
 from orchestrator.loop.host import ProviderHost
 from orchestrator.loop.service import Service, logger, monotonic
-from orchestrator.store import Site, Store, StoreDown
+from orchestrator.store import Site, Store, StoreDown, Word
 from providers.leases import Fence
 
 EDITS_SECONDS = 5.0
-Word = Literal["placed", "cancel", "requests"]
-WORDS: frozenset[Word] = frozenset(get_args(Word))
 
 
 class Desk(Service):
@@ -66,9 +63,8 @@ class Desk(Service):
         self._reopen_edited()
         hosts = {host.site.id: host for host in self._list()}
         if hosts:
-            due = self._take_due()
             try:
-                self._read(due, hosts)
+                self._read(self._take_due(hosts), hosts)
             except StoreDown:
                 self._all_due_at = 0.0
                 raise
@@ -77,16 +73,18 @@ class Desk(Service):
     def next_wait(self) -> float:
         return max(0.0, min(self._all_due_at - monotonic(), self.interval))
 
-    def _take_due(self) -> frozenset[Word]:
+    def _take_due(self, hosts: Mapping[int, ProviderHost]) -> Set[Word]:
         """What is to be read in this round."""
         with self._guard:
-            due, self._told = frozenset(self._told), set()
-        if monotonic() < self._all_due_at:
-            return due
-        self._all_due_at = monotonic() + self.interval
-        return WORDS
+            due, self._told = self._told, set()
+        if monotonic() >= self._all_due_at:
+            self._all_due_at = monotonic() + self.interval
+            for host in hosts.values():
+                host.tick()
+            due |= self._store.news(hosts)
+        return frozenset(due)
 
-    def _read(self, due: frozenset[Word], hosts: Mapping[int, ProviderHost]) -> None:
+    def _read(self, due: Set[Word], hosts: Mapping[int, ProviderHost]) -> None:
         if "placed" in due:
             for order in self._store.placed(hosts):
                 hosts[order.provider].take([order])
@@ -99,9 +97,6 @@ class Desk(Service):
                 if request.id not in self._asked:
                     self._asked.add(request.id)
                     hosts[request.provider].answer(request)
-        if due == WORDS:
-            for host in hosts.values():
-                host.tick()
 
     def finish(self) -> None:
         self._do_work()

@@ -12,7 +12,7 @@ from orchestrator.loop import desk as desk_module
 from orchestrator.loop.desk import Desk
 from orchestrator.loop.host import ProviderHost
 from orchestrator.loop.service import monotonic
-from orchestrator.store import CancelWish, Order, Request, Site, Store, StoreDown
+from orchestrator.store import CancelWish, Order, Request, Site, Store, StoreDown, Word
 from providers.leases import Fence
 
 SITE = Site(7, "here", "fake", {"cpu_cores": 4}, rev=1)
@@ -26,6 +26,7 @@ class Rows:
         self.site = SITE
         self.down = False
         self.read: list[str] = []
+        self.waiting: set[Word] = set()
 
     def sites(self) -> list[Site]:
         if self.down:
@@ -34,6 +35,10 @@ class Rows:
 
     def live(self, provider: int) -> list[Order]:
         return []
+
+    def news(self, providers: Collection[int]) -> frozenset[Word]:
+        self._read("news")
+        return frozenset(self.waiting)
 
     def placed(self, providers: Collection[int]) -> list[Order]:
         return self._read("placed")
@@ -185,8 +190,8 @@ def test_work_waits_for_a_database_that_is_away(world: World) -> None:
 
 
 def test_only_what_was_told_is_read_until_the_next_poll(world: World) -> None:
-    assert world.rows.read == ["placed", "cancel", "requests"]
     world.rows.read.clear()
+    world.rows.waiting = {"requests"}
     world.desk.post(lambda store: None)
     world.desk.run_once()
     assert world.rows.read == []
@@ -196,19 +201,21 @@ def test_only_what_was_told_is_read_until_the_next_poll(world: World) -> None:
     assert world.rows.read == ["placed", "cancel"]
 
 
-def test_everything_is_read_each_second_whatever_was_told(
+def test_what_nobody_told_is_found_by_the_poll_of_each_second(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.rows.read.clear()
+    world.rows.waiting = {"cancel"}
     assert 0 < world.desk.next_wait() <= 1.0
     later = monotonic() + 1.0
     monkeypatch.setattr(desk_module, "monotonic", lambda: later)
     assert world.desk.next_wait() == 0
     world.desk.run_once()
-    assert world.rows.read == ["placed", "cancel", "requests"]
+    assert world.rows.read == ["news", "cancel"]
 
 
 def test_what_was_told_while_the_database_is_away_is_read_when_it_is_back(world: World) -> None:
+    world.rows.waiting = {"cancel"}
     world.rows.down = True
     world.desk.look("cancel")
     with pytest.raises(StoreDown):
