@@ -58,7 +58,7 @@ class ProviderForm(forms.Form):
     mount_allow_list = forms.CharField(
         label="Folders that jobs may mount",
         required=False,
-        help_text="One a line: /path to read, /path:rw to write. Empty: none.",
+        help_text="One a line: /path to read, it and what is below; /path:rw to write, it alone.",
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
     )
     active = forms.BooleanField(label="Take jobs at once", required=False, initial=True)

@@ -34,7 +34,8 @@ class ProviderIn(StrictModel):
     mode: ModeName = "active"
     labels: Labels = Field(default_factory=dict, max_length=64)
     mount_allow_list: AllowList = Field(
-        default_factory=list, description="Folders jobs may mount; /path, or /path:rw to write."
+        default_factory=list,
+        description="Folders jobs may mount: /path and below; /path:rw alone, to write.",
     )
     cpu_millis: Amount | None = Field(default=None, description="Thousandths of a core.")
     memory_mb: Amount | None = Field(default=None, description="MiB.")
