@@ -3,8 +3,8 @@ database work that hosts ask for. One thread, one connection, for any number of 
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 
@@ -29,7 +29,8 @@ class Desk(Service):
         self._make_host = make_host
         self._hosts: dict[int, ProviderHost] = {}
         self._guard = threading.Lock()
-        self._work: queue.SimpleQueue[Callable[[Store], None]] = queue.SimpleQueue()
+        self._leases: dict[str, Fence] = {}
+        self._work: deque[Callable[[Store], None]] = deque()
         self._asked: set[int] = set()
         self._edited = threading.Event()
         self._sites_read_at = monotonic()
@@ -44,16 +45,20 @@ class Desk(Service):
 
     def post(self, work: Callable[[Store], None]) -> None:
         """Have this done in the desk's thread; lost on exit, so only for what is found again."""
-        self._work.put(work)
+        self._work.append(work)
         self.wake()
 
     def gained(self, fence: Fence) -> None:
         """A provider's lease was taken: build its host and adopt what is live there."""
         if fence.name.startswith("provider:"):
+            with self._guard:
+                self._leases[fence.name] = fence
             self.post(lambda store: self._open(store, fence))
 
     def lost(self, fence: Fence) -> None:
         """A provider's lease is gone: let go at once, from the keeper's thread."""
+        with self._guard:
+            self._leases.pop(fence.name, None)
         for host in self._list():
             if host.fence.name == fence.name:
                 self._forget(host)
@@ -115,20 +120,33 @@ class Desk(Service):
             return list(self._hosts.values())
 
     def _open(self, store: Store, fence: Fence) -> None:
+        """Drive a provider, as long as its lease is held; without a driver, later."""
+        if any(host.fence == fence for host in self._list()):
+            return
         host = self._make_host(fence)
         if host is None:
             return
         with self._guard:
+            held = self._leases.get(fence.name) == fence
             before = self._hosts.get(host.site.id)
-            self._hosts[host.site.id] = host
-        if before is not None:  # of a lease that was lost before it was opened
+            if held:
+                self._hosts[host.site.id] = host
+        if before is not None:
             before.close()
-        host.adopt(store.live(host.site.id))
+        if not held:
+            host.close()
+            return
+        try:
+            host.adopt(store.live(host.site.id))
+        except StoreDown:
+            self._forget(host)  # made again when the database answers
+            raise
         self._all_due_at = 0.0
 
     def _reopen_edited(self) -> None:
         """An operator edited a provider: its host is built anew around what runs. Looked at
-        when told, and now and then, because the notice may be lost."""
+        when told, and now and then, because the notice may be lost; then a provider for
+        which no driver could be made is tried again, too."""
         if not self._edited.is_set() and monotonic() < self._sites_read_at + EDITS_SECONDS:
             return
         self._edited.clear()
@@ -144,7 +162,12 @@ class Desk(Service):
                 logger.info("provider %s was edited", site.name)
                 self._forget(host)
                 host.join(5.0)
-                self._open(self._store, host.fence)
+        driven = {host.fence for host in self._list()}
+        with self._guard:
+            waiting = [fence for fence in self._leases.values() if fence not in driven]
+        for fence in waiting:
+            self.post(lambda store, fence=fence: self._open(store, fence))  # type: ignore[misc]
+        self._do_work()
 
     def edited(self) -> None:
         """Some provider may have been edited; any thread."""
@@ -160,13 +183,13 @@ class Desk(Service):
     def _do_work(self) -> None:
         while True:
             try:
-                work = self._work.get_nowait()
-            except queue.Empty:
+                work = self._work.popleft()
+            except IndexError:
                 return
             try:
                 work(self._store)
             except StoreDown:
-                self._work.put(work)
+                self._work.appendleft(work)  # in its turn: an old look must not undo a new one
                 raise
             except Exception:
                 # One provider's trouble must not end the work of all the others.

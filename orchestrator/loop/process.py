@@ -22,7 +22,7 @@ from orchestrator.loop.scheduler import Scheduler
 from orchestrator.loop.service import Service, logger
 from orchestrator.loop.wake import Wake
 from orchestrator.postgres_store import PostgresStore
-from providers.driver import ProviderConfig
+from providers.driver import Health, Probe, ProviderConfig
 from providers.leases import SCHEDULER, Fence, provider_lease
 from providers.registry import build_driver
 
@@ -107,8 +107,10 @@ class EngineProcess:
         config = ProviderConfig(site.name, self._store.instance, site.options, str(self._data_dir))
         try:
             driver = build_driver(site.kind, config)
-        except Exception:
-            logger.exception("provider %s: no driver could be made", site.name)
+        except Exception as error:
+            logger.error("provider %s: no driver could be made: %s", site.name, error)
+            why = Probe(Health.UNREACHABLE, detail=str(error))
+            self._store.save_probe(fence, site.id, why)
             return None
         return ProviderHost(
             site,

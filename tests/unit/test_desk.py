@@ -34,6 +34,8 @@ class Rows:
         return [self.site]
 
     def live(self, provider: int) -> list[Order]:
+        if self.down:
+            raise StoreDown("away")
         return []
 
     def news(self, providers: Collection[int]) -> frozenset[Word]:
@@ -84,10 +86,13 @@ class World:
     def __init__(self) -> None:
         self.rows = Rows()
         self.hosts: list[Host] = []
+        self.unmakable = False
         make = cast(Callable[[Fence], ProviderHost | None], self._make)
         self.desk = Desk(cast(Store, self.rows), make)
 
-    def _make(self, fence: Fence) -> Host:
+    def _make(self, fence: Fence) -> Host | None:
+        if self.unmakable:
+            return None
         self.hosts.append(Host(self.rows.site, fence))
         return self.hosts[-1]
 
@@ -164,6 +169,53 @@ def test_a_host_opened_after_its_lease_was_lost_does_not_outlive_the_next(world:
     world.desk.run_once()
     assert [host.closed for host in world.hosts[:-1]] == [True] * (len(world.hosts) - 1)
     assert not world.hosts[-1].closed
+
+
+def test_a_host_of_a_lease_that_is_lost_meanwhile_drives_nothing(world: World) -> None:
+    world.desk.gained(Fence("provider:8", 1))
+    world.desk.lost(Fence("provider:8", 1))
+    world.desk.run_once()
+    assert [host.closed for host in world.hosts if host.fence.name == "provider:8"] in ([], [True])
+
+
+def test_a_database_that_goes_away_while_an_edit_is_taken_in_leaves_no_provider_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.rows.site = replace(SITE, options={"cpu_cores": 8})
+    monkeypatch.setattr(Host, "join", lambda host, timeout: setattr(world.rows, "down", True))
+    world.desk.edited()
+    with pytest.raises(StoreDown):
+        world.desk.run_once()
+    world.rows.down = False
+    world.desk.run_once()
+    assert [host.closed for host in world.hosts[:-1]] == [True] * (len(world.hosts) - 1)
+    assert (world.hosts[-1].closed, world.hosts[-1].adopted) == (False, 1)
+    assert world.hosts[-1].site == world.rows.site
+
+
+def test_a_provider_without_a_driver_is_tried_again_when_it_is_edited(world: World) -> None:
+    world.unmakable = True
+    world.desk.lost(FENCE)
+    world.desk.gained(Fence("provider:7", 2))
+    world.desk.run_once()
+    assert [host.closed for host in world.hosts] == [True]
+    world.unmakable = False
+    world.desk.edited()
+    world.desk.run_once()
+    assert [host.closed for host in world.hosts] == [True, False]
+
+
+def test_work_that_waited_for_the_database_is_done_in_its_order(world: World) -> None:
+    done: list[int] = []
+    world.rows.down = True
+    for n in (1, 2, 3):
+        world.desk.post(lambda store, n=n: done.append(n) if store.sites() else None)  # type: ignore[misc]
+    for _ in range(2):
+        with pytest.raises(StoreDown):
+            world.desk.run_once()
+    world.rows.down = False
+    world.desk.run_once()
+    assert done == [1, 2, 3]
 
 
 def test_work_that_fails_ends_no_other_work(world: World) -> None:
