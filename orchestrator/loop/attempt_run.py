@@ -283,18 +283,14 @@ class AttemptRun:
                 if seen.state is RunState.RUNNING:
                     self._log.pause(0.2)
             except Unreachable as error:
+                # Perhaps only its log cannot be read; whether it runs is asked all the same.
                 self._host.lost_contact(error)
+                seen = self._observed()
         self._finish(seen)
 
     def _settled(self) -> Observation:
         """The state after start, told to the store as `running` once it is known."""
-        assert self._handle is not None
-        while True:
-            try:
-                seen = self._driver.observe(self._handle)
-                break
-            except Unreachable as error:
-                self._host.lost_contact(error)
+        seen = self._observed()
         self.started_at = seen.started_at or self.started_at
         if self._moves.phase is Phase.CREATING:
             # Started by a hand that is not ours, before we asked: it runs all the same.
@@ -304,6 +300,15 @@ class AttemptRun:
             over = seen.state is not RunState.RUNNING
             self._moves.move(Phase.RUNNING, started_at=seen.started_at, wait=False, keep=over)
         return seen
+
+    def _observed(self) -> Observation:
+        """What the engine says, however long that takes."""
+        assert self._handle is not None
+        while True:
+            try:
+                return self._driver.observe(self._handle)
+            except Unreachable as error:
+                self._host.lost_contact(error)
 
     def _look(self) -> Observation:
         """Its state after the end of a reading, which an engine may tell before the exit."""

@@ -1,0 +1,97 @@
+"""An attempt ends when its program has, whatever else does not answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, cast
+
+import pytest
+
+from jobs.frames import Position
+from jobs.states import Phase
+from jobs.transitions import Move, Written
+from orchestrator.loop import attempt_log
+from orchestrator.loop.attempt_run import AttemptRun
+from orchestrator.loop.host_view import HostView
+from orchestrator.loop.log_writer import LogWriter
+from orchestrator.store import Order, Store
+from providers.driver import Observation, RunSpec, RunState, Unreachable
+from providers.leases import Fence
+from tests.support.ledger import Ledger
+
+RUNNING = Observation(RunState.RUNNING)
+EXITED = Observation(RunState.EXITED, exit_code=0)
+SPEC = RunSpec(
+    instance="test", job=3, attempt=1, uid="u", term=1, name="n", image="i", entrypoint=()
+)
+
+
+class Engine:
+    """A driver that tells states but gives no log."""
+
+    def __init__(self, states: Sequence[Observation | Unreachable]) -> None:
+        self.states = list(states)
+
+    def observe(self, handle: Mapping[str, Any]) -> Observation:
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        if isinstance(state, Unreachable):
+            raise state
+        return state
+
+    def logs(self, handle: Mapping[str, Any], cursor: object, *, follow: bool) -> object:
+        raise Unreachable("could not read the log: it is broken")
+
+
+class Host:
+    """Takes every move; contact that is lost is back at once."""
+
+    fence = Fence("provider:1", 1)
+    starts = threading.Semaphore(1)
+
+    def __init__(self, driver: Engine) -> None:
+        self.driver = driver
+        self.asked: list[Move] = []
+        self.lost = 0
+
+    def submit(self, moves: Sequence[Move]) -> list[Future[Written]]:
+        self.asked += moves
+        futures: list[Future[Written]] = [Future() for _ in moves]
+        for future in futures:
+            future.set_result(Written.DONE)
+        return futures
+
+    def lost_contact(self, error: Unreachable) -> None:
+        self.lost += 1
+        assert self.lost < 100, "it asks for ever"
+
+    def note_unreachable(self, error: Unreachable) -> None:
+        pass
+
+    def remove_later(self, attempt: int, handle: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        [RUNNING, RUNNING, EXITED],
+        [RUNNING, RUNNING, RUNNING, Unreachable("away"), EXITED],
+    ],
+)
+def test_a_program_whose_log_cannot_be_read_ends_all_the_same(
+    states: list[Observation | Unreachable], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
+    host = Host(Engine(states))
+    order = Order(
+        attempt=5, job=3, provider=1, phase=Phase.RUNNING, run=SPEC, timeout_seconds=60,
+        handle={"v": 1, "id": "c"},
+    )  # fmt: skip
+    sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
+    AttemptRun(order, cast(HostView, host), sink).run()
+    assert [move.to for move in host.asked] == [Phase.FINISHING, Phase.ENDED]
+    assert host.asked[-1].log_complete is False
+    assert host.asked[-1].ending is not None
+    assert host.asked[-1].ending.reason == "succeeded"
