@@ -135,7 +135,7 @@ def stored_chunks(
                 return
             for row in page:
                 after_seq = row.seq
-                yield _chunk(row)
+                yield chunk_of(row)
 
 
 def blocks_after(attempt: Attempt, after_seq: int = 0) -> list[Block]:
@@ -183,7 +183,7 @@ def _next_chunks(attempt_id: int, after_seq: int) -> tuple[list[Chunk], bool]:
         if not rows:
             return chunks, False
         for row in rows:
-            chunk = plain(_chunk(row))
+            chunk = plain(chunk_of(row))
             size += record_size(chunk)
             if chunks and size > BLOCK_BYTES:
                 return chunks, True
@@ -267,7 +267,8 @@ def _archived_seq(attempt_id: int) -> int:
     return Attempt.objects.values_list("log_archived_seq", flat=True).get(pk=attempt_id)
 
 
-def _chunk(row: LogChunk) -> Chunk:
+def chunk_of(row: LogChunk) -> Chunk:
+    """The chunk that a row of the table holds."""
     return Chunk(
         seq=row.seq,
         first_line=row.first_line,

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jobs.archive import Gap, blocks_after, read_block
+from jobs.archive import Gap, blocks_after, chunk_of, read_block
 from jobs.blocks import Block, CorruptBlock
 from jobs.frames import BODY_LIMIT, Chunk
 from jobs.logs import Stretch, opened
@@ -172,21 +172,7 @@ def _block(block: Block) -> list[Chunk]:
 
 def _stored(attempt_id: int, after_seq: int) -> list[Chunk]:
     rows = LogChunk.objects.filter(attempt_id=attempt_id, seq__gt=after_seq).order_by("seq")
-    return [
-        Chunk(
-            seq=row.seq,
-            first_line=row.first_line,
-            lines=row.lines,
-            first_at=row.first_at,
-            last_at=row.last_at,
-            stdout_offset=row.stdout_offset,
-            stderr_offset=row.stderr_offset,
-            crc32=row.crc32,
-            codec=row.codec,
-            body=bytes(row.body),
-        )
-        for row in rows[:_PAGE]
-    ]
+    return [chunk_of(row) for row in rows[:_PAGE]]
 
 
 def _archived_seq(attempt_id: int) -> int:

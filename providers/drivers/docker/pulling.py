@@ -145,7 +145,7 @@ def _pull_lines(
                 if monotonic() > deadline:
                     raise RegistryUnreachable(f"{image} was not pulled in time")
                 if line:
-                    yield json.loads(line)
+                    yield _progress_line(line)
     except EngineError as error:
         raise refusal(error.status, error.message) from error
     except requests.RequestException as error:
@@ -155,6 +155,16 @@ def _pull_lines(
         if isinstance(error, requests.Timeout) or _is_silence(error):
             raise RegistryUnreachable(f"the registry of {image} does not answer") from error
         raise Unreachable(f"the pull of {image} was cut: {error}") from error
+
+
+def _progress_line(line: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise Unreachable("could not pull the image: what answers is no Docker engine")
+    return told
 
 
 def _is_silence(error: requests.RequestException) -> bool:
