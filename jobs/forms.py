@@ -6,6 +6,7 @@ API refuse the same things in the same words.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -201,9 +202,9 @@ class JobForm(forms.Form):
             "hold": values["hold"],
             "resources": {
                 "cpu_cores": values["cpu_cores"],
-                "memory_mb": round(values["memory"] * int(values["memory_unit"])),
+                "memory_mb": _counted(values["memory"], values["memory_unit"]),
                 "gpus": values["gpus"],
-                "timeout_seconds": round(values["timeout"] * int(values["timeout_unit"])),
+                "timeout_seconds": _counted(values["timeout"], values["timeout_unit"]),
             },
             "retry": {
                 "max_attempts": values["max_attempts"],
@@ -212,7 +213,7 @@ class JobForm(forms.Form):
             },
         }
         program = values["program"]
-        lines = [line for line in values["argv"].replace("\r\n", "\n").split("\n") if line]
+        lines = [_read_argument(line) for line in values["argv"].replace("\r\n", "\n").split("\n") if line]
         spec["script"] = values["script"].replace("\r\n", "\n") if program == "script" else None
         spec["command"] = lines if program == "argv" else None
         spec["args"] = lines if program == "image" else []
@@ -243,6 +244,28 @@ class JobForm(forms.Form):
                 row.problem = detail
                 return True
         return False
+
+
+def _counted(number: float, unit: str) -> int:
+    """A number in the spec's unit; one beyond all bounds stays a number to be refused."""
+    return round(min(max(number * int(unit), -1e300), 1e300))
+
+
+def _show_argument(text: str) -> str:
+    """An argument on a line of its own: in double quotes where it could not be told else."""
+    plain = text and not text.startswith('"') and not {"\n", "\r"} & set(text)
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+def _read_argument(line: str) -> str:
+    """What `_show_argument` wrote; quotes that are no JSON string belong to the argument."""
+    if line.startswith('"'):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            return line
+        return value if isinstance(value, str) else line
+    return line
 
 
 def _words(text: str) -> list[str]:
@@ -277,7 +300,7 @@ def initial_of(spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[EnvRow], l
         },
         "program": program,
         "script": spec.get("script") or "",
-        "argv": "\n".join([*(command or []), *spec["args"]]),
+        "argv": "\n".join(map(_show_argument, [*(command or []), *spec["args"]])),
         "cpu_cores": f"{resources['cpu_cores']:g}",
         "memory": memory,
         "memory_unit": memory_unit,

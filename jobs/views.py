@@ -120,7 +120,10 @@ def _asked_for(request: HttpRequest, values: dict[str, Any]) -> dict[str, Any]:
 def _submit(actor: Actor, form: JobForm, source: Job | None) -> Job:
     if source is None:
         return services.job_submit(actor, data=form.spec())[0]
-    return services.job_rerun(actor, job_id=source.pk, changes=form.spec())[0]
+    changes = form.spec()
+    if changes["script"] is not None and source.spec.get("script") is not None:
+        del changes["args"]  # A script's own arguments, which the form does not show, come along.
+    return services.job_rerun(actor, job_id=source.pk, changes=changes)[0]
 
 
 @require_POST

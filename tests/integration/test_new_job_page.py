@@ -76,6 +76,7 @@ def test_the_images_own_program_may_be_given_arguments(browser: Client) -> None:
         ({"memory": "lots"}, "memory", "Enter a number."),
         ({"cpu_cores": "nan"}, "cpu_cores", "Enter a number."),
         ({"timeout": "1e300"}, "timeout", "Use a smaller number."),
+        ({"memory": "1e308", "memory_unit": "1024"}, "memory", "Use a smaller number."),
         ({"priority": "101"}, "priority", "at most 100"),
         ({"retry_codes": "a"}, "retry_codes", "whole numbers"),
         ({"labels": "no equals sign"}, "labels", "key=value"),
@@ -157,6 +158,27 @@ def test_a_rerun_with_edits_brings_secrets_along_without_showing_them(browser: C
     assert job.spec["command"] == ["run", "other"]
     assert open_values(job.secrets) == {"TOKEN": "hush", "DSN": "old-dsn"}
     assert job.spec["requires"] == source.spec["requires"]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        {"command": ["sh", "-c", "echo a\necho b", "", "two words", '"quoted"', "\\n"]},
+        {"args": ["--text", "one\r\ntwo", '"', ""]},
+        {"script": "echo $1", "args": ["first", ""]},
+    ],
+)
+def test_arguments_of_every_kind_survive_a_rerun_with_edits(
+    browser: Client, program: dict[str, object]
+) -> None:
+    source = make_job(state="completed", project=make_project("etl"), spec=program)
+    url = f"/jobs/new?from={source.pk}"
+    form = browser.get(url).context["form"]
+    shown = {name: form[name].value() for name in ("program", "script", "argv")}
+    response = send(browser, url, **shown)
+    assert response.status_code == 302, words_of(response)
+    spec = Job.objects.get(rerun_of=source).spec
+    assert {key: spec[key] for key in program} == program
 
 
 def test_the_form_of_a_past_job_sent_unchanged_makes_the_same_spec(browser: Client) -> None:
