@@ -155,7 +155,11 @@ def _why(
         selected = [r.view for r in rooms if _selected(r.view, demand)]
         if not selected:
             return "no_match", {"why": _selection(demand)}
-        largest = max(selected, key=lambda v: (v.total_gpus, v.total_memory_mb, v.total_cpu_millis))
+        # Nobody knows the size of a place that never answered.
+        known = [view for view in selected if view.total_memory_mb]
+        if not known and selected[0].down:
+            return selected[0].down_reason, {"provider": selected[0].name, "why": selected[0].down}
+        largest = max(known or selected, key=lambda v: (v.total_gpus, v.total_memory_mb, v.total_cpu_millis))
         return "too_large", {
             "need": amount(demand.cpu_millis, demand.memory_mb, demand.gpus),
             "largest": amount(

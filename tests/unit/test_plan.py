@@ -74,6 +74,11 @@ def test_slots_limit_the_number_of_attempts() -> None:
         ([job(1, cpu=64_000)], [place()], "too_large"),
         ([job(1, memory=100_000)], [place()], "too_large"),
         ([job(1, gpus=1)], [place()], "too_large"),
+        (
+            [job(1)],
+            [place(total_cpu_millis=0, total_memory_mb=0, down_reason="provider_down", down="x")],
+            "provider_down",
+        ),
         ([job(1)], [place(free_memory_mb=100)], "no_capacity"),
         ([job(1)], [place(free_slots=0)], "no_capacity"),
         ([job(1)], [place(down_reason="provider_down", down="it is draining")], "provider_down"),
