@@ -141,6 +141,7 @@
     root.toggleAttribute("data-stale", over || down > STALE_MS);
     const state = over ? "signed-out" : up ? "live" : down > STALE_MS ? "stale" : "polling";
     for (const el of document.querySelectorAll("[data-live-status]")) {
+      el.hidden = !over && !topicsWanted().size && !logs.size;  // nothing here could be live
       if (el.dataset.state === state) continue;
       el.dataset.state = state;
       el.textContent = { live: "Live", "signed-out": "Signed out" }[state] ?? "Not live";

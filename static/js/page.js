@@ -8,9 +8,10 @@
     if (!(event.target instanceof Element) || typing(event.target)) return;
     const key = CSS.escape(event.key.toLowerCase());
     const target = document.querySelector(`[data-key="${key}"]`);
-    if (!target) return;
+    if (!target || event.repeat) return;
     event.preventDefault();
-    if (typing(target)) target.focus(); else target.click();
+    // What cannot be taken back is only reached by its key; Enter then presses it.
+    if (typing(target) || target.hasAttribute("data-key-focus")) target.focus(); else target.click();
   });
 
   // Ctrl+Enter sends the form that is being written.
