@@ -59,6 +59,7 @@ class LogWriter(Service):
         self._store = store
         self._room = threading.Condition()
         self._dirty: dict[int, LogSink] = {}
+        self._writing: dict[int, LogSink] = {}
         self._written_at = 0.0
         self._urgent = False
 
@@ -104,11 +105,13 @@ class LogWriter(Service):
         with self._room:
             if sink.lost:
                 future.set_exception(LogLost(f"attempt {sink.attempt}"))
-            elif sink.attempt not in self._dirty:
-                future.set_result(None)
-            else:
+            elif self._dirty.get(sink.attempt) is sink:
                 sink.waiters.append(future)
                 self._urgent = True
+            elif self._writing.get(sink.attempt) is sink:
+                sink.waiters.append(future)  # what is under way is not stored yet
+            else:
+                future.set_result(None)
         self.wake()
         return future
 
@@ -125,6 +128,7 @@ class LogWriter(Service):
                 return False
             self._urgent = False
             sinks, self._dirty = self._dirty, {}
+            self._writing = sinks
             appends, waiters = [], {}
             for sink in sinks.values():
                 try:
@@ -143,6 +147,11 @@ class LogWriter(Service):
         with self._room:
             for append in appends:
                 sinks[append.attempt].lost = append.attempt not in grown
+            self._writing = {}
+            for sink in sinks.values():  # those who asked while it was written
+                if self._dirty.get(sink.attempt) is not sink:
+                    waiters.setdefault(sink.attempt, []).extend(sink.waiters)
+                    sink.waiters = []
             self._room.notify_all()
         for attempt, futures in waiters.items():
             for future in futures:

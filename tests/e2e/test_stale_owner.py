@@ -87,8 +87,11 @@ def test_a_crash_in_the_middle_of_a_call_starts_nothing_twice(
     holder = world.holder(lease)
     (killed,) = [e for e in engines if e.process.pid == int(holder.split("/")[1])]
     killed.kill()
-    world.wait_for(job, "completed", 40)
+    try:
+        world.wait_for(job, "completed", 40)
+    finally:
+        killed.start()
     for attempt in Attempt.objects.filter(job=job):
         assert begun(world, attempt) == (1 if attempt.outcome == "completed" else 0)
-    assert world.log(job) == b"ran\n"
-    killed.start()
+    attempt = world.last_attempt(job)
+    assert (world.log(job), attempt.log_complete) == (b"ran\n", True), attempt.__dict__

@@ -81,6 +81,8 @@ class Ledger:
         self._lose_answer(how)
 
     def append_logs(self, appends: Sequence[Append]) -> set[int]:
+        self.at_gate.set()
+        assert self.gate.wait(10)
         how = self._break("before")
         if any(append.attempt in self.poisonous for append in appends):
             raise Poison

@@ -66,6 +66,25 @@ def test_a_flush_of_a_log_with_nothing_to_write_is_done_at_once(writer: LogWrite
     assert writer.sink(1, FENCE, Position()).flush().done()
 
 
+def test_a_flush_waits_for_what_is_being_written(ledger: Ledger, writer: LogWriter) -> None:
+    """Otherwise an end could be told before the last of the log is safe."""
+    sink = writer.sink(1, FENCE, Position())
+    ledger.gate.clear()
+    writer.start(lambda name: None)
+    try:
+        sink.write(batch(b"last words\n"))
+        assert ledger.at_gate.wait(10)
+        asked = sink.flush()
+        assert not asked.done()
+        ledger.gate.set()
+        asked.result(10)
+        assert stored(ledger, 1) == b"last words\n"
+    finally:
+        ledger.gate.set()
+        writer.stop()
+        assert writer.join(10)
+
+
 def test_the_cursor_is_stored_with_the_bytes_it_follows(ledger: Ledger, writer: LogWriter) -> None:
     sink = writer.sink(1, FENCE, Position())
     sink.write(batch(b"a\n", 1))
