@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import IntegrityError
 
 from jobs import transitions
@@ -141,6 +142,8 @@ def _submitted(
             raise
         return earlier, False
     job.project = project
+    if actor.id is not None:
+        job.submitted_by = User(pk=actor.id, username=actor.name)  # what its reader shows of it
     return job, True
 
 
