@@ -1,13 +1,17 @@
-"""A name for every request, so that an error page and an event can be matched."""
+"""A name for every request, so that an error page and an event can be matched; the way to login."""
 
 from __future__ import annotations
 
 import re
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
 _SAFE = re.compile(r"[A-Za-z0-9_-]{8,40}\Z")
@@ -41,3 +45,16 @@ class RequestIdMiddleware:
         response = await pending
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
+
+
+class LoginRequired(LoginRequiredMiddleware):
+    """Login leads back to a page: for a button that was pressed too late, the one it is on."""
+
+    def handle_no_permission(
+        self, request: HttpRequest, view_func: Callable[..., Any]
+    ) -> HttpResponseRedirect:
+        if request.method in ("GET", "HEAD"):
+            return super().handle_no_permission(request, view_func)
+        came_from = urlsplit(request.headers.get("Referer", ""))
+        back = came_from.path if came_from.netloc == request.get_host() else "/"
+        return redirect_to_login(back or "/", self.get_login_url(view_func))

@@ -140,6 +140,21 @@ def test_signing_in_leads_back_to_where_one_wanted_to_go(client: Client) -> None
     assert 'value="ada"' in wrong.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://testserver/jobs/7?tab=events", "/login?next=/jobs/7"),
+        ("http://elsewhere.example/jobs/7", "/login?next=/"),
+        ("", "/login?next=/"),
+    ],
+)
+def test_a_button_pressed_after_signing_out_leads_back_to_its_page(
+    client: Client, referer: str, back: str
+) -> None:
+    answer = client.post("/jobs/7/cancel", headers={"Referer": referer})
+    assert (answer.status_code, answer["Location"]) == (302, back)
+
+
 def test_signing_in_never_leads_to_another_site(client: Client) -> None:
     make_user("ada")
     form = {"username": "ada", "password": "password", "next": "https://evil.example/"}
