@@ -213,7 +213,11 @@ class JobForm(forms.Form):
             },
         }
         program = values["program"]
-        lines = [_read_argument(line) for line in values["argv"].replace("\r\n", "\n").split("\n") if line]
+        lines = [
+            _read_argument(line)
+            for line in values["argv"].replace("\r\n", "\n").split("\n")
+            if line
+        ]
         spec["script"] = values["script"].replace("\r\n", "\n") if program == "script" else None
         spec["command"] = lines if program == "argv" else None
         spec["args"] = lines if program == "image" else []

@@ -159,7 +159,9 @@ def _why(
         known = [view for view in selected if view.total_memory_mb]
         if not known and selected[0].down:
             return selected[0].down_reason, {"provider": selected[0].name, "why": selected[0].down}
-        largest = max(known or selected, key=lambda v: (v.total_gpus, v.total_memory_mb, v.total_cpu_millis))
+        largest = max(
+            known or selected, key=lambda v: (v.total_gpus, v.total_memory_mb, v.total_cpu_millis)
+        )
         return "too_large", {
             "need": amount(demand.cpu_millis, demand.memory_mb, demand.gpus),
             "largest": amount(
