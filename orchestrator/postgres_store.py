@@ -20,11 +20,11 @@ from jobs.queue import held_capacity, queued
 from jobs.sql import statement
 from jobs.states import LIVE_PHASES, Phase
 from jobs.transitions import BatchResult, Move, Placement, Wait
-from orchestrator.scheduling.policy import Placed, Plan
+from orchestrator.room import still_fitting, view_of
+from orchestrator.scheduling.policy import Plan
 from orchestrator.scheduling.snapshot import (
     Demand,
     PendingJob,
-    ProviderView,
     Requirement,
     Snapshot,
 )
@@ -37,15 +37,12 @@ from providers import leases
 from providers.driver import Credential, Probe
 from providers.leases import Fence, fenced
 from providers.models import EngineRequest, Mode, Provider, RegistryCredential, RequestStatus
-from providers.probes import is_up, probe_save
+from providers.probes import probe_save
 
 logger = logging.getLogger("gantry.engine")
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-LOW_DISK_BYTES = 2 * 2**30
-LOW_DISK_SHARE = 0.05
 
 
 def _or_down(
@@ -138,14 +135,14 @@ class PostgresStore:
             return Snapshot((), ())
         held = held_capacity()
         providers = Provider.objects.filter(deleted_at=None).exclude(mode=Mode.INACTIVE)
-        return Snapshot(queue, tuple(_view(p, held.get(p.pk)) for p in providers))
+        return Snapshot(queue, tuple(view_of(p, held.get(p.pk)) for p in providers))
 
     @_or_down
     def commit_plan(
         self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
     ) -> tuple[int, list[JobChange]]:
         with transaction.atomic():
-            fitting = _recheck(plan.placements)
+            fitting = still_fitting(plan.placements)
             placed = transitions.place(
                 fence, [Placement(p.job, p.provider, p.provider_name) for p in fitting]
             )
@@ -338,73 +335,3 @@ class PostgresStore:
 
     def close(self) -> None:
         connection.close()
-
-
-def _view(provider: Provider, held: Any) -> ProviderView:
-    used_cpu, used_memory, used_gpus, attempts = (
-        (held.cpu_millis, held.memory_mb, held.gpus, held.attempts) if held else (0, 0, 0, 0)
-    )
-    reason, why = _down(provider)
-    return ProviderView(
-        id=provider.pk,
-        name=provider.name,
-        labels={str(k): str(v) for k, v in provider.labels.items()},
-        total_cpu_millis=provider.total_cpu_millis,
-        total_memory_mb=provider.total_memory_mb,
-        total_gpus=provider.total_gpus,
-        free_cpu_millis=provider.total_cpu_millis - used_cpu,
-        free_memory_mb=provider.total_memory_mb - used_memory,
-        free_gpus=provider.total_gpus - used_gpus,
-        free_slots=None if provider.slots is None else max(0, provider.slots - attempts),
-        down_reason=reason,
-        down=why,
-    )
-
-
-def _down(provider: Provider) -> tuple[str, str]:
-    """Why an active provider cannot take jobs now: a wait's code and words, or two blanks."""
-    if provider.mode == Mode.DRAINING:
-        return "provider_down", "it is draining"
-    if not is_up(provider.health):
-        if provider.health == "unknown":
-            return "provider_down", "it has not been looked at yet"
-        return "provider_down", f"it is unreachable ({provider.last_error or 'no answer'})"
-    free, total = provider.disk_free_bytes, provider.disk_total_bytes
-    if free is not None and free < max(LOW_DISK_BYTES, LOW_DISK_SHARE * (total or 0)):
-        return "disk_low", f"only {free / 2**30:.1f} GiB of its disk is free"
-    return "", ""
-
-
-def _recheck(placements: Sequence[Placed]) -> list[Placed]:
-    """Placements that still fit, in their order, by the rows as they are at commit."""
-    if not placements:
-        return []
-    wanted = {p.provider for p in placements}
-    views = {
-        p.pk: p
-        for p in Provider.objects.filter(pk__in=wanted, deleted_at=None, mode=Mode.ACTIVE)
-        .order_by("pk")
-        .select_for_update(of=("self",), no_key=True)
-    }
-    held = held_capacity()
-    room = {pk: _view(p, held.get(pk)) for pk, p in views.items()}
-    left = {
-        pk: [v.free_cpu_millis, v.free_memory_mb, v.free_gpus, v.free_slots]
-        for pk, v in room.items()
-    }
-    fitting = []
-    for placement in placements:
-        free = left.get(placement.provider)
-        if free is None:
-            continue
-        demand = placement.demand
-        need = (demand.cpu_millis, demand.memory_mb, demand.gpus)
-        slots = free[3]
-        if any(n > (f or 0) for n, f in zip(need, free[:3], strict=True)) or slots == 0:
-            continue
-        left[placement.provider] = [
-            *((f or 0) - n for n, f in zip(need, free[:3], strict=True)),
-            None if slots is None else slots - 1,
-        ]
-        fitting.append(placement)
-    return fitting
