@@ -12,6 +12,7 @@ from providers.selectors import ProviderUse, RequestReading
 
 def provider_values(actor: Actor, provider: Provider, used: ProviderUse) -> dict[str, Any]:
     """A provider; where and how it is reached only for those who manage it."""
+    hidden = set() if actor.may_operate else {"Address"}
     return {
         "id": provider.pk,
         "name": provider.name,
@@ -35,7 +36,7 @@ def provider_values(actor: Actor, provider: Provider, used: ProviderUse) -> dict
         "disk_free_bytes": provider.disk_free_bytes,
         "disk_total_bytes": provider.disk_total_bytes,
         "clock_offset_ms": provider.clock_offset_ms,
-        "facts": provider.facts,
+        "facts": {name: fact for name, fact in provider.facts.items() if name not in hidden},
         "rev": provider.rev,
         "created_at": provider.created_at,
     }

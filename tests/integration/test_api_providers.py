@@ -146,6 +146,10 @@ def test_members_see_providers_but_not_how_they_are_reached(member: Api, staff: 
     provider = make_provider(options={"memory_mb": 9})
     assert member("GET", f"/providers/{provider.pk}").json()["options"] is None
     assert staff("GET", f"/providers/{provider.pk}").json()["options"] == {"memory_mb": 9}
+    facts = {"Address": "/run/docker.sock", "Kernel": "6.1"}
+    type(provider).objects.filter(pk=provider.pk).update(facts=facts)
+    assert member("GET", f"/providers/{provider.pk}").json()["facts"] == {"Kernel": "6.1"}
+    assert staff("GET", f"/providers/{provider.pk}").json()["facts"] == facts
     assert [p["id"] for p in member("GET", "/providers").json()["items"]] == [provider.pk]
 
 
