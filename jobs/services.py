@@ -69,8 +69,11 @@ def job_rerun(
         return earlier, False
     if changes is not None and not isinstance(changes, Mapping):
         raise Invalid([FieldProblem("", "Send an object of the fields to change.")])
+    giver = _secrets_giver(actor, source, changes or {})
     spec = parse_spec(_again(source, changes or {}))
-    return _submitted(actor, spec, key=idempotency_key, digest=digest, rerun_of=source)
+    return _submitted(
+        actor, spec, key=idempotency_key, digest=digest, rerun_of=source, secrets_by=giver
+    )
 
 
 def job_cancel(actor: Actor, /, *, job_id: int) -> Job:
@@ -112,13 +115,14 @@ def _submitted(
     key: str | None,
     digest: bytes | None,
     rerun_of: Job | None = None,
+    secrets_by: int | None = None,
 ) -> tuple[Job, bool]:
     project = _project(actor, spec.project)
     provider = _provider(actor, spec)
     new = transitions.NewJob(
         project_id=project.pk,
         name=spec.name,
-        spec=spec.stored(),
+        spec=spec.stored() | ({"secret_env_by": secrets_by or actor.id} if spec.secret_env else {}),
         secrets=seal_values(spec.secret_env),
         labels=spec.labels,
         image=spec.image,
@@ -147,10 +151,29 @@ def _submitted(
     return job, True
 
 
+def _secrets_giver(actor: Actor, source: Job, changes: Mapping[str, Any]) -> int | None:
+    """The user whose secrets a rerun carries. Raises Invalid where it may not carry them.
+
+    Only who gave them, or an admin of the project, takes secrets into a changed job: a
+    changed program could print them in a form that no mask knows.
+    """
+    names = set(source.spec.get("secret_env_names") or ())
+    given = changes.get("secret_env")
+    missing = sorted(names - set(given)) if isinstance(given, Mapping) else sorted(names)
+    if not missing:
+        return actor.id
+    giver: int | None = source.spec.get("secret_env_by", source.submitted_by_id)
+    if changes and actor.id != giver and not actor.may(Role.ADMIN, source.project_id):
+        words = f"Enter {', '.join(missing)} anew: a changed job does not take another's secrets."
+        raise Invalid([FieldProblem("/secret_env", words)])
+    return giver
+
+
 def _again(source: Job, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The spec of a rerun: the stored one, the secrets opened, the changes laid over it."""
     spec: dict[str, Any] = dict(source.spec)
-    spec.pop("secret_env_names", None)
+    for kept_apart in ("secret_env_names", "secret_env_by"):
+        spec.pop(kept_apart, None)
     spec["hold"] = False
     spec["secret_env"] = open_values(source.secrets)
     for name, value in changes.items():

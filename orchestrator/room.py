@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+
+from django.utils import timezone
 
 from jobs.queue import Held, held_capacity
 from orchestrator.scheduling.policy import Placed
@@ -12,6 +15,8 @@ from providers.probes import is_up
 
 LOW_DISK_BYTES = 2 * 2**30
 LOW_DISK_SHARE = 0.05
+UNWATCHED = timedelta(seconds=90)
+"""A provider that nobody has probed for so long may be anything: it gets no new jobs."""
 
 
 def view_of(provider: Provider, held: Held | None) -> ProviderView:
@@ -41,7 +46,9 @@ def _down(provider: Provider) -> tuple[str, str]:
     if not is_up(provider.health):
         if provider.health == "unknown":
             return "provider_down", "it has not been looked at yet"
-        return "provider_down", f"it is unreachable ({provider.last_error or 'no answer'})"
+        return "provider_down", "it is unreachable"  # its page says why
+    if provider.probed_at is None or timezone.now() - provider.probed_at > UNWATCHED:
+        return "provider_down", "no engine process looks at it"
     free, total = provider.disk_free_bytes, provider.disk_total_bytes
     if free is not None and free < max(LOW_DISK_BYTES, LOW_DISK_SHARE * (total or 0)):
         return "disk_low", f"only {free / 2**30:.1f} GiB of its disk is free"

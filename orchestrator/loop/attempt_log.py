@@ -23,6 +23,7 @@ class AttemptLog:
         self.note = ""
         """Why it is not complete, in plain words."""
         self._secrets = order.secrets
+        self._withheld = order.broken
         self._cursor = order.cursor
         self._host = host
         self._sink = sink
@@ -50,6 +51,9 @@ class AttemptLog:
         """Read from the cursor to the end, or while it runs. `lasting` is told of each batch.
         Raises GivenUp, Unreachable, LogLost."""
         self._unless_detached()
+        if self._withheld:  # without its secrets its output cannot be masked
+            self.pause(RETRY_SECONDS if follow else 0)
+            return
         masker = Masker(self._secrets)  # what an earlier reading kept back is read again
         stream = self._host.driver.logs(handle, self._cursor, follow=follow)
         self._stream = stream
@@ -91,6 +95,9 @@ class AttemptLog:
                     self.note = f"the engine did not give the rest of it: {error}"
                     complete = False
                 self.pause(RETRY_SECONDS)
+        if self._withheld:
+            self.note = f"its output is not kept, because it could not be masked: {self._withheld}"
+            complete = False
         self._sink.flush().result()
         return complete and not self._sink.gap
 

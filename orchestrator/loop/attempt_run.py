@@ -84,6 +84,13 @@ class AttemptRun:
         """End the present reading, so that the engine is asked what is there."""
         self._log.interrupt()
 
+    def give_up(self, message: str) -> None:
+        """End it as it is: going on has failed again and again. What runs is removed."""
+        try:
+            self._end(Ending(Outcome.FAILED, "rejected", {"message": message}), complete=False)
+        except (GivenUp, LogLost) as error:
+            logger.info("attempt %d of job %d let go: %s", *self._names(), error)
+
     def detach(self) -> None:
         """Leave it running: the process ends or the lease is lost."""
         self._detached.set()
@@ -97,9 +104,9 @@ class AttemptRun:
             send = self._may_be_stopped
             early = self._moves.phase in (Phase.PLACED, Phase.PULLING)
         if send:
-            self._host.in_background(self._send_stop)
+            self._host.in_stopping(self._send_stop)
         elif early:
-            self._host.in_background(self._end_early)
+            self._host.in_stopping(self._end_early)
 
     def _end_early(self) -> None:
         """Before anything was made: the first of this and `creating` wins."""
@@ -275,7 +282,7 @@ class AttemptRun:
             self._may_be_stopped = True
             send = self._stop is not None
         if send:
-            self._host.in_background(self._send_stop)
+            self._host.in_stopping(self._send_stop)
         while seen.state is RunState.RUNNING:
             try:
                 self._log.read(self._handle, follow=True)

@@ -98,10 +98,11 @@ class Desk(Service):
                 for host in hosts.values():
                     host.cancel(wish)
         if "requests" in due:
-            for request in self._store.requests(hosts):
+            waiting = self._store.requests(hosts)
+            for request in waiting:
                 if request.id not in self._asked:
-                    self._asked.add(request.id)
                     hosts[request.provider].answer(request)
+            self._asked = {request.id for request in waiting}
 
     def finish(self) -> None:
         self._do_work()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,9 @@ PROBE_SECONDS = 10.0
 PROBE_BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 CHECK_SECONDS = 30.0
 BACKGROUND_THREADS = 16
+STOPPING_THREADS = 128
+"""Stops wait for the program's grace, so they have threads of their own, made when needed."""
+MOST_FAILURES = 5
 
 
 class Desk(Protocol):
@@ -81,6 +85,10 @@ class ProviderHost:
         self._pool = ThreadPoolExecutor(
             BACKGROUND_THREADS, thread_name_prefix=f"gantry-{site.name}"
         )
+        self._stops = ThreadPoolExecutor(
+            STOPPING_THREADS, thread_name_prefix=f"gantry-stop-{site.name}"
+        )
+        self._failures: Counter[int] = Counter()
         self._watcher = threading.Thread(
             target=self._watch, name=f"gantry-watch-{site.name}", daemon=True
         )
@@ -144,7 +152,8 @@ class ProviderHost:
             while self._runs and monotonic() < deadline:
                 self._guard.wait(max(0.01, deadline - monotonic()))
         self._watcher.join(max(0.0, deadline - monotonic()))
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._stops):
+            pool.shutdown(wait=False, cancel_futures=True)
         self.driver.close()
 
     # --- what an attempt asks (HostView) ---
@@ -203,10 +212,14 @@ class ProviderHost:
     def remove_later(self, attempt: int, handle: Handle) -> None:
         self.in_background(lambda: self._remove(attempt, handle))
 
+    def in_stopping(self, work: Callable[[], None]) -> None:
+        if not self._ending.is_set():
+            self._stops.submit(self._guarded, work)
+
     def in_background(self, work: Callable[[], None]) -> None:
-        if self._ending.is_set():
-            return
-        self._pool.submit(self._guarded, work)
+        """Do this beside everything else: a removal, an answer to web."""
+        if not self._ending.is_set():
+            self._pool.submit(self._guarded, work)
 
     def post(self, work: Callable[[Store], None]) -> None:
         self._desk.post(work)
@@ -225,9 +238,12 @@ class ProviderHost:
     def _drive(self, attempt: int, run: AttemptRun) -> None:
         try:
             run.run()
-        except Exception:
-            # Dropped from hand, it is found by the next check and driven anew.
+        except Exception as error:
+            # Dropped from hand, it is found by the next check and driven anew, but not for ever.
             logger.exception("attempt %d: its thread failed", attempt)
+            self._failures[attempt] += 1
+            if self._failures[attempt] >= MOST_FAILURES:
+                run.give_up(f"Gantry failed {MOST_FAILURES} times to go on with it: {error}")
         finally:
             with self._guard:
                 self._runs.pop(attempt, None)

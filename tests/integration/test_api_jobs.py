@@ -65,8 +65,8 @@ def test_submitting_and_reading_a_job_take_few_queries(
     client: Client, ada: dict[str, str], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     post(client, "/jobs", make_spec(), **ada)  # the token's first use is noted once a minute
-    with django_assert_num_queries(9):
-        # token and roles; project; begin, job, event, two notices, commit; submitter's name
+    with django_assert_num_queries(8):
+        # token and roles; project; begin, job, event, two notices, commit
         job = post(client, "/jobs", make_spec(), **ada).json()
     with django_assert_num_queries(2):
         get(client, f"/jobs/{job['id']}", **ada)
@@ -282,3 +282,23 @@ def test_a_number_that_no_job_can_have_is_not_found(
 ) -> None:
     response = get(client, f"/jobs/{job_id}", **ada)
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+def test_a_changed_rerun_takes_secrets_only_for_who_gave_them_or_an_admin(
+    client: Client, ada: dict[str, str]
+) -> None:
+    project = make_project("default")
+    first = post(client, "/jobs", make_spec(secret_env={"KEY": "hidden away"}), **ada).json()
+    changes = {"script": "echo $KEY | rev"}
+    other = bearer(make_user("grace", project=project))
+    refused = post(client, f"/jobs/{first['id']}/rerun", changes, **other)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/secret_env"
+    same = post(client, f"/jobs/{first['id']}/rerun", **other)
+    assert same.status_code == 201
+    again = post(client, f"/jobs/{same.json()['id']}/rerun", changes, **other)
+    assert again.status_code == 422, "an unchanged rerun between does not make them grace's"
+    anew = changes | {"secret_env": {"KEY": "their own"}}
+    assert post(client, f"/jobs/{first['id']}/rerun", anew, **other).status_code == 201
+    admin = bearer(make_user("root", project=project, role=Role.ADMIN))
+    assert post(client, f"/jobs/{first['id']}/rerun", changes, **admin).status_code == 201

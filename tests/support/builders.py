@@ -89,10 +89,11 @@ def bearer(user: User) -> dict[str, str]:
 
 
 def make_provider(name: str = "", **columns: Any) -> Provider:
-    """A healthy fake provider with 8 cores and 16 GiB."""
+    """A healthy fake provider with 8 cores and 16 GiB, just looked at."""
     found: dict[str, Any] = {
         "kind": "fake",
         "health": HealthState.HEALTHY,
+        "probed_at": timezone.now(),
         "found_cpu_millis": 8000,
         "found_memory_mb": 16_384,
     }
