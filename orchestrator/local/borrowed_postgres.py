@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dj_database_url
-from django.db import connections
+from django.db import OperationalError, connections
 
 from orchestrator.local.postgres import EmbeddedPostgres
 
@@ -33,3 +33,25 @@ def borrowed_postgres(data_dir: Path) -> Iterator[None]:
         connections["default"].close()
         if not was_running:
             postgres.stop()
+
+
+@contextmanager
+def reachable_database(data_dir: Path) -> Iterator[None]:
+    """The database inside the block, whether or not `up` runs; its own errors stay its own.
+
+    Raises FileNotFoundError where no instance has ever been started.
+    """
+    try:
+        connections["default"].ensure_connection()
+        answers = True
+    except OperationalError:
+        if os.environ.get("DATABASE_URL"):
+            raise
+        answers = False
+    if answers:
+        yield
+        return
+    if not (EmbeddedPostgres(data_dir).home.cluster / "PG_VERSION").exists():
+        raise FileNotFoundError(f"There is no database in {data_dir} yet. Start Gantry: make up")
+    with borrowed_postgres(data_dir):
+        yield

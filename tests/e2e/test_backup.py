@@ -11,6 +11,7 @@ import tarfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -85,6 +86,7 @@ def test_a_backup_never_overwrites_a_file(gantry: RunningGantry, backup: Path) -
 
 def test_a_restore_is_refused_while_gantry_runs(gantry: RunningGantry, backup: Path) -> None:
     assert "Gantry already runs" in _refusal(gantry, "restore", str(backup), "--replace")
+    assert "already runs" in _refusal(gantry, "new_instance_id")
 
 
 def test_an_empty_instance_becomes_the_one_that_was_backed_up(
@@ -111,6 +113,8 @@ def test_an_instance_with_jobs_is_replaced_only_when_told_so(backup: Path) -> No
         other.stop()
         assert "--replace deletes them" in _refusal(other, "restore", str(backup))
         other.manage("restore", str(backup), "--replace")
+        # What the message asks for next is possible: the database is there, Gantry is down.
+        assert UUID(other.manage("new_instance_id").strip())
         other.start()
         assert other.ask("SELECT name FROM jobs_job") == [("kept over the backup",)]
 
