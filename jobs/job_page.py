@@ -13,6 +13,7 @@ from jobs.log_words import last_lines
 from jobs.models import Attempt, Job
 from jobs.phases import timeline
 from jobs.selectors import attempts_of, events_of
+from jobs.spec import in_order
 from jobs.states import TERMINAL, JobState, Phase
 from projects.actor import Actor
 from projects.models import Role
@@ -50,7 +51,7 @@ def facts(job: Job, attempts: Sequence[Attempt]) -> dict[str, Any]:
     """What was asked for, and where it went."""
     return {
         "job": job,
-        "spec": job.spec,
+        "spec": in_order(job.spec),
         "latest": attempts[-1] if attempts else None,
         "reruns": list(job.reruns.order_by("pk").values_list("pk", flat=True)[:5]),
     }

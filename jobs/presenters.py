@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.models import Attempt, Job
 from jobs.reasons import reason_text
+from jobs.spec import in_order
 from projects.models import Event
 
 
@@ -43,7 +44,7 @@ def job_values(job: Job) -> dict[str, Any]:
 
 def job_detail_values(job: Job) -> dict[str, Any]:
     """A job with its spec; secrets by name only."""
-    return job_values(job) | {"spec": job.spec}
+    return job_values(job) | {"spec": in_order(job.spec)}
 
 
 def attempt_values(attempt: Attempt) -> dict[str, Any]:

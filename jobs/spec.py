@@ -8,6 +8,7 @@ is no coercion: "1" is not 1 and true is not 1. What is checked against the data
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -154,6 +155,12 @@ class JobSpec(StrictModel):
         values = self.model_dump(exclude={"secret_env"})
         values["secret_env_names"] = sorted(self.secret_env)
         return values
+
+
+def in_order(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored spec in the order of its fields here; the database keeps none."""
+    names = [*JobSpec.model_fields, "secret_env_names"]
+    return {name: stored[name] for name in names if name in stored} | dict(stored)
 
 
 def parse_spec(data: object) -> JobSpec:

@@ -58,6 +58,8 @@ def test_a_submitted_job_is_answered_with_its_state_and_reason_in_words(
     assert job["reason_text"] == "Waiting for the scheduler's next look."
     assert (job["project"], job["submitted_by"]) == ("default", "ada")
     assert response["Location"] == f"/api/v1/jobs/{job['id']}"
+    spec = get(client, f"/jobs/{job['id']}", **ada).json()["spec"]
+    assert list(spec)[:4] == ["spec_version", "project", "name", "image"]  # in the written order
     assert get(client, f"/jobs/{job['id']}", **ada).json() == job
 
 
