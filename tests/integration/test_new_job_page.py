@@ -140,6 +140,7 @@ def test_a_rerun_with_edits_brings_secrets_along_without_showing_them(browser: C
         state="failed",
         project=make_project("etl"),
         name="old",
+        submitted_by_id=int(browser.session["_auth_user_id"]),
         spec={
             "command": ["run", "it"],
             "env": {"DATE": "2026-01-01"},
