@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,63}", re.ASCII)
+_TURNS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./-]*[A-Za-z0-9])?", re.ASCII)
 
 
@@ -25,8 +26,8 @@ def at_most_bytes(limit: int) -> Callable[[str], str]:
 
 
 def one_line(value: str) -> str:
-    """Text without control characters."""
-    if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in value):
+    """Text without control characters, those that turn the writing direction included."""
+    if any(ord(char) < 32 or 127 <= ord(char) < 160 or char in _TURNS for char in value):
         raise ValueError("Remove the control characters; keep it on one line.")
     return value
 

@@ -71,6 +71,7 @@ def test_the_images_own_program_may_be_given_arguments(browser: Client) -> None:
     [
         ({"name": ""}, "name", "This field is required."),
         ({"name": " \t "}, "name", "This field is required."),
+        ({"name": "report\u202egnp.exe"}, "name", "Remove the control characters"),
         ({"image": "NOT an image"}, "image", "Not an image reference"),
         ({"memory": "-1"}, "memory", "at least 6. (MiB)"),
         ({"memory": "lots"}, "memory", "Enter a number."),
