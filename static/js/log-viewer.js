@@ -376,7 +376,8 @@ class LogViewer {
     const status = this.hook("status"), count = this.hook("count"), jump = this.hook("jump"), fresh = this.hook("new");
     const away = Math.round((performance.now() - this.downAt) / 1000);
     let words = this.following ? "Following" : "Paused";
-    if (!this.attempt) words = document.querySelector("#job-attempts[data-over]") ? "No output: it never started" : "No output yet";
+    if (document.querySelector('#job-attempts[data-over][data-latest-attempt="0"]')) words = "No output: it never started";
+    else if (!this.attempt) words = "No output yet";
     else if (this.ended) words = this.lines.size ? "Ended" : "Ended without output";
     else if (away >= 3) words = `Disconnected ${away} s ago, retrying`;
     else if (!this.lines.size) words = "No output yet";
