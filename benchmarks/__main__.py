@@ -46,6 +46,10 @@ def _measure(
     asked: argparse.Namespace, gantry: RunningGantry, processes: Processes, report: Report
 ) -> None:
     token = gantry.manage("token", "admin", "--name", "bench").strip()
+    with _sides(gantry, token, 1) as (bare, orchestrated):
+        theirs = bare.host_config(orchestrated.container_of_a_job())
+        assert theirs == bare.host_config(), "both sides run the same container"
+        orchestrated.run(0)
     if asked.samples:
         with _sides(gantry, token, 1) as (bare, orchestrated):
             _print(report.add_latency(compare_latency(bare, orchestrated, asked.samples)))

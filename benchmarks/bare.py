@@ -42,11 +42,15 @@ class BareSide:
         client.remove_container(container)
         return moment(started) - begun
 
-    def host_config_of(self, instance: str) -> dict[str, Any]:
-        """The host options of some container of an instance, as its engine knows them."""
-        filters = {"label": f"{LABEL_INSTANCE}={instance}"}
-        (found, *_) = self._clients[0].containers(all=True, filters=filters)
-        return dict(self._clients[0].inspect_container(found["Id"])["HostConfig"])
+    def host_config(self, container: str = "") -> dict[str, Any]:
+        """The host options of a container as the engine knows them; by default of one of ours."""
+        client = self._clients[0]
+        made = container or client.create_container_from_config(bare_body())["Id"]
+        try:
+            return dict(client.inspect_container(made)["HostConfig"])
+        finally:
+            if not container:
+                client.remove_container(made)
 
     def left(self, instance: str = BARE) -> list[str]:
         """The containers of an instance that are still there."""

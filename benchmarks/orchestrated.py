@@ -91,6 +91,14 @@ class OrchestratedSide:
             time.sleep(0.005)
         return time.perf_counter() - begun
 
+    def container_of_a_job(self) -> str:
+        """The id of the container of a job that runs for a while from now."""
+        client = self._clients[0]
+        job = client.call("POST", "/jobs", JOB | {"command": ["sleep", "2"]})
+        while job["state"] not in ("running", *ENDED):
+            job = client.call("GET", f"/jobs/{job['id']}?wait=10&rev={job['rev']}")
+        return self._left()[0]
+
     def job_times(self) -> JobTimes:
         """One job alone."""
         ran = self._clients[0].run_job()
