@@ -23,7 +23,7 @@ down: venv ## End a running Gantry, its Postgres, and a Docker engine that it st
 
 .PHONY: test
 test: venv-dev ## Run the whole suite: real containers, a real browser, real kills
-	@exec $(PYTHON) -m pytest $(ARGS)
+	@exec $(PYTHON) -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 .PHONY: test-fresh
 test-fresh: ## Run `make up` and `make test` in a bare Debian root (needs root and debootstrap)

@@ -15,7 +15,7 @@ from django.conf import settings
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, Page
 
-from tests.support.chromium import open_browser
+from tests.support.chromium import chromium_program, open_browser
 from tests.support.engine import end_test_engine, ensure_test_engine, ensure_test_image
 from tests.support.instance import TestInstance
 from tests.support.strictness import NothingLeftOut
@@ -37,11 +37,27 @@ def pytest_configure(config: pytest.Config) -> None:
     # The same examples in every run, and no limit on a slow machine: a red run is a new fault.
     hypothesis_settings.register_profile("suite", derandomize=True, deadline=None)
     hypothesis_settings.load_profile("suite")
-    config.pluginmanager.register(NothingLeftOut())
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NothingLeftOut())
+    if _spreads(config):
+        # Here, once, before several workers would do it at the same time.
+        ensure_test_engine(INSTANCE.data_dir)
+        ensure_test_image()
+        chromium_program()
+        # Workers inherit this environment, and must not read settings before their own
+        # instance is there.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
-def pytest_unconfigure() -> None:
+def _spreads(config: pytest.Config) -> bool:
+    """True in the process that hands the tests out to workers."""
+    return bool(config.getoption("numprocesses", 0)) and not hasattr(config, "workerinput")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Leaves nothing behind, also after failures and Ctrl-C."""
+    if _spreads(config):
+        end_test_engine(INSTANCE.data_dir)
     INSTANCE.destroy()
 
 
