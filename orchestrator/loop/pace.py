@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-PER_SECOND = 10.0
-SAVED = 5.0
-"""So many notices may go at once after a quiet time, beyond the ten a second."""
+PER_SECOND = 8.0
+SAVED = 2.0
+"""So many notices may go at once after a quiet time. With the eight of that second they are
+ten, and ten more are the log writer's: an engine process sends at most twenty a second."""
 APART_SECONDS = 0.1
 RIDE_SECONDS = 0.05
 """So long news waits for a commit that takes it along, before it is told by itself."""

@@ -1,4 +1,4 @@
-"""How often pages are told: ten a second at length, an end at once after a quiet time."""
+"""How often pages are told: eight a second at length, an end at once after a quiet time."""
 
 from __future__ import annotations
 
@@ -20,8 +20,14 @@ def notices(seconds: float, *, urgent: bool) -> list[float]:
 
 def test_ends_go_at_once_until_the_saved_ones_are_used_up() -> None:
     sent = notices(10, urgent=True)
-    assert sent[:5] == [100 + step / 1000 for step in range(5)]
+    at_once = int(SAVED)
+    assert sent[:at_once] == [100 + step / 1000 for step in range(at_once)]
     assert len(sent) <= 10 * PER_SECOND + SAVED
+
+
+def test_no_second_has_more_than_ten() -> None:
+    sent = notices(10, urgent=True)
+    assert max(sum(one <= other < one + 1 for other in sent) for one in sent) <= 10
 
 
 def test_the_rest_keeps_its_distance() -> None:
