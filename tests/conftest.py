@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 
 import django
 import pytest
+from django.apps import apps
 from django.conf import settings
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, Page
@@ -21,6 +23,7 @@ from tests.support.instance import TestInstance
 from tests.support.strictness import NothingLeftOut
 
 INSTANCE = TestInstance()
+GROUND = "projects.migrations.0002_ground"
 for foreign in [name for name in os.environ if name.startswith("GANTRY_")]:
     del os.environ[foreign]
 os.environ.update(INSTANCE.environment, DJANGO_SETTINGS_MODULE="orchestrator.settings")
@@ -77,6 +80,14 @@ def database_url(instance: TestInstance) -> str:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(database_url: str) -> None:
     """Starts Postgres before pytest-django makes its test database."""
+
+
+@pytest.fixture(autouse=True)
+def ground(request: pytest.FixtureRequest) -> None:
+    """The rows that migrations make: a test that empties all tables takes them along."""
+    if request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("_django_db_helper")  # the test's own access comes first
+        import_module(GROUND).make_ground(apps, None)
 
 
 @pytest.fixture(scope="session")

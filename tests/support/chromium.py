@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -17,6 +18,8 @@ PROGRAM = Path("/usr/bin/chromium")
 
 def chromium_program() -> Path:
     """Where Chromium is, installed first if need be and we are root."""
+    if find_library("atomic") is None and apt.can_install():
+        apt.install(["libatomic1"], print)  # playwright's own driver needs it
     if PROGRAM.exists():
         return PROGRAM
     found = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.local import apt
 from tests.support.waiting import wait_until
 
 USERNAME, PASSWORD = "puller", "correct-horse"
@@ -29,8 +30,7 @@ class Registry:
 @contextmanager
 def running_registry(folder: Path, *, login: bool) -> Iterator[Registry]:
     """A registry that keeps its images in the folder, with USERNAME's login or without."""
-    program = shutil.which("docker-registry")
-    assert program, "docker-registry is not installed"
+    program = _installed("docker-registry", "docker-registry")
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = folder / "config.json"  # JSON is YAML
@@ -43,6 +43,15 @@ def running_registry(folder: Path, *, login: bool) -> Iterator[Registry]:
         finally:
             process.terminate()
             process.wait(10)
+
+
+def _installed(program: str, package: str) -> str:
+    """Where the program is; its Debian package is installed first if need be and we are root."""
+    if shutil.which(program) is None and apt.can_install():
+        apt.install([package], print)
+    found = shutil.which(program)
+    assert found, f"the tests need {program}: sudo apt-get install {package}"
+    return found
 
 
 def free_port() -> int:
@@ -62,7 +71,9 @@ def _config(folder: Path, port: int, *, login: bool) -> dict[str, object]:
     if login:
         users = folder / "users"
         hashed = subprocess.run(
-            ["htpasswd", "-Bbn", USERNAME, PASSWORD], capture_output=True, check=True
+            [_installed("htpasswd", "apache2-utils"), "-Bbn", USERNAME, PASSWORD],
+            capture_output=True,
+            check=True,
         )
         users.write_bytes(hashed.stdout)
         config["auth"] = {"htpasswd": {"realm": "test", "path": str(users)}}
