@@ -90,15 +90,33 @@ class EmbeddedPostgres:
         if not (self.home.cluster / "PG_VERSION").exists():
             self._initialise()
         if not self.running():
-            self._forget_dead_server()
-            self._write_settings()
-            log = self.home.cluster / "start.log"
-            log.unlink(missing_ok=True)
-            wait = ["-w", "-t", str(START_SECONDS)]
-            self._pg_ctl("-l", log, *wait, "start", timeout=START_SECONDS + 30)
-        self._ensure_database()
+            self._launch()
+        try:
+            self._ensure_database()
+        except psycopg.OperationalError:
+            # It was dying when it was taken for running: once it is gone, another one.
+            if not self._gone_within(STOP_SECONDS):
+                raise
+            self._launch()
+            self._ensure_database()
         _write_secret(self._data_dir / "database_url", self.url)
         return self.url
+
+    def _launch(self) -> None:
+        self._forget_dead_server()
+        self._write_settings()
+        log = self.home.cluster / "start.log"
+        log.unlink(missing_ok=True)
+        wait = ["-w", "-t", str(START_SECONDS)]
+        self._pg_ctl("-l", log, *wait, "start", timeout=START_SECONDS + 30)
+
+    def _gone_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self.running():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
 
     def stop(self) -> None:
         """End the server: its clients are cut off, what was committed is kept."""

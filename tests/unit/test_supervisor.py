@@ -100,6 +100,7 @@ def test_a_process_that_was_killed_is_started_again_and_the_others_are_left_alon
     with _stage({"a": STAYS, "b": STAYS}) as stage:
         stage.heard("a | here")
         stage.heard("b | here")
+        wait_until(lambda: {"a", "b"} <= set(stage.marks), 20, "both are recorded")
         other = stage.marks["b"]
         os.kill(stage.marks["a"].pid, signal.SIGKILL)
         stage.heard("a | here", times=2)
