@@ -8,6 +8,7 @@ PYTHON := .venv/bin/python
 MANAGE := $(PYTHON) manage.py
 # Settings make a data folder when they are read; tools that only look must not make a real one.
 LOOKING := GANTRY_DATA=.venv/lint-data
+CHAOS := tests/chaos/results
 
 .PHONY: help
 help: ## This list
@@ -47,6 +48,17 @@ format: venv-dev ## Put code and templates into shape
 .PHONY: bench
 bench: venv-dev ## Measure Gantry against bare containers
 	@exec $(PYTHON) -m benchmarks $(ARGS)
+
+.PHONY: chaos
+chaos: venv-dev ## Run the long fault campaigns in the background; goes on where it was
+	@mkdir -p $(CHAOS)
+	@nohup setsid $(PYTHON) -m tests.chaos $(ARGS) >> $(CHAOS)/campaign.log 2>&1 < /dev/null & \
+	echo "Campaigns run as process $$!; what they say: $(CHAOS)/campaign.log"
+	@echo "Results so far: make chaos-table"
+
+.PHONY: chaos-table
+chaos-table: venv-dev ## What the fault campaigns have found so far
+	@exec $(PYTHON) -m tests.chaos --table $(ARGS)
 
 .PHONY: shell
 shell: venv ## A Python shell inside a running Gantry's settings

@@ -1,0 +1,1 @@
+"""The families of scenarios: each module of this package has its `SCENARIOS`."""
