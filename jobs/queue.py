@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from jobs.held import Held
 from jobs.sql import statement
 
 
@@ -23,16 +24,6 @@ class Queued:
     provider: str
     requires: tuple[Mapping[str, Any], ...]
     expired: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What live attempts hold on one provider."""
-
-    cpu_millis: int = 0
-    memory_mb: int = 0
-    gpus: int = 0
-    attempts: int = 0
 
 
 def queued() -> list[Queued]:

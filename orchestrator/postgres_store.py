@@ -16,11 +16,11 @@ from jobs.log_store import Append
 from jobs.logs import position
 from jobs.models import Attempt, Job
 from jobs.orders import run_spec
-from jobs.queue import held_capacity, queued
+from jobs.queue import queued
 from jobs.sql import statement
 from jobs.states import LIVE_PHASES, Phase
 from jobs.transitions import BatchResult, Move, Placement, Wait
-from orchestrator.room import still_fitting, view_of
+from orchestrator.room import fitting_now, provider_views
 from orchestrator.scheduling.policy import Plan
 from orchestrator.scheduling.snapshot import (
     Demand,
@@ -36,7 +36,7 @@ from projects.storable import storable_values
 from providers import leases
 from providers.driver import Credential, Probe
 from providers.leases import Fence, fenced
-from providers.models import EngineRequest, Mode, Provider, RegistryCredential, RequestStatus
+from providers.models import EngineRequest, Provider, RegistryCredential, RequestStatus
 from providers.probes import probe_save
 
 logger = logging.getLogger("gantry.engine")
@@ -133,16 +133,14 @@ class PostgresStore:
         )
         if not queue:
             return Snapshot((), ())
-        held = held_capacity()
-        providers = Provider.objects.filter(deleted_at=None).exclude(mode=Mode.INACTIVE)
-        return Snapshot(queue, tuple(view_of(p, held.get(p.pk)) for p in providers))
+        return Snapshot(queue, tuple(provider_views()))
 
     @_or_down
     def commit_plan(
         self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
     ) -> tuple[int, list[JobChange]]:
         with transaction.atomic():
-            fitting = still_fitting(plan.placements)
+            fitting = fitting_now(plan.placements)
             placed = transitions.place(
                 fence, [Placement(p.job, p.provider, p.provider_name) for p in fitting]
             )

@@ -9,7 +9,7 @@ from projects.actor import Actor
 from projects.events import Happening, record
 from projects.models import ActorKind
 from projects.storable import storable, storable_values
-from providers.driver import Health, Probe
+from providers.driver import Probe
 from providers.leases import Fence, fenced
 from providers.models import HealthState, Provider
 
@@ -75,8 +75,3 @@ def probe_save(fence: Fence, provider_id: int, probe: Probe) -> int | None:
             _HOST,
         )
     return provider.rev + 1 if changed else None
-
-
-def is_up(health: str) -> bool:
-    """True when a provider in this health may take jobs."""
-    return health in (Health.HEALTHY.value, Health.DEGRADED.value)

@@ -9,7 +9,7 @@ writes begin by locking their lease's row at their term, so a stale owner writes
 """
 
 from jobs.transitions.intents import CancelResult, NewJob, release, request_cancel, submit
-from jobs.transitions.moves import BatchResult, Move, Written, apply, retry_policy
+from jobs.transitions.moves import BatchResult, Move, Written, apply
 from jobs.transitions.queue import Placement, Wait, expire, explain, place
 
 __all__ = [
@@ -26,6 +26,5 @@ __all__ = [
     "place",
     "release",
     "request_cancel",
-    "retry_policy",
     "submit",
 ]

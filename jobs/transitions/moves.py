@@ -11,11 +11,11 @@ from typing import Any
 
 from django.db import connection
 
-from jobs.endings import Ending, RetryPolicy, Step, next_step
+from jobs.endings import Ending
+from jobs.following import Sequel, sequel
 from jobs.models import Job
-from jobs.reasons import reason_text
 from jobs.sql import statement
-from jobs.states import JobState, Phase, Who, job_edge, phases_before
+from jobs.states import JobState, Phase, phases_before
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.models import ActorKind
@@ -133,16 +133,15 @@ def _end_jobs(moves: Sequence[Move]) -> list[JobChange]:
     rows, happenings = [], []
     for move in moves:
         job = locked[move.job]
-        row = _job_row(move, job)
-        edge = job_edge(JobState(job.state), JobState(row["state"]))
-        if edge is None or Who.HOST not in edge.who:
-            raise AssertionError(f"job {job.pk}: no edge {job.state} → {row['state']} for a host")
+        assert move.ending is not None, "a move to `ended` brings its ending"
+        after = sequel(move.ending, job)
+        row = _job_row(move, after)
         rows.append(row)
         happenings.append(
             Happening(
                 "job",
                 job.pk,
-                edge.event,
+                after.edge.event,
                 job.project_id,
                 job.state,
                 row["state"],
@@ -157,37 +156,18 @@ def _end_jobs(moves: Sequence[Move]) -> list[JobChange]:
     return changes
 
 
-def _job_row(move: Move, job: Job) -> dict[str, Any]:
-    ending = move.ending
-    assert ending is not None, "a move to `ended` brings its ending"
-    step = next_step(
-        ending,
-        retry_policy(job.spec),
-        attempt=job.attempt,
-        charged=job.charged,
-        cancel_wanted=job.cancel_requested_at is not None,
-    )
+def _job_row(move: Move, after: Sequel) -> dict[str, Any]:
     return {
-        "id": job.pk,
-        "state": step.state,
-        "charge": int(step.charged),
-        "exit_code": ending.exit_code,
+        "id": move.job,
+        "state": after.state,
+        "reason": after.reason,
+        "detail": after.detail,
+        "charge": int(after.charged),
+        "exit_code": move.ending.exit_code if move.ending else None,
         "started_at": _iso(move.started_at),
-        "ends": step.state is not JobState.PENDING,
-        "delay": step.delay_seconds,
-    } | _job_reason(ending, step, job)
-
-
-def _job_reason(ending: Ending, step: Step, job: Job) -> dict[str, Any]:
-    if step.state is JobState.PENDING:
-        last = reason_text(ending.reason, storable_values(ending.detail))
-        if step.delay_seconds:
-            detail = {"last": last, "next": job.attempt + 1, "delay": f"{step.delay_seconds:g} s"}
-            return {"reason": "backoff", "detail": detail}
-        return {"reason": "requeued", "detail": {"why": last}}
-    if step.state is JobState.CANCELLED and ending.reason != "cancelled":
-        return {"reason": "cancelled", "detail": {"by": job.cancel_requested_by or "someone"}}
-    return {"reason": ending.reason, "detail": storable_values(ending.detail)}
+        "ends": after.state is not JobState.PENDING,
+        "delay": after.delay_seconds,
+    }
 
 
 def _attempt_row(move: Move) -> dict[str, Any]:
@@ -212,13 +192,3 @@ def _attempt_row(move: Move) -> dict[str, Any]:
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
-
-
-def retry_policy(spec: Mapping[str, Any]) -> RetryPolicy:
-    """The retry policy of a stored spec."""
-    retry = spec.get("retry") or {}
-    return RetryPolicy(
-        max_attempts=int(retry.get("max_attempts", 1)),
-        backoff_seconds=float(retry.get("backoff_seconds", 10)),
-        on=frozenset(retry.get("on") or ()),
-    )
