@@ -29,7 +29,7 @@ def run_spec(
         image=job.image,
         entrypoint=entrypoint,
         args=args,
-        env={**(spec.get("env") or {}), **secrets},
+        env={**(spec.get("env") or {}), **secrets, **_itself(attempt)},
         working_dir=spec.get("working_dir") or "",
         user=spec.get("user") or "",
         cpu_cores=attempt.cpu_millis / 1000,
@@ -42,3 +42,12 @@ def run_spec(
             for m in spec.get("mounts") or ()
         ),
     )
+
+
+def _itself(attempt: Attempt) -> dict[str, str]:
+    """What a program is told of itself, to name its files by."""
+    return {
+        "GANTRY_JOB": str(attempt.job_id),
+        "GANTRY_ATTEMPT": str(attempt.number),
+        "GANTRY_ATTEMPT_UID": str(attempt.uid),
+    }

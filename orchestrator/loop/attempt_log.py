@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from jobs.masking import Masker
+from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.host_view import GivenUp, HostView
 from orchestrator.loop.log_writer import LogSink
 from orchestrator.loop.service import monotonic
@@ -60,6 +61,7 @@ class AttemptLog:
         try:
             self._unless_detached()
             for batch in stream:
+                crash_point("output_read")
                 if lasting is not None:
                     lasting()
                 for masked in masker.feed(batch):

@@ -16,6 +16,7 @@ from jobs.endings import Ending, StopCause, classify, overdue
 from jobs.states import STARTED_PHASES, Outcome, Phase
 from orchestrator.loop.attempt_log import AttemptLog
 from orchestrator.loop.attempt_moves import AttemptMoves
+from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.host_view import GivenUp, HostView, ProviderLost
 from orchestrator.loop.log_writer import LogLost, LogSink
 from orchestrator.loop.service import logger, monotonic
@@ -101,6 +102,7 @@ class AttemptRun:
             if self._stop is not None:
                 return
             self._stop = cause
+            crash_point("stop_asked")
             send = self._may_be_stopped
             early = self._moves.phase in (Phase.PLACED, Phase.PULLING)
         if send:
@@ -125,7 +127,9 @@ class AttemptRun:
                     at = self._host.engine_now()
                     self._stop = StopCause(self._stop.reason, self._stop.detail, at)
                     self._stop_delivered = True
+                    crash_point("before_stop")
                     self._driver.stop(self._handle, STOP_GRACE_SECONDS)
+                    crash_point("after_stop")
                 return
             except Unreachable as error:
                 self._host.note_unreachable(error)
@@ -137,6 +141,7 @@ class AttemptRun:
 
     def run(self) -> None:
         """From wherever the attempt is, to its end."""
+        crash_point("taken_up")
         try:
             try:
                 self._drive()
@@ -160,6 +165,7 @@ class AttemptRun:
                 self._follow()
             return
         found = self._find()
+        crash_point("adopting")
         action = decide(self._moves.phase, found)
         if action is Action.RETRY:
             self._end(Ending(Outcome.FENCED, "fenced", {"message": "nothing was made yet"}))
@@ -188,6 +194,7 @@ class AttemptRun:
         """Made, not started: removed without force, or adopted when it has started after all."""
         assert self._handle is not None
         self._host.check_trust()
+        crash_point("before_fence")
         try:
             self._driver.remove(self._handle, force=False)
         except StillRunning:
@@ -197,6 +204,7 @@ class AttemptRun:
             self._host.lost_contact(error)
             self._drive()
             return
+        crash_point("after_fence")
         ending = Ending(Outcome.FENCED, "fenced", {"message": "its engine process had ended"})
         self._end(self._stopped_ending() if self._stop else ending)
 
@@ -208,15 +216,20 @@ class AttemptRun:
                 self._host.check_trust()
                 self._unless_stopped()
                 self._host.check_mounts(self.order.run)
+                crash_point("before_creating")
                 self._moves.move(Phase.CREATING)
+                crash_point("after_creating")
                 self._handle = self._create()
+                crash_point("after_create")
                 if self._stop is None:
                     self._moves.move(Phase.STARTING, handle=self._handle)
+                crash_point("after_starting")
                 if self._stop is not None:
                     self._fence()
                     return False
                 self._host.check_trust()
                 self._start()
+                crash_point("after_start")
         except Rejected as error:
             detail = {"message": str(error), "image": self.order.run.image}
             self._end(Ending(Outcome.FAILED, error.reason, detail))
@@ -233,8 +246,10 @@ class AttemptRun:
     def _pull(self) -> None:
         image = self.order.run.image
         self._host.check_trust()
+        crash_point("before_pull")
         try:
             self._driver.pull(image, self._host.credential(image), self._pulling)
+            crash_point("after_pull")
         except Unreachable as error:
             # Nothing was made: the job is better off in the queue, where it may go elsewhere.
             self._host.note_unreachable(error)
@@ -306,6 +321,7 @@ class AttemptRun:
             # Of a program that has ended by now, start and end are one write.
             over = seen.state is not RunState.RUNNING
             self._moves.move(Phase.RUNNING, started_at=seen.started_at, wait=False, keep=over)
+            crash_point("running_told")
         return seen
 
     def _observed(self) -> Observation:
@@ -328,6 +344,7 @@ class AttemptRun:
         return seen
 
     def _finish(self, seen: Observation) -> None:
+        crash_point("exit_seen")
         stop = self._stop if self._stop_delivered else self._former_stop(seen)
         ending = classify(seen, stop, memory_mb=self.order.run.memory_mb)
         if self._moves.phase is Phase.RUNNING:
@@ -339,7 +356,9 @@ class AttemptRun:
             )
         assert self._handle is not None
         there = seen.state is not RunState.GONE
+        crash_point("before_drain")
         complete = self._log.drain(self._handle, there=there, lasting=self._moves.tell)
+        crash_point("after_drain")
         self._end(ending, seen=seen, complete=complete)
 
     def _former_stop(self, seen: Observation) -> StopCause | None:
@@ -363,6 +382,7 @@ class AttemptRun:
         self, ending: Ending, *, seen: Observation | None = None, complete: bool | None = None
     ) -> None:
         self._moves.end(ending, seen=seen, log_complete=complete, log_note=self._log.note)
+        crash_point("after_ended")
         self._forget_container()
 
     def _forget_container(self) -> None:

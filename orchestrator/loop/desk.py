@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 
+from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.host import ProviderHost
 from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.store import Site, Store, StoreDown, Word
@@ -137,6 +138,7 @@ class Desk(Service):
         if not held:
             host.close()
             return
+        crash_point("before_adopt")
         try:
             host.adopt(store.live(host.site.id))
         except StoreDown:

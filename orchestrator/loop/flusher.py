@@ -11,6 +11,7 @@ from concurrent.futures import Future
 
 from jobs.states import Phase
 from jobs.transitions import BatchResult, Move, Written
+from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.pace import RIDE_SECONDS, Pace
 from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.store import Store, StoreDown
@@ -108,7 +109,10 @@ class Flusher(Service):
     def _write(self, moves: Sequence[Move], live: LiveChanges | None) -> BatchResult:
         ends = any(move.to is Phase.ENDED for move in moves)
         elsewhere = ends and not self._plans_here()
-        return self._store.apply(moves, live, wake_scheduler=elsewhere)
+        crash_point("before_moves")
+        result = self._store.apply(moves, live, wake_scheduler=elsewhere)
+        crash_point("after_moves")
+        return result
 
     def _put_back(self, group: Sequence[tuple[Move, Future[Written]]]) -> None:
         """Nothing is lost: the group stands first in the queue again."""

@@ -12,6 +12,7 @@ from typing import Protocol
 from jobs.states import Phase
 from jobs.transitions import Move, Written
 from orchestrator.loop.attempt_run import AttemptRun
+from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.engine_request import answer_request
 from orchestrator.loop.flusher import Flusher
 from orchestrator.loop.host_view import GivenUp, ProviderLost
@@ -252,7 +253,9 @@ class ProviderHost:
     def _remove(self, attempt: int, handle: Handle) -> None:
         try:
             self.check_trust()
+            crash_point("before_remove")
             self.driver.remove(handle, force=True)
+            crash_point("after_remove")
         except GivenUp:
             return
         except DriverError as error:

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.store import Store, StoreDown
 from providers.leases import SCHEDULER, Fence, provider_lease
@@ -119,7 +120,9 @@ class Keeper(Service):
             fences = [fence for fence, _ in self._held.values()]
         if not fences:
             return
+        crash_point("before_renew")
         kept = self._store.renew(fences)
+        crash_point("after_renew")
         for fence in fences:
             if fence.name in kept:
                 with self._guard:
@@ -138,7 +141,9 @@ class Keeper(Service):
         if not missing:
             return
         dead = self._lock.dead_holders()
+        crash_point("before_acquire")
         gained = self._store.acquire(missing, dead)
+        crash_point("after_acquire")
         self._lock.forget(dead)
         for fence in gained:
             with self._guard:

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.frames import Position, pack
 from jobs.log_store import Append
+from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.store import Store, StoreDown
 from providers.driver import LogBatch, LogFrame
@@ -180,7 +181,10 @@ class LogWriter(Service):
                 if uncertain:
                     through |= self._got_through(appends)
                     appends = [a for a in appends if a.attempt not in through]
-                return through | (self._store.append_logs(appends) if appends else set())
+                crash_point("before_logs")
+                grown = self._store.append_logs(appends) if appends else set()
+                crash_point("after_logs")
+                return through | grown
             except StoreDown:
                 uncertain = True
                 if self._stopping.wait(0.5):

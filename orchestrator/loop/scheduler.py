@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.scheduling.policy import plan
@@ -57,7 +58,9 @@ class Scheduler(Service):
         elsewhere = any(
             self._keeper.held(provider_lease(p.provider)) is None for p in made.placements
         )
+        crash_point("before_plan")
         placed, changes = self._store.commit_plan(fence, made, wake_hosts=elsewhere)
+        crash_point("after_plan")
         self._somebody_waits = placed < len(snapshot.queue)
         if placed:
             self._placed()
