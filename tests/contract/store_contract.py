@@ -7,6 +7,7 @@ it and to see what became of them. Times that only a database has are not looked
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
@@ -26,6 +27,7 @@ from tests.support.log_rows import lines
 SUCCEEDED = Ending(Outcome.COMPLETED, "succeeded", {}, 0)
 FAILED = Ending(Outcome.FAILED, "exit_code", {"exit_code": 3}, 3)
 FENCED = Ending(Outcome.FENCED, "fenced", {"message": "nothing was made yet"})
+WHEN = datetime(2026, 11, 1, 12, tzinfo=UTC)
 WAY = (Phase.CREATING, Phase.STARTING, Phase.RUNNING, Phase.FINISHING, Phase.ENDED)
 
 
@@ -33,6 +35,8 @@ class Stage(Protocol):
     """A store with a hand in it."""
 
     store: Store
+    holder: str
+    """The name under which `store` holds leases."""
     other: Store
     """The same rows, seen by another engine process."""
 
@@ -48,6 +52,7 @@ class Stage(Protocol):
         held: bool = False,
         max_attempts: int = 1,
         queue_timeout_seconds: int | None = None,
+        backoff_seconds: int = 0,
     ) -> int: ...
 
     def age_job(self, job: int) -> None:
@@ -66,6 +71,13 @@ class Stage(Protocol):
         ...
 
     def rev(self, job: int) -> int: ...
+    def log(self, attempt: int) -> tuple[bool | None, str]:
+        """Whether its log is complete (None: not known yet), and the note why not."""
+        ...
+
+    def ask(self, provider: int) -> int:
+        """Web asks its engine for a probe."""
+        ...
 
 
 def acquire(store: Store, name: str) -> Fence:
@@ -81,11 +93,11 @@ def scheduled(stage: Stage) -> tuple[Fence, int]:
 
 
 def one_placed(
-    stage: Stage, *, cpu_millis: int = 1000, max_attempts: int = 1
+    stage: Stage, *, cpu_millis: int = 1000, max_attempts: int = 1, backoff_seconds: int = 0
 ) -> tuple[Order, Fence]:
     """A job placed on a provider of its own, as its host takes it up."""
     provider = stage.add_provider("here")
-    stage.add_job(cpu_millis=cpu_millis, max_attempts=max_attempts)
+    stage.add_job(cpu_millis=cpu_millis, max_attempts=max_attempts, backoff_seconds=backoff_seconds)
     scheduled(stage)
     (order,) = stage.store.placed([provider])
     return order, acquire(stage.store, provider_lease(provider))
@@ -128,6 +140,18 @@ class StoreContract:
         first = acquire(stage.store, "a")
         stage.store.release([first])
         assert acquire(stage.other, "a").term > first.term
+
+    def test_a_lease_that_ran_out_and_that_nobody_took_is_renewed(self, stage: Stage) -> None:
+        held = acquire(stage.store, "a")
+        stage.expire_leases()
+        assert stage.store.renew([held]) == {"a"}
+        assert stage.other.acquire(["a"], []) == []
+
+    def test_the_lease_of_a_holder_known_dead_is_taken_at_once(self, stage: Stage) -> None:
+        first = acquire(stage.store, "a")
+        (second,) = stage.other.acquire(["a"], [stage.holder])
+        assert second.term > first.term
+        assert stage.store.renew([first]) == set()
 
     # --- the queue ---
 
@@ -193,6 +217,15 @@ class StoreContract:
         assert stage.store.commit_plan(fence, stale)[0] == 0
         assert stage.job(third)[0] == "pending"
         assert [o.job for o in stage.store.placed([provider])] == second
+
+    def test_slots_are_counted_again_when_a_plan_is_committed(self, stage: Stage) -> None:
+        provider = stage.add_provider("here", slots=1)
+        jobs = [stage.add_job() for _ in range(2)]
+        fence = acquire(stage.store, SCHEDULER)
+        (first,) = plan(stage.store.snapshot()).placements
+        both = Plan((first, replace(first, job=jobs[1])), ())
+        assert stage.store.commit_plan(fence, both)[0] == 1
+        assert [o.job for o in stage.store.placed([provider])] == [jobs[0]]
 
     @pytest.mark.parametrize("mode", ["inactive", "draining"])
     def test_a_provider_switched_off_meanwhile_takes_nothing(self, stage: Stage, mode: str) -> None:
@@ -308,6 +341,49 @@ class StoreContract:
         apply(stage.store, move(again, fence, Phase.ENDED, FAILED))
         assert stage.job(order.job) == ("failed", "exit_code")
 
+    def test_a_job_that_waits_for_its_next_try_is_not_in_the_queue_yet(self, stage: Stage) -> None:
+        order, fence = one_placed(stage, max_attempts=2, backoff_seconds=60)
+        apply(stage.store, *(move(order, fence, to) for to in WAY[:-1]))
+        apply(stage.store, move(order, fence, Phase.ENDED, FAILED))
+        assert stage.job(order.job) == ("pending", "backoff")
+        assert stage.store.snapshot().queue == ()
+
+    def test_an_attempt_that_was_fenced_costs_its_job_none_of_its_tries(self, stage: Stage) -> None:
+        order, fence = one_placed(stage, max_attempts=1)
+        apply(stage.store, move(order, fence, Phase.ENDED, FENCED))
+        assert stage.job(order.job) == ("pending", "requeued")
+        stage.store.commit_plan(acquire_again(stage), plan(stage.store.snapshot()))
+        (again,) = stage.store.placed([order.provider])
+        assert (again.job, again.run.attempt) == (order.job, 2)
+        assert again.run.uid != order.run.uid
+
+    def test_an_early_end_comes_too_late_once_something_is_made(self, stage: Stage) -> None:
+        order, fence = one_placed(stage)
+        early = replace(
+            move(order, fence, Phase.ENDED, FENCED),
+            expect=frozenset({Phase.PLACED, Phase.PULLING}),
+        )
+        apply(stage.store, move(order, fence, Phase.CREATING))
+        assert apply(stage.store, early).written == [Written.STALE]
+        assert stage.store.phases([order.attempt]) == {order.attempt: Phase.CREATING}
+
+    def test_what_a_move_told_once_is_found_by_the_next_owner(self, stage: Stage) -> None:
+        order, fence = one_placed(stage)
+        handle = {"v": 1, "id": "x"}
+        starting = replace(move(order, fence, Phase.STARTING), handle=handle)
+        started = replace(move(order, fence, Phase.RUNNING), started_at=WHEN)
+        apply(stage.store, move(order, fence, Phase.CREATING), starting, started)
+        apply(stage.store, move(order, fence, Phase.FINISHING))
+        (found,) = stage.other.live(order.provider)
+        assert (found.phase, found.handle, found.started_at) == (Phase.FINISHING, handle, WHEN)
+
+    def test_a_pending_job_is_cancelled_at_once_and_stays_so(self, stage: Stage) -> None:
+        stage.add_provider("here")
+        job = stage.add_job()
+        stage.cancel(job)
+        assert stage.job(job) == ("cancelled", "cancelled")
+        assert stage.store.snapshot().queue == ()
+
     def test_a_wish_to_cancel_reaches_the_host_and_wins_over_a_retry(self, stage: Stage) -> None:
         order, fence = one_placed(stage, max_attempts=5)
         assert stage.store.cancels([order.provider]) == []
@@ -334,6 +410,16 @@ class StoreContract:
         acquire(stage.other, fence.name)
         assert stage.store.append_logs([append(order, fence, first.after, 4)]) == set()
 
+    def test_a_known_loss_stays_known(self, stage: Stage) -> None:
+        order, fence = one_placed(stage)
+        apply(stage.store, *(move(order, fence, to) for to in WAY[:-1]))
+        assert stage.log(order.attempt) == (None, "")
+        stage.store.append_logs([replace(append(order, fence, Position()), note="some is lost")])
+        assert stage.log(order.attempt) == (False, "some is lost")
+        end = replace(move(order, fence, Phase.ENDED), log_complete=True)
+        apply(stage.store, end)
+        assert stage.log(order.attempt) == (False, "some is lost")
+
     def test_one_log_that_cannot_grow_keeps_no_other_from_it(self, stage: Stage) -> None:
         provider = stage.add_provider("here")
         for _ in range(2):
@@ -358,6 +444,31 @@ class StoreContract:
         assert (left.attempt, left.handle) == (order.attempt, {"v": 1, "id": "x"})
         stage.store.removed(fence, [order.attempt])
         assert stage.store.leftovers(order.provider) == []
+
+    def test_what_a_lost_lease_says_was_removed_stays_known(self, stage: Stage) -> None:
+        order, stale = one_placed(stage)
+        handle = {"v": 1, "id": "x"}
+        apply(stage.store, move(order, stale, Phase.CREATING))
+        apply(stage.store, replace(move(order, stale, Phase.STARTING), handle=handle))
+        apply(stage.store, move(order, stale, Phase.ENDED, FENCED))
+        stage.expire_leases()
+        acquire(stage.other, stale.name)
+        rev = stage.rev(order.job)
+        stage.store.removed(stale, [order.attempt])
+        stage.store.progress(stale, order.attempt, {"text": "late"})
+        stage.store.unseen(stale, [order.attempt], unseen=True)
+        assert [left.attempt for left in stage.store.leftovers(order.provider)] == [order.attempt]
+        assert stage.rev(order.job) == rev
+
+    def test_a_request_of_web_is_handed_over_until_it_is_taken_up(self, stage: Stage) -> None:
+        here, there = stage.add_provider("here"), stage.add_provider("there")
+        assert stage.store.news([here]) == frozenset()
+        asked = stage.ask(here)
+        assert stage.store.news([here]) == {"requests"}
+        assert stage.store.news([there]) == frozenset()
+        assert [r.id for r in stage.store.requests([here, there])] == [asked]
+        stage.store.answer(asked, steps=[{"name": "reach"}], result=None, failed=False)
+        assert stage.store.requests([here]) == []
 
     def test_a_provider_out_of_reach_takes_nothing_until_it_is_back(self, stage: Stage) -> None:
         provider = stage.add_provider("here")

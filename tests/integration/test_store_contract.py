@@ -11,14 +11,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import transitions
-from jobs.models import Job
+from jobs.models import Attempt, Job
 from jobs.states import Phase
 from orchestrator.postgres_store import PostgresStore
 from orchestrator.store import Store, StoreDown
 from projects.actor import SYSTEM
 from projects.models import Event, InstanceSettings
 from projects.notify import ENGINE_CHANNEL, LIVE_CHANNEL, LiveChanges
-from providers.models import Lease, Provider
+from providers.models import EngineRequest, Lease, Provider
 from tests.contract.store_contract import Stage, StoreContract
 from tests.support.builders import make_job, make_provider
 from tests.support.connections import listening, other_session
@@ -29,7 +29,8 @@ class PostgresStage:
     """Rows of the test database."""
 
     def __init__(self) -> None:
-        self.store: Store = PostgresStore("me", 60)
+        self.holder = "me"
+        self.store: Store = PostgresStore(self.holder, 60)
         self.other: Store = PostgresStore("another", 60)
 
     def add_provider(self, name: str, *, cpu_millis: int = 4000, slots: int | None = None) -> int:
@@ -43,11 +44,12 @@ class PostgresStage:
         held: bool = False,
         max_attempts: int = 1,
         queue_timeout_seconds: int | None = None,
+        backoff_seconds: int = 0,
     ) -> int:
         spec = {
             "priority": priority,
             "resources": {"cpu_cores": cpu_millis / 1000},
-            "retry": {"max_attempts": max_attempts, "backoff_seconds": 0},
+            "retry": {"max_attempts": max_attempts, "backoff_seconds": backoff_seconds},
         }
         job = make_job(spec=spec, held=held, queue_timeout_seconds=queue_timeout_seconds)
         return job.pk
@@ -72,6 +74,15 @@ class PostgresStage:
 
     def rev(self, job: int) -> int:
         return Job.objects.values_list("rev", flat=True).get(pk=job)
+
+    def log(self, attempt: int) -> tuple[bool | None, str]:
+        return Attempt.objects.values_list("log_complete", "log_note").get(pk=attempt)
+
+    def ask(self, provider: int) -> int:
+        deadline = timezone.now() + timedelta(minutes=1)
+        return EngineRequest.objects.create(
+            provider_id=provider, kind="probe", deadline=deadline
+        ).pk
 
 
 @pytest.mark.django_db

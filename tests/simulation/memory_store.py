@@ -1,0 +1,396 @@
+"""The in-memory twin of the store: the same calls, by the same tables and pure decisions.
+
+Each call is one transaction: it happens wholly at one moment, or, when it raises, is a
+mistake of the loop's that the simulation reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, get_args
+
+from jobs.following import sequel
+from jobs.log_store import Append
+from jobs.states import ACTIVE, JobState, Phase, Who, job_edge
+from jobs.transitions import BatchResult, Move, Written
+from orchestrator.scheduling.policy import Placed, Plan, Waiting
+from orchestrator.scheduling.room import still_fitting, view_of
+from orchestrator.scheduling.snapshot import PendingJob, Snapshot
+from orchestrator.store import CancelWish, Leftover, Order, Request, Site, Word
+from projects.notify import JobChange, LiveChanges
+from providers.driver import Probe, RunSpec
+from providers.leases import Fence
+from tests.simulation.rows import PROJECT, AttemptRow, JobRow, LeaseRow, Rows
+
+INSTANCE = "00000000-0000-0000-0000-000000000001"
+
+
+class MemoryStore:
+    """One engine process's view of the rows; times are the rows' clock."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        holder: str,
+        ttl: float,
+        *,
+        instance: str = INSTANCE,
+        log_limit: int = 2**26,
+    ) -> None:
+        self.rows = rows
+        self.holder = holder
+        self.instance = instance
+        self.log_limit = log_limit
+        self._ttl = timedelta(seconds=ttl)
+
+    def fenced(self, fence: Fence) -> bool:
+        """True while that lease is held at that term."""
+        lease = self.rows.leases.get(fence.name)
+        return lease is not None and lease.term == fence.term
+
+    # --- leases ---
+
+    def acquire(self, names: Sequence[str], dead_holders: Sequence[str]) -> list[Fence]:
+        taken, now = [], self.rows.now()
+        for name in sorted(set(names)):
+            lease = self.rows.leases.get(name)
+            free = (
+                lease is None
+                or lease.expires_at <= now
+                or lease.holder == ""
+                or lease.holder in dead_holders
+            )
+            if free:
+                term = lease.term + 1 if lease else 1
+                self.rows.leases[name] = LeaseRow(self.holder, term, now + self._ttl)
+                taken.append(Fence(name, term))
+        return taken
+
+    def renew(self, held: Sequence[Fence]) -> set[str]:
+        kept = set()
+        for fence in held:
+            lease = self.rows.leases[fence.name]
+            if self.fenced(fence) and lease.holder == self.holder:
+                lease.expires_at = self.rows.now() + self._ttl
+                kept.add(fence.name)
+        return kept
+
+    def release(self, held: Sequence[Fence]) -> None:
+        for fence in held:
+            if self.fenced(fence):
+                lease = self.rows.leases[fence.name]
+                lease.holder, lease.expires_at = "", self.rows.now()
+
+    # --- the queue ---
+
+    def sites(self) -> list[Site]:
+        return [
+            Site(p.pk, p.name, p.kind, p.options, p.rev, p.lost_after_seconds)
+            for p in self.rows.providers.values()
+            if not p.deleted
+        ]
+
+    def snapshot(self) -> Snapshot:
+        now = self.rows.now()
+        waiting = [
+            job
+            for job in self.rows.jobs.values()
+            if job.state == JobState.PENDING
+            and not job.held
+            and (job.not_before is None or job.not_before <= now)
+        ]
+        if not waiting:
+            return Snapshot((), ())
+        waiting.sort(key=lambda job: (-job.priority, job.pk))
+        queue = tuple(PendingJob(job.pk, job.demand, self._overdue(job)) for job in waiting)
+        held = self.rows.held()
+        return Snapshot(
+            queue,
+            tuple(
+                view_of(p, held.get(p.pk), now)
+                for p in self.rows.providers.values()
+                if not p.deleted and p.mode != "inactive"
+            ),
+        )
+
+    def _overdue(self, job: JobRow) -> bool:
+        limit = job.queue_timeout_seconds
+        return limit is not None and job.queued_at + timedelta(seconds=limit) <= self.rows.now()
+
+    def commit_plan(
+        self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
+    ) -> tuple[int, list[JobChange]]:
+        if not self.fenced(fence):
+            return 0, []
+        held, now = self.rows.held(), self.rows.now()
+        views = {
+            p.pk: view_of(p, held.get(p.pk), now)
+            for p in self.rows.providers.values()
+            if not p.deleted and p.mode == "active"
+        }
+        placed = [
+            job
+            for p in still_fitting(plan.placements, views)
+            if (job := self._place(p)) is not None
+        ]
+        explained = [job for w in plan.waits if (job := self._explain(w)) is not None]
+        expired = [job for pk in plan.expired if (job := self._expire(pk)) is not None]
+        if placed and wake_hosts:
+            self.rows.notify("placed")
+        return len(placed), [_change(job) for job in (*placed, *explained, *expired)]
+
+    def _place(self, placed: Placed) -> JobRow | None:
+        job = self.rows.jobs[placed.job]
+        if not _may(job, JobState.SCHEDULED, Who.SCHEDULER):
+            return None
+        if job.held or job.cancel_requested_at is not None:
+            return None
+        job.state, job.reason = JobState.SCHEDULED, "placed"
+        job.detail = {"provider": placed.provider_name}
+        job.provider, job.not_before = placed.provider, None
+        job.attempt += 1
+        attempt = AttemptRow(
+            pk=len(self.rows.attempts) + 1,
+            job=job,
+            number=job.attempt,
+            uid=self.rows.new_uid(),
+            provider=placed.provider,
+        )
+        self.rows.attempts[attempt.pk] = self.rows.live[attempt.pk] = attempt
+        self.rows.touch(job)
+        self.rows.changed.append(attempt)
+        return job
+
+    def _explain(self, wait: Waiting) -> JobRow | None:
+        job = self.rows.jobs[wait.job]
+        if job.state != JobState.PENDING or (job.reason, job.detail) == (wait.reason, wait.detail):
+            return None
+        job.reason, job.detail = wait.reason, wait.detail
+        self.rows.touch(job)
+        return job
+
+    def _expire(self, pk: int) -> JobRow | None:
+        job = self.rows.jobs[pk]
+        if job.queue_timeout_seconds is None or not _may(job, JobState.FAILED, Who.SCHEDULER):
+            return None
+        job.state, job.reason = JobState.FAILED, "queue_timeout"
+        self.rows.touch(job)
+        return job
+
+    # --- attempts ---
+
+    def news(self, providers: Collection[int]) -> frozenset[Word]:
+        found = (
+            any(a.phase is Phase.PLACED for a in self._on(providers)),
+            any(
+                j.cancel_requested_at is not None and j.state in ACTIVE and j.provider in providers
+                for j in self.rows.jobs.values()
+            ),
+            bool(self.requests(providers)),
+        )
+        return frozenset(word for word, some in zip(get_args(Word), found, strict=True) if some)
+
+    def placed(self, providers: Collection[int]) -> list[Order]:
+        return [self._order(a) for a in self._on(providers) if a.phase is Phase.PLACED]
+
+    def live(self, provider: int) -> list[Order]:
+        return [self._order(a) for a in self._on((provider,))]
+
+    def _on(self, providers: Collection[int]) -> Iterable[AttemptRow]:
+        return [a for a in self.rows.live.values() if a.provider in providers]
+
+    def _order(self, attempt: AttemptRow) -> Order:
+        job = attempt.job
+        resources = job.spec.get("resources") or {}
+        return Order(
+            attempt=attempt.pk,
+            job=job.pk,
+            provider=attempt.provider,
+            phase=attempt.phase,
+            run=RunSpec(
+                instance=self.instance,
+                job=job.pk,
+                attempt=attempt.number,
+                uid=attempt.uid,
+                term=attempt.term,
+                name=f"job-{job.pk}",
+                image="image",
+                cpu_cores=job.demand.cpu_millis / 1000,
+                memory_mb=job.demand.memory_mb,
+            ),
+            timeout_seconds=float(resources.get("timeout_seconds") or 86_400),
+            handle=attempt.handle,
+            started_at=attempt.started_at,
+            cancel=_wish(attempt),
+            log=attempt.log,
+            cursor=attempt.cursor,
+        )
+
+    def cancels(self, providers: Collection[int]) -> list[CancelWish]:
+        wishes = (_wish(a) for a in self._on(providers) if a.job.state in ACTIVE)
+        return [wish for wish in wishes if wish is not None]
+
+    def apply(
+        self, moves: Sequence[Move], live: LiveChanges | None, *, wake_scheduler: bool
+    ) -> BatchResult:
+        result = BatchResult([])
+        for move in moves:
+            written = self._move(move)
+            result.written.append(written)
+            if written is Written.DONE:
+                result.jobs.append(_change(self.rows.jobs[move.job]))
+        if live is not None:
+            live.add_jobs(result.jobs)
+        if wake_scheduler:
+            self.rows.notify("jobs")
+        return result
+
+    def _move(self, move: Move) -> Written:
+        if not self.fenced(move.fence):
+            return Written.FENCED
+        attempt = self.rows.attempts[move.attempt]
+        if attempt.phase not in move.sources():
+            return Written.STALE
+        attempt.phase, attempt.term, attempt.unseen = move.to, move.fence.term, False
+        attempt.handle = move.handle if move.handle is not None else attempt.handle
+        attempt.started_at = move.started_at or attempt.started_at
+        attempt.finished_at = move.finished_at or attempt.finished_at
+        if attempt.log_complete is not False and move.log_complete is not None:
+            attempt.log_complete = move.log_complete
+        attempt.log_note = move.log_note or attempt.log_note
+        if move.to is Phase.RUNNING:
+            self._run_job(attempt.job)
+        elif move.to is Phase.ENDED:
+            self._end_job(move, attempt)
+        self.rows.touch(attempt.job)
+        self.rows.changed.append(attempt)
+        return Written.DONE
+
+    def _run_job(self, job: JobRow) -> None:
+        if not _may(job, JobState.RUNNING, Who.HOST):
+            raise AssertionError(f"job {job.pk} is not scheduled, but its attempt runs")
+        job.state, job.reason, job.detail = JobState.RUNNING, "", {}
+
+    def _end_job(self, move: Move, attempt: AttemptRow) -> None:
+        ending, job = move.ending, attempt.job
+        assert ending is not None, "a move to `ended` brings its ending"
+        after = sequel(ending, job)
+        attempt.outcome, attempt.reason = ending.outcome, ending.reason
+        attempt.exit_code = ending.exit_code
+        del self.rows.live[attempt.pk]
+        job.state, job.reason, job.detail = after.state, after.reason, after.detail
+        job.exit_code = ending.exit_code if ending.exit_code is not None else job.exit_code
+        job.charged += after.charged
+        if after.state is JobState.PENDING:
+            job.provider, job.queued_at = None, self.rows.now()
+            job.not_before = self.rows.now() + timedelta(seconds=after.delay_seconds)
+
+    def phases(self, attempts: Collection[int]) -> dict[int, Phase]:
+        return {pk: self.rows.attempts[pk].phase for pk in attempts}
+
+    # --- logs ---
+
+    def append_logs(self, appends: Sequence[Append]) -> set[int]:
+        grown = set()
+        for a in appends:
+            attempt = self.rows.attempts[a.attempt]
+            if not self.fenced(a.fence) or attempt.log.seq != a.before.seq:
+                continue
+            attempt.log, attempt.cursor = a.after, dict(a.cursor)
+            attempt.chunks.extend(a.chunks)
+            if a.note:
+                attempt.log_complete, attempt.log_note = False, a.note
+            self.rows.changed.append(attempt)
+            grown.add(a.attempt)
+        return grown
+
+    def log_ends(self, attempts: Collection[int]) -> dict[int, int]:
+        return {pk: self.rows.attempts[pk].log.seq for pk in attempts}
+
+    def tell(self, live: LiveChanges) -> None: ...
+
+    # --- what is seen of them ---
+
+    def progress(self, fence: Fence, attempt: int, progress: Mapping[str, Any]) -> None:
+        if not self.fenced(fence):
+            return
+        row = self.rows.attempts[attempt]
+        if row.phase is Phase.PULLING:
+            row.progress = progress
+        self.rows.touch(row.job)
+
+    def unseen(self, fence: Fence, attempts: Sequence[int], *, unseen: bool) -> None:
+        if not self.fenced(fence):
+            return
+        for pk in attempts:
+            if pk in self.rows.live:
+                self.rows.live[pk].unseen = unseen
+
+    def leftovers(self, provider: int) -> list[Leftover]:
+        return [
+            Leftover(a.pk, a.handle)
+            for a in self.rows.attempts.values()
+            if a.provider == provider
+            and a.phase is Phase.ENDED
+            and not a.removed
+            and a.handle is not None
+        ]
+
+    def removed(self, fence: Fence, attempts: Sequence[int]) -> None:
+        if self.fenced(fence):
+            for pk in attempts:
+                self.rows.attempts[pk].removed = True
+
+    def live_uids(self, uids: Collection[str]) -> set[str]:
+        return {a.uid for a in self.rows.live.values() if a.uid in uids}
+
+    # --- providers ---
+
+    def save_probe(self, fence: Fence, provider: int, probe: Probe) -> None:
+        if not self.fenced(fence):
+            return
+        row = self.rows.providers[provider]
+        before = (row.health, row.total_cpu_millis, row.total_memory_mb, row.total_gpus)
+        row.probed(probe, self.rows.now())
+        if before != (row.health, row.total_cpu_millis, row.total_memory_mb, row.total_gpus):
+            row.rev += 1
+            self.rows.notify("jobs")
+
+    def requests(self, providers: Collection[int]) -> list[Request]:
+        now = self.rows.now()
+        return [
+            Request(r.pk, r.provider, r.kind, r.args)
+            for r in self.rows.requests.values()
+            if r.provider in providers and r.status == "waiting" and r.deadline > now
+        ]
+
+    def answer(
+        self,
+        request: int,
+        *,
+        steps: Sequence[Mapping[str, Any]],
+        result: Mapping[str, Any] | None,
+        failed: bool,
+    ) -> None:
+        row = self.rows.requests[request]
+        row.steps = steps
+        row.status = "working" if result is None else "failed" if failed else "done"
+
+    def close(self) -> None: ...
+
+
+def _may(job: JobRow, target: JobState, who: Who) -> bool:
+    edge = job_edge(JobState(job.state), target)
+    return edge is not None and who in edge.who
+
+
+def _change(job: JobRow) -> JobChange:
+    return JobChange(job.pk, job.rev, PROJECT)
+
+
+def _wish(attempt: AttemptRow) -> CancelWish | None:
+    job = attempt.job
+    if job.cancel_requested_at is None:
+        return None
+    return CancelWish(attempt.pk, job.cancel_requested_by, job.cancel_requested_at)
