@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import io
 import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from tests.chaos.campaign import Results, Scenario, missing, run_trial, table
+from tests.chaos.campaign import Results, Scenario, Trial, missing, run_trial, table
 
 if TYPE_CHECKING:
     from tests.support.instance import TestInstance
@@ -58,12 +59,22 @@ def _run(instance: TestInstance, scenarios: list[Scenario], results: Results) ->
         return
     with own_ground(instance):
         for i, (scenario, trial) in enumerate(todo, 1):
-            result = run_trial(scenario, trial)
+            with redirect_stdout(io.StringIO()) as said:
+                result = run_trial(scenario, trial)
             results.add(result)
+            if result.broken:
+                _keep(results.path, trial, said.getvalue())
             held = "; ".join(result.broken) or "held"
             now = time.strftime("%H:%M:%S")
             words = f"{now} {i}/{len(todo)} {scenario.name} {trial.number} {result.seconds} s"
             print(f"{words}: {held}", flush=True)
+
+
+def _keep(path: Path, trial: Trial, said: str) -> None:
+    """What the processes of a broken trial said, in a file beside the results."""
+    folder = path.with_suffix(".broken")
+    folder.mkdir(exist_ok=True)
+    (folder / f"{trial.scenario}-{trial.number}.log").write_text(said)
 
 
 def _scenarios() -> list[Scenario]:

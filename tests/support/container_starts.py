@@ -45,6 +45,10 @@ class StartCounter:
         wait_until(lambda: self.of(uid), 10, f"the engine tells of the start of {uid}")
         return self.of(uid) == 1
 
+    def all(self) -> dict[str, int]:
+        """All starts so far, by attempt uid."""
+        return dict(self._starts)
+
     def most(self) -> int:
         """The greatest number of starts of any one attempt."""
         return max(self._starts.values(), default=0)

@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import dj_database_url
 import psycopg
 from django.db import connection
 from psycopg import sql
 
+_ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -54,12 +56,14 @@ def name_of(url: str) -> str:
 
 @contextmanager
 def models_on(url: str) -> Iterator[None]:
-    """Django's models read and write that database meanwhile."""
-    before = connection.settings_dict["NAME"]
+    """Django's models read and write that database meanwhile, also one of another server."""
+    there = dict(dj_database_url.parse(url))
+    own = connection.settings_dict
+    before = {key: own[key] for key in _ADDRESS}
     connection.close()
-    connection.settings_dict["NAME"] = name_of(url)
+    own.update({key: there[key] for key in _ADDRESS})
     try:
         yield
     finally:
         connection.close()
-        connection.settings_dict["NAME"] = before
+        own.update(before)

@@ -120,17 +120,22 @@ class EngineWorld:
     # --- processes ---
 
     def engine(
-        self, name: str = "engine", *, machine: str = "here", ttl: float = 10
+        self,
+        name: str = "engine",
+        *,
+        machine: str = "here",
+        ttl: float = 10,
+        environment: Mapping[str, str] | None = None,
     ) -> EngineProcess:
         """An engine process, not started yet. Those of another `machine` share no files."""
         data_dir = self.folder / machine
         data_dir.mkdir(exist_ok=True)
-        environment = dict(os.environ) | {
+        own = {
             "DATABASE_URL": self.database_url,
             "GANTRY_LEASE_TTL": str(ttl),
             "GANTRY_ALLOW_FAKE": "1",
         }
-        process = EngineProcess(name, data_dir, environment)
+        process = EngineProcess(name, data_dir, {**os.environ, **own, **(environment or {})})
         self._processes.append(process)
         return process
 
