@@ -17,7 +17,7 @@ from providers.drivers.docker.options import DockerOptions
 from providers.models import HealthState, Provider
 from providers.services import provider_create, provider_update
 from tests.support.engine_process import EngineProcess, EngineWorld
-from tests.support.socket_proxy import SocketProxy
+from tests.support.fault_proxy import FaultProxy
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
@@ -28,17 +28,17 @@ OUT = b"".join(b"line %d\n" % n for n in range(1, LINES + 1))
 
 
 @pytest.fixture(scope="module")
-def proxy(world: EngineWorld) -> Iterator[SocketProxy]:
+def proxy(world: EngineWorld) -> Iterator[FaultProxy]:
     """What stands between the sick provider and the real engine."""
     socket = find_endpoint(DockerOptions()).socket_path
     assert socket, "the suite's engine listens on a unix socket"
-    with SocketProxy(Path(world.folder) / "docker.sock", socket) as made:
+    with FaultProxy(Path(world.folder) / "docker.sock", socket) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def sick(world: EngineWorld, proxy: SocketProxy) -> Provider:
-    options = {"base_url": f"unix://{proxy.path}", "query_seconds": 2.0, "log_idle_seconds": 2.0}
+def sick(world: EngineWorld, proxy: FaultProxy) -> Provider:
+    options = {"base_url": f"unix://{proxy.address}", "query_seconds": 2.0, "log_idle_seconds": 2.0}
     return world.provider("sick", options=options)
 
 
@@ -60,7 +60,7 @@ def lines_stored(job: Job) -> int:
 
 @pytest.mark.parametrize("fault", ["cut", "hang"])
 def test_a_dead_engine_is_told_of_and_comes_back_without_a_restart(
-    world: EngineWorld, engine: EngineProcess, proxy: SocketProxy, sick: Provider, fault: str
+    world: EngineWorld, engine: EngineProcess, proxy: FaultProxy, sick: Provider, fault: str
 ) -> None:
     long = world.submit(script=NUMBERED, provider="sick", resources={"cpu_cores": 0.3})
     wait_until(lambda: lines_stored(long) >= 5, 30, "5 lines of the running job")
@@ -108,7 +108,7 @@ def test_a_dead_engine_is_told_of_and_comes_back_without_a_restart(
 
 
 def test_a_cancel_asked_for_while_the_engine_is_dead_is_done_when_it_is_back(
-    world: EngineWorld, engine: EngineProcess, proxy: SocketProxy, sick: Provider
+    world: EngineWorld, engine: EngineProcess, proxy: FaultProxy, sick: Provider
 ) -> None:
     job = world.submit(script="echo up; sleep 60", provider="sick")
     wait_until(lambda: lines_stored(job) == 1, 30, "its line")
@@ -121,7 +121,7 @@ def test_a_cancel_asked_for_while_the_engine_is_dead_is_done_when_it_is_back(
 
 
 def test_calls_that_break_off_in_the_middle_of_starts_start_nothing_twice(
-    world: EngineWorld, engine: EngineProcess, proxy: SocketProxy, sick: Provider
+    world: EngineWorld, engine: EngineProcess, proxy: FaultProxy, sick: Provider
 ) -> None:
     jobs = [world.submit(script="echo begin; echo end", provider="sick") for _ in range(10)]
     ids = [job.pk for job in jobs]
