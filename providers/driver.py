@@ -220,6 +220,8 @@ class Observation:
     error: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    engine_restarted: bool = False
+    """True when the engine itself began after this failed end: it may have brought it about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +40,7 @@ from providers.drivers.docker.options import DockerOptions
 from providers.drivers.docker.probing import probe_engine
 from providers.drivers.docker.pulling import pull_image
 from providers.drivers.docker.removing import remove_container
+from providers.drivers.docker.restarts import restarted_since
 from providers.drivers.docker.states import run_state
 from providers.drivers.docker.stats import StatsReader
 from providers.drivers.docker.translate import EngineError, has_no_room, translated
@@ -105,7 +107,10 @@ class DockerDriver:
     def observe(self, handle: Handle) -> Observation:
         container = _container(handle)
         with translated("look at the container"):
-            return look(self._engine, container)
+            seen = look(self._engine, container)
+            if seen.exit_code and restarted_since(self._engine, seen):
+                return replace(seen, engine_restarted=True)
+            return seen
 
     def list_owned(self) -> Sequence[Owned]:
         """Ours, in the engine's order. A running one comes without its times and an exited one

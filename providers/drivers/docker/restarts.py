@@ -1,0 +1,57 @@
+"""Whether an engine was restarted around the end of a program, and so may have ended it.
+
+An engine that is told to stop ends its containers as it goes; one that was killed ends them
+when it comes back; both look like a SIGTERM or SIGKILL of anybody's. What tells is when the
+engine itself began: it makes its `bridge` network anew at each start that finds no container
+alive, before which all those that it ended have ended.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+
+from providers.driver import Observation
+from providers.drivers.docker.client import Engine, message_of
+from providers.drivers.docker.states import engine_time
+from providers.drivers.docker.translate import EngineError
+
+POWER_CUT = 255
+"""What the engine says of a container that went without a word: the machine went down."""
+_ANSWER_BYTES = 1 << 20
+
+
+def restarted_since(engine: Engine, seen: Observation) -> bool:
+    """Whether this engine, which tells of a failed end, began after that end. False where it
+    does not tell (no `bridge` network). With live-restore a restart leaves programs alone, so
+    that only the loss of the whole machine counts.
+
+    Raises EngineError, OSError: above all when the engine, about to stop, takes no new
+    connections, while those that are open still tell of the ends it brings about.
+    """
+    if not seen.exit_code or seen.could_not_start or seen.finished_at is None:
+        return False
+    began = _began(engine)
+    if began is None or seen.finished_at > began:
+        return False
+    return seen.exit_code == POWER_CUT or not engine.get("/info").get("LiveRestoreEnabled")
+
+
+def _began(engine: Engine) -> datetime | None:
+    """When the engine made its bridge, asked on a connection of its own."""
+    connection = HTTPConnection("docker")
+    connection.sock = engine.endpoint.dial(engine.options.query_seconds)
+    try:
+        connection.request("GET", engine.path("/networks/bridge"))
+        response: HTTPResponse = connection.getresponse()
+        content = response.read(_ANSWER_BYTES)
+    except HTTPException as error:
+        raise ConnectionError(f"the answer was cut: {error!r}") from error
+    finally:
+        connection.close()
+    if response.status == 404:
+        return None
+    if response.status >= 400:
+        raise EngineError(response.status, message_of(content))
+    return engine_time(json.loads(content).get("Created"))
