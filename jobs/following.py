@@ -45,10 +45,10 @@ class Sequel:
     delay_seconds: float
 
 
-def sequel(ending: Ending, job: Followed) -> Sequel:
+def sequel(ending: Ending, job: Followed, who: Who = Who.HOST) -> Sequel:
     """What becomes of a job whose live attempt ended so.
 
-    Raises AssertionError where the table has no such edge for a host.
+    Raises AssertionError where the table has no such edge for `who`.
     """
     step = next_step(
         ending,
@@ -58,8 +58,8 @@ def sequel(ending: Ending, job: Followed) -> Sequel:
         cancel_wanted=job.cancel_requested_at is not None,
     )
     edge = job_edge(JobState(job.state), step.state)
-    if edge is None or Who.HOST not in edge.who:
-        raise AssertionError(f"no edge {job.state} → {step.state} for a host")
+    if edge is None or who not in edge.who:
+        raise AssertionError(f"no edge {job.state} → {step.state} for a {who}")
     reason, detail = _reason(ending, step, job)
     return Sequel(edge, step.state, reason, detail, step.charged, step.delay_seconds)
 
@@ -67,10 +67,13 @@ def sequel(ending: Ending, job: Followed) -> Sequel:
 def _reason(ending: Ending, step: Step, job: Followed) -> tuple[str, Mapping[str, Any]]:
     if step.state is JobState.PENDING:
         last = reason_text(ending.reason, storable_values(ending.detail))
+        most = retry_policy(job.spec).max_attempts - 1
+        cost = f"as retry {job.charged + 1} of {most}" if step.charged else "free of charge"
         if step.delay_seconds:
             delay = f"{step.delay_seconds:g} s"
-            return "backoff", {"last": last, "next": job.attempt + 1, "delay": delay}
-        return "requeued", {"why": last}
+            next_ = job.attempt + 1
+            return "backoff", {"last": last, "next": next_, "delay": delay, "cost": cost}
+        return "requeued", {"why": last, "cost": cost}
     if step.state is JobState.CANCELLED and ending.reason != "cancelled":
         return "cancelled", {"by": job.cancel_requested_by or "someone"}
     return ending.reason, storable_values(ending.detail)

@@ -1,4 +1,5 @@
-"""Every wait and every end has a reason: a stable code and plain words.
+"""Every wait, every end and every decision of recovery has a reason: a stable code and
+plain words.
 
 Codes are stored; the words are made here from the code and its numbers, so that page, API
 and log say the same. `{name}` in a text is filled from the stored detail.
@@ -38,7 +39,7 @@ _U, _I = Blame.USER, Blame.INFRASTRUCTURE
 WAITS: tuple[Reason, ...] = (
     Reason("queued", "Waiting for the scheduler's next look."),
     Reason("held", "Held. Release it to let it run."),
-    Reason("backoff", "Waiting {delay} before attempt {next}. The last one: {last}"),
+    Reason("backoff", "Waiting {delay} before attempt {next}, {cost}. The last one: {last}"),
     Reason("no_provider", "No active provider. Add or activate one."),
     Reason("no_match", "No active provider fits: {why}."),
     Reason(
@@ -48,7 +49,7 @@ WAITS: tuple[Reason, ...] = (
     Reason("provider_down", "Waiting for {provider}: {why}."),
     Reason("disk_low", "Waiting for {provider}: {why}."),
     Reason("placed", "Placed on {provider}."),
-    Reason("requeued", "Back in the queue: {why}"),
+    Reason("requeued", "Back in the queue, {cost}: {why}"),
 )
 
 ENDS: tuple[Reason, ...] = (
@@ -84,7 +85,17 @@ ENDS: tuple[Reason, ...] = (
     Reason("preempted", "Stopped to make room for a job of higher priority.", _I, True),
 )
 
-REASONS: dict[str, Reason] = {reason.code: reason for reason in (*WAITS, *ENDS)}
+NOTES: tuple[Reason, ...] = (
+    Reason("adopted", "Taken up by the engine process {holder} (term {term}): {found}."),
+    Reason("late_start", "Its start had got through after all: it is followed, not taken back."),
+    Reason("former_stop", "An earlier engine process had told it to stop: {cause}"),
+    Reason("not_seen", "Its provider does not answer, so it may still run there: {message}"),
+    Reason("seen_again", "Its provider answers again; it was out of sight for {time}."),
+    Reason("log_gap", "Its log is not complete: {why}"),
+)
+"""What recovery decides of an attempt beyond its phases: event types `attempt.<code>`."""
+
+REASONS: dict[str, Reason] = {reason.code: reason for reason in (*WAITS, *ENDS, *NOTES)}
 RETRYABLE: frozenset[str] = frozenset(reason.code for reason in ENDS if reason.retryable)
 
 

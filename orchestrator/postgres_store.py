@@ -198,6 +198,7 @@ class PostgresStore:
             cancel=cancel,
             secrets=tuple(hidden.values()),
             broken=broken,
+            not_seen=attempt.not_seen_since is not None,
             log=position(attempt.pk) if attempt.log_seq else Position(),
             cursor=attempt.log_cursor,
         )
@@ -267,12 +268,12 @@ class PostgresStore:
             notify_live(live)
 
     @_or_down
-    def unseen(self, fence: Fence, attempts: Sequence[int], *, unseen: bool) -> None:
+    def unseen(self, fence: Fence, attempts: Sequence[int], *, unseen: bool, why: str = "") -> None:
         with transaction.atomic():
-            if not fenced({fence}):
-                return
-            rows = Attempt.objects.filter(pk__in=attempts, not_seen_since__isnull=unseen)
-            rows.exclude(phase=Phase.ENDED).update(not_seen_since=Now() if unseen else None)
+            live = LiveChanges()
+            live.add_jobs(transitions.sight(fence, attempts, unseen=unseen, why=why))
+            if live:
+                notify_live(live)
 
     @_or_down
     def leftovers(self, provider: int) -> list[Leftover]:

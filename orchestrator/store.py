@@ -59,6 +59,8 @@ class Order:
     """Why it cannot be run at all (its secrets cannot be opened), in plain words."""
     log: Position = field(default_factory=Position)
     cursor: Mapping[str, Any] | None = None
+    not_seen: bool = False
+    """It is marked as not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,11 @@ class Store(Protocol):
 
     def tell(self, live: LiveChanges) -> None: ...
     def progress(self, fence: Fence, attempt: int, progress: Mapping[str, Any]) -> None: ...
-    def unseen(self, fence: Fence, attempts: Sequence[int], *, unseen: bool) -> None: ...
+    def unseen(
+        self, fence: Fence, attempts: Sequence[int], *, unseen: bool, why: str = ""
+    ) -> None:
+        """Mark live attempts as not seen (`why`: the engine's last word), or as seen again."""
+        ...
 
     def leftovers(self, provider: int) -> list[Leftover]: ...
     def removed(self, fence: Fence, attempts: Sequence[int]) -> None: ...

@@ -2,7 +2,9 @@
 -- still is in a phase that may lead there; their jobs get a new revision (and run, when
 -- the attempt does), and events tell of it. One statement, because this is the engine's
 -- most frequent write. A fact that a move does not bring keeps its stored value. How a
--- job goes on after an attempt's end is decided by the caller.
+-- job goes on after an attempt's end is decided by the caller. A move without a phase is
+-- of an attempt that stays where it is. The last column says why an ended one's log is not
+-- whole, null where it is.
 WITH moves AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS m
         (id bigint, lease text, term bigint, expect jsonb, phase text, handle jsonb,
@@ -19,7 +21,7 @@ WITH moves AS (
     ORDER BY a.id FOR UPDATE OF a
 ), moved AS (
     UPDATE jobs_attempt AS a
-    SET phase = m.phase,
+    SET phase = coalesce(m.phase, a.phase),
         handle = coalesce(m.handle, a.handle),
         term = m.term,
         started_at = coalesce(m.started_at, a.started_at),
@@ -40,7 +42,8 @@ WITH moves AS (
         ended_at = CASE WHEN m.phase = 'ended' THEN now() ELSE a.ended_at END
     FROM moves m, before b
     WHERE a.id = m.id AND b.id = m.id AND m.expect ? b.phase
-    RETURNING a.id, a.job_id, b.phase AS was, m.phase, m.reason, m.detail, m.started_at
+    RETURNING a.id, a.job_id, b.phase AS was, m.phase, m.reason, m.detail, m.started_at,
+              CASE WHEN m.phase = 'ended' AND a.log_complete IS FALSE THEN a.log_note END AS gap
 ), followed AS (
     UPDATE jobs_job AS j
     SET rev = j.rev + 1,
@@ -50,8 +53,8 @@ WITH moves AS (
         started_at = CASE WHEN v.phase = 'running' THEN coalesce(v.started_at, j.started_at)
                           ELSE j.started_at END
     FROM moved v
-    WHERE j.id = v.job_id AND v.phase <> 'ended'
-      AND (v.phase <> 'running' OR j.state = 'scheduled')
+    WHERE j.id = v.job_id AND v.phase IS DISTINCT FROM 'ended'
+      AND (v.phase IS DISTINCT FROM 'running' OR j.state = 'scheduled')
     RETURNING j.id, j.rev, j.project_id, v.phase
 ), told AS (
     INSERT INTO projects_event
@@ -63,14 +66,14 @@ WITH moves AS (
         SELECT v.job_id, j.project_id, 'attempt.' || v.phase AS type, v.was AS source,
                v.phase AS target, coalesce(v.reason, '') AS reason,
                coalesce(v.detail, '{}') AS detail, 1 AS nth
-        FROM moved v JOIN jobs_job j ON j.id = v.job_id
+        FROM moved v JOIN jobs_job j ON j.id = v.job_id WHERE v.phase IS NOT NULL
         UNION ALL
         SELECT f.id, f.project_id, 'job.started', 'scheduled', 'running', '', '{}', 2
         FROM followed f WHERE f.phase = 'running'
     ) AS e
     ORDER BY e.job_id, e.nth
 )
-SELECT m.id, h.name IS NOT NULL, v.was, f.rev, f.project_id
+SELECT m.id, h.name IS NOT NULL, v.was, f.rev, f.project_id, v.gap
 FROM moves m
 LEFT JOIN held h ON h.name = m.lease AND h.term = m.term
 LEFT JOIN moved v ON v.id = m.id

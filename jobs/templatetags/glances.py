@@ -25,6 +25,8 @@ _EVENT_SHAPES = {
     "job.completed": "completed",
     "job.failed": "failed",
     "job.cancelled": "cancelled",
+    "attempt.not_seen": "warn",
+    "attempt.log_gap": "warn",
 }
 
 

@@ -5,12 +5,14 @@ still where the caller thinks it is; everything else is answered, never forced. 
 writes begin by locking their lease's row at their term, so a stale owner writes nothing.
 
 `intents`: what people ask (submit, cancel, release). `queue`: what the scheduler decides
-(place, explain, expire). `moves`: what hosts see (an attempt's next phase, its end).
+(place, explain, expire). `moves`: what hosts see (an attempt's next phase, its end, and the
+jobs that follow: `ends`). `sight`: that hosts see nothing.
 """
 
 from jobs.transitions.intents import CancelResult, NewJob, release, request_cancel, submit
 from jobs.transitions.moves import BatchResult, Move, Written, apply
 from jobs.transitions.queue import Placement, Wait, expire, explain, place
+from jobs.transitions.sight import sight
 
 __all__ = [
     "BatchResult",
@@ -26,5 +28,6 @@ __all__ = [
     "place",
     "release",
     "request_cancel",
+    "sight",
     "submit",
 ]

@@ -12,10 +12,10 @@ from typing import Any
 from django.db import connection
 
 from jobs.endings import Ending
-from jobs.following import Sequel, sequel
-from jobs.models import Job
+from jobs.notes import Note, log_gap
 from jobs.sql import statement
-from jobs.states import JobState, Phase, phases_before
+from jobs.states import LIVE_PHASES, Phase, phases_before
+from jobs.transitions.ends import Ended, end_jobs, telling
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.models import ActorKind
@@ -37,15 +37,16 @@ class Written(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One attempt's next phase, with the facts that come with it.
+    """One attempt's next phase, with the facts and notes that come with it.
 
-    `expect` narrows the phases it may come from; None means every phase the table allows.
+    `to` None: it stays where it is, and only its notes are told. `expect` narrows the phases
+    it may come from; None means every phase the table allows.
     """
 
     attempt: int
     job: int
     fence: Fence
-    to: Phase
+    to: Phase | None
     expect: frozenset[Phase] | None = None
     handle: Mapping[str, Any] | None = None
     started_at: datetime | None = None
@@ -53,10 +54,11 @@ class Move:
     ending: Ending | None = None
     log_complete: bool | None = None
     log_note: str | None = None
+    notes: tuple[Note, ...] = ()
 
     def sources(self) -> frozenset[Phase]:
         """The phases this move may come from."""
-        allowed = phases_before(self.to)
+        allowed = LIVE_PHASES if self.to is None else phases_before(self.to)
         return allowed if self.expect is None else allowed & self.expect
 
 
@@ -94,80 +96,25 @@ def _write_wave(wave: Sequence[tuple[int, Move]], result: BatchResult) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement("move_attempts"), [json.dumps([_attempt_row(m) for _, m in wave])])
         answers = {row[0]: row[1:] for row in cursor.fetchall()}
-    ended: list[Move] = []
+    ended: list[Ended] = []
+    told: list[Happening] = []
     for i, move in wave:
-        held, was, rev, project = answers[move.attempt]
+        held, was, rev, project, gap = answers[move.attempt]
         if was is None:
             result.written[i] = Written.STALE if held else Written.FENCED
             continue
         result.written[i] = Written.DONE
+        notes = [*move.notes, *([log_gap(gap)] if gap is not None else [])]
         if move.to is Phase.ENDED:
-            ended.append(move)
+            assert move.ending is not None, "a move to `ended` brings its ending"
+            ended.append(Ended(move.job, move.ending, move.started_at, notes))
         elif rev is None:
             raise AssertionError(f"job {move.job} is not scheduled, but its attempt runs")
         else:
             result.jobs.append(JobChange(move.job, rev, project))
-    result.jobs.extend(_end_jobs(ended))
-
-
-def _end_jobs(moves: Sequence[Move]) -> list[JobChange]:
-    """Let jobs follow attempts that ended: done, or back to the queue for another try."""
-    if not moves:
-        return []
-    locked = {
-        job.pk: job
-        for job in Job.objects.filter(pk__in=[m.job for m in moves])
-        .order_by("pk")
-        .select_for_update(no_key=True)
-        .only(
-            "id",
-            "state",
-            "attempt",
-            "charged",
-            "cancel_requested_at",
-            "cancel_requested_by",
-            "project_id",
-            "spec",
-        )
-    }
-    rows, happenings = [], []
-    for move in moves:
-        job = locked[move.job]
-        assert move.ending is not None, "a move to `ended` brings its ending"
-        after = sequel(move.ending, job)
-        row = _job_row(move, after)
-        rows.append(row)
-        happenings.append(
-            Happening(
-                "job",
-                job.pk,
-                after.edge.event,
-                job.project_id,
-                job.state,
-                row["state"],
-                row["reason"],
-                row["detail"],
-            )
-        )
-    with connection.cursor() as cursor:
-        cursor.execute(statement("move_jobs"), [json.dumps(rows)])
-        changes = [JobChange(*row) for row in cursor.fetchall()]
-    record(happenings, HOST)
-    return changes
-
-
-def _job_row(move: Move, after: Sequel) -> dict[str, Any]:
-    return {
-        "id": move.job,
-        "state": after.state,
-        "reason": after.reason,
-        "detail": after.detail,
-        "charge": int(after.charged),
-        "exit_code": move.ending.exit_code if move.ending else None,
-        "started_at": _iso(move.started_at),
-        "ends": after.state is not JobState.PENDING,
-        "delay": after.delay_seconds,
-    }
+            told += [telling(note, move.job, project) for note in notes]
+    record(told, HOST)
+    result.jobs.extend(end_jobs(ended, HOST))
 
 
 def _attempt_row(move: Move) -> dict[str, Any]:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 
 from jobs.endings import Ending
+from jobs.notes import Note, adopted
 from jobs.states import Phase
 from jobs.transitions import Move, Written
 from orchestrator.loop.host_view import GivenUp, HostView
 from orchestrator.store import Order
-from providers.driver import Observation
+from providers.driver import Observation, RunState
+
+FOUND = {
+    None: "nothing had been made for it yet",
+    RunState.CREATED: "its container is there, not started",
+    RunState.RUNNING: "its program runs",
+    RunState.EXITED: "its program had ended",
+    RunState.GONE: "its container is not there",
+}
 
 
 class AttemptMoves:
@@ -66,6 +75,25 @@ class AttemptMoves:
         if kept:
             self._unconfirmed += self._host.submit(kept)
 
+    def note(self, note: Note) -> None:
+        """Tell what was decided of it; does not wait for that."""
+        self._kept.append(
+            Move(
+                attempt=self._order.attempt,
+                job=self._order.job,
+                fence=self._host.fence,
+                to=None,
+                notes=(note,),
+            )
+        )
+        self.tell()
+
+    def taken_up(self, found: RunState | None) -> None:
+        """Tell that it is driven by this process now, if it was by another. `found` is the
+        state of its container; None: nothing had been made."""
+        if 0 < self._order.run.term < self._host.fence.term:
+            self.note(adopted(self._host.holder, self._host.fence.term, FOUND[found]))
+
     def end(
         self,
         ending: Ending,
@@ -73,6 +101,7 @@ class AttemptMoves:
         seen: Observation | None = None,
         log_complete: bool | None = None,
         log_note: str = "",
+        notes: Sequence[Note] = (),
     ) -> None:
         """End it. Raises GivenUp when that was refused."""
         self._kept.append(
@@ -86,6 +115,7 @@ class AttemptMoves:
                 ending=ending,
                 log_complete=log_complete,
                 log_note=log_note or None,
+                notes=tuple(notes),
             )
         )
         self.tell()

@@ -9,10 +9,12 @@ attempt belongs to somebody else, or has ended.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs.endings import Ending, StopCause, classify, overdue
+from jobs.notes import Note, former_stop, late_start
 from jobs.states import STARTED_PHASES, Outcome, Phase
 from orchestrator.loop.attempt_log import AttemptLog
 from orchestrator.loop.attempt_moves import AttemptMoves
@@ -56,6 +58,7 @@ class AttemptRun:
         # Of an attempt that is adopted, its former driver may have delivered the stop.
         self._adopted = order.phase in STARTED_PHASES
         self._stop_delivered = self._adopted and order.cancel is not None
+        self._stopped_here = False
         self._may_be_stopped = False
         self._guard = threading.Lock()
         self._detached = threading.Event()
@@ -126,7 +129,7 @@ class AttemptRun:
                 if self._driver.observe(self._handle).state is RunState.RUNNING:
                     at = self._host.engine_now()
                     self._stop = StopCause(self._stop.reason, self._stop.detail, at)
-                    self._stop_delivered = True
+                    self._stop_delivered = self._stopped_here = True
                     crash_point("before_stop")
                     self._driver.stop(self._handle, STOP_GRACE_SECONDS)
                     crash_point("after_stop")
@@ -146,7 +149,7 @@ class AttemptRun:
             try:
                 self._drive()
             except ProviderLost as lost:
-                detail = {"message": str(lost)}
+                detail = {"provider": lost.provider, "message": str(lost)}
                 self._handle = None  # what is there, if ever, is swept as left over
                 self._end(Ending(Outcome.FAILED, "provider_lost", detail), complete=False)
         except (GivenUp, LogLost) as error:
@@ -161,6 +164,7 @@ class AttemptRun:
             self._end(Ending(Outcome.FAILED, "rejected", detail))
             return
         if self._moves.phase in (Phase.PLACED, Phase.PULLING):
+            self._moves.taken_up(None)
             if self._bring():
                 self._follow()
             return
@@ -170,10 +174,12 @@ class AttemptRun:
         if action is Action.RETRY:
             self._end(Ending(Outcome.FENCED, "fenced", {"message": "nothing was made yet"}))
         elif action is Action.LOST:
+            self._moves.taken_up(RunState.GONE)
             self._end(classify(Observation(RunState.GONE), self._stop, memory_mb=0))
         elif action is Action.FENCE:
             self._fence()
         else:
+            self._moves.taken_up(found)
             self._follow()
 
     def _find(self) -> RunState | None:
@@ -198,6 +204,7 @@ class AttemptRun:
         try:
             self._driver.remove(self._handle, force=False)
         except StillRunning:
+            self._moves.note(late_start())
             self._follow()
             return
         except Unreachable as error:
@@ -205,7 +212,8 @@ class AttemptRun:
             self._drive()
             return
         crash_point("after_fence")
-        ending = Ending(Outcome.FENCED, "fenced", {"message": "its engine process had ended"})
+        words = "its container was made but not started, and was removed"
+        ending = Ending(Outcome.FENCED, "fenced", {"message": words})
         self._end(self._stopped_ending() if self._stop else ending)
 
     def _bring(self) -> bool:
@@ -347,6 +355,9 @@ class AttemptRun:
         crash_point("exit_seen")
         stop = self._stop if self._stop_delivered else self._former_stop(seen)
         ending = classify(seen, stop, memory_mb=self.order.run.memory_mb)
+        notes = []
+        if ending.reason in ("cancelled", "timeout") and not self._stopped_here:
+            notes.append(former_stop(ending.reason, ending.detail))
         if self._moves.phase is Phase.RUNNING:
             self._moves.move(
                 Phase.FINISHING,
@@ -359,7 +370,7 @@ class AttemptRun:
         crash_point("before_drain")
         complete = self._log.drain(self._handle, there=there, lasting=self._moves.tell)
         crash_point("after_drain")
-        self._end(ending, seen=seen, complete=complete)
+        self._end(ending, seen=seen, complete=complete, notes=notes)
 
     def _former_stop(self, seen: Observation) -> StopCause | None:
         """The stop at its time limit that a former driver of this attempt delivered."""
@@ -379,9 +390,15 @@ class AttemptRun:
         return Ending(outcome, self._stop.reason, self._stop.detail)
 
     def _end(
-        self, ending: Ending, *, seen: Observation | None = None, complete: bool | None = None
+        self,
+        ending: Ending,
+        *,
+        seen: Observation | None = None,
+        complete: bool | None = None,
+        notes: Sequence[Note] = (),
     ) -> None:
-        self._moves.end(ending, seen=seen, log_complete=complete, log_note=self._log.note)
+        note = self._log.note
+        self._moves.end(ending, seen=seen, log_complete=complete, log_note=note, notes=notes)
         crash_point("after_ended")
         self._forget_container()
 

@@ -131,7 +131,8 @@ class Flusher(Service):
         """After a broken commit: the moves that had got through leave the queue as done.
 
         The fence keeps others from writing, so an attempt that stands where a move leads
-        was moved by it, and by those before it in the group from which that one follows.
+        was moved by it, and by those before it in the group from which that one follows. A
+        note that no move followed leaves no trace to recognise: it may be told twice.
         """
         phases = self._store.phases({move.attempt for move, _ in self._uncertain})
         follows: dict[int, Move] = {}
@@ -139,16 +140,17 @@ class Flusher(Service):
         first_there = {
             move.attempt: move
             for move, _ in reversed(self._uncertain)
-            if phases.get(move.attempt) is move.to
+            if move.to is not None and phases.get(move.attempt) is move.to
         }
         for move, future in reversed(self._uncertain):
             after = follows.get(move.attempt)
             if after is None:
                 through = first_there.get(move.attempt) is move
             else:
-                through = move.to in after.sources()
+                through = move.to is None or move.to in after.sources()
             if through:
-                follows[move.attempt] = move
+                if move.to is not None:
+                    follows[move.attempt] = move
                 done.append((move, future))
         through_ids = {id(future) for _, future in done}
         with self._guard:

@@ -70,6 +70,7 @@ class ProviderHost:
         self.site = site
         self.instance = instance
         self.fence = fence
+        self.holder = keeper.holder
         self.driver = driver
         self.starts = threading.Semaphore(driver.capabilities.parallel_starts)
         self._keeper = keeper
@@ -81,6 +82,8 @@ class ProviderHost:
         self._ending = threading.Event()
         self._look = threading.Event()
         self._reachable = True
+        self._out_of_sight = False
+        """Some of what is in hand may be marked as not seen."""
         self._unreachable_since: float | None = None
         self._clock_offset = timedelta()
         self._pool = ThreadPoolExecutor(
@@ -103,6 +106,7 @@ class ProviderHost:
             with self._guard:
                 if order.attempt in self._runs or self._ending.is_set():
                     continue
+                self._out_of_sight |= order.not_seen
                 sink = self._logs.sink(order.attempt, self.fence, order.log)
                 run = self._runs[order.attempt] = AttemptRun(order, self, sink)
             threading.Thread(
@@ -182,7 +186,9 @@ class ProviderHost:
                     raise GivenUp("left while its provider was out of reach") from error
                 limit, since = self.site.lost_after_seconds, self._unreachable_since
                 if limit is not None and since is not None and monotonic() > since + limit:
-                    raise ProviderLost(f"not seen for {limit} s: {error}") from error
+                    raise ProviderLost(
+                        self.site.name, f"not seen for {limit} s: {error}"
+                    ) from error
                 self._guard.wait(1.0)
         if self._ending.wait(0.25):
             raise GivenUp("left") from error
@@ -295,7 +301,6 @@ class ProviderHost:
         up = probe.health is not Health.UNREACHABLE
         with self._guard:
             came_back = up and not self._reachable
-            went_away = not up and self._reachable
             self._reachable = up
             if up:
                 self._unreachable_since = None
@@ -303,13 +308,16 @@ class ProviderHost:
             elif self._unreachable_since is None:
                 self._unreachable_since = monotonic()
             in_hand = list(self._runs)
+            to_mark = bool(in_hand) and (not up or self._out_of_sight)
+            self._out_of_sight = not up
             self._guard.notify_all()
         if came_back:
             logger.info("provider %s answers again", self.site.name)
         site, fence = self.site.id, self.fence
         self._desk.post(lambda store: store.save_probe(fence, site, probe))
-        if in_hand and (came_back or went_away or not up):
-            self._desk.post(lambda store: store.unseen(fence, in_hand, unseen=not up))
+        if to_mark:
+            why = probe.detail
+            self._desk.post(lambda store: store.unseen(fence, in_hand, unseen=not up, why=why))
 
     def _check(self) -> None:
         """Compare what is live with what is there: take up, look again, sweep."""

@@ -20,12 +20,18 @@ class GivenUp(Exception):
 class ProviderLost(Exception):
     """The provider was given up for lost while this attempt could not be seen."""
 
+    def __init__(self, provider: str, message: str) -> None:
+        super().__init__(message)
+        self.provider = provider
+
 
 class HostView(Protocol):
     """What an attempt asks of its host."""
 
     driver: Driver
     fence: Fence
+    holder: str
+    """This engine process, as leases name it."""
     starts: threading.Semaphore
 
     def submit(self, moves: Sequence[Move]) -> list[Future[Written]]: ...

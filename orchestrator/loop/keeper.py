@@ -85,6 +85,7 @@ class Keeper(Service):
         super().__init__()
         self._store = store
         self._lock = lock
+        self.holder = lock.holder
         self._ttl = ttl
         self._gained = gained
         self._lost = lost

@@ -433,43 +433,6 @@ class StoreContract:
 
     # --- what is left, and the provider ---
 
-    def test_what_an_ended_attempt_left_is_known_until_it_is_removed(self, stage: Stage) -> None:
-        order, fence = one_placed(stage)
-        made = Move(attempt=order.attempt, job=order.job, fence=fence, to=Phase.STARTING,
-                    handle={"v": 1, "id": "x"})  # fmt: skip
-        apply(stage.store, move(order, fence, Phase.CREATING), made)
-        assert stage.store.leftovers(order.provider) == []
-        apply(stage.store, move(order, fence, Phase.ENDED, FENCED))
-        (left,) = stage.store.leftovers(order.provider)
-        assert (left.attempt, left.handle) == (order.attempt, {"v": 1, "id": "x"})
-        stage.store.removed(fence, [order.attempt])
-        assert stage.store.leftovers(order.provider) == []
-
-    def test_what_a_lost_lease_says_was_removed_stays_known(self, stage: Stage) -> None:
-        order, stale = one_placed(stage)
-        handle = {"v": 1, "id": "x"}
-        apply(stage.store, move(order, stale, Phase.CREATING))
-        apply(stage.store, replace(move(order, stale, Phase.STARTING), handle=handle))
-        apply(stage.store, move(order, stale, Phase.ENDED, FENCED))
-        stage.expire_leases()
-        acquire(stage.other, stale.name)
-        rev = stage.rev(order.job)
-        stage.store.removed(stale, [order.attempt])
-        stage.store.progress(stale, order.attempt, {"text": "late"})
-        stage.store.unseen(stale, [order.attempt], unseen=True)
-        assert [left.attempt for left in stage.store.leftovers(order.provider)] == [order.attempt]
-        assert stage.rev(order.job) == rev
-
-    def test_a_request_of_web_is_handed_over_until_it_is_taken_up(self, stage: Stage) -> None:
-        here, there = stage.add_provider("here"), stage.add_provider("there")
-        assert stage.store.news([here]) == frozenset()
-        asked = stage.ask(here)
-        assert stage.store.news([here]) == {"requests"}
-        assert stage.store.news([there]) == frozenset()
-        assert [r.id for r in stage.store.requests([here, there])] == [asked]
-        stage.store.answer(asked, steps=[{"name": "reach"}], result=None, failed=False)
-        assert stage.store.requests([here]) == []
-
     def test_a_provider_out_of_reach_takes_nothing_until_it_is_back(self, stage: Stage) -> None:
         provider = stage.add_provider("here")
         job = stage.add_job()

@@ -20,6 +20,7 @@ from projects.models import Event, InstanceSettings
 from projects.notify import ENGINE_CHANNEL, LIVE_CHANNEL, LiveChanges
 from providers.models import EngineRequest, Lease, Provider
 from tests.contract.store_contract import Stage, StoreContract
+from tests.contract.store_recovery import RecoveryContract
 from tests.support.builders import make_job, make_provider
 from tests.support.connections import listening, other_session
 from tests.support.engine_rows import move, placed
@@ -86,7 +87,7 @@ class PostgresStage:
 
 
 @pytest.mark.django_db
-class TestPostgresStore(StoreContract):
+class TestPostgresStore(StoreContract, RecoveryContract):
     """The contract, over Postgres."""
 
     @pytest.fixture

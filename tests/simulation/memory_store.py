@@ -225,6 +225,7 @@ class MemoryStore:
             cancel=_wish(attempt),
             log=attempt.log,
             cursor=attempt.cursor,
+            not_seen=attempt.unseen,
         )
 
     def cancels(self, providers: Collection[int]) -> list[CancelWish]:
@@ -252,7 +253,8 @@ class MemoryStore:
         attempt = self.rows.attempts[move.attempt]
         if attempt.phase not in move.sources():
             return Written.STALE
-        attempt.phase, attempt.term, attempt.unseen = move.to, move.fence.term, False
+        attempt.phase = move.to or attempt.phase
+        attempt.term, attempt.unseen = move.fence.term, False
         attempt.handle = move.handle if move.handle is not None else attempt.handle
         attempt.started_at = move.started_at or attempt.started_at
         attempt.finished_at = move.finished_at or attempt.finished_at
@@ -320,12 +322,13 @@ class MemoryStore:
             row.progress = progress
         self.rows.touch(row.job)
 
-    def unseen(self, fence: Fence, attempts: Sequence[int], *, unseen: bool) -> None:
+    def unseen(self, fence: Fence, attempts: Sequence[int], *, unseen: bool, why: str = "") -> None:
         if not self.fenced(fence):
             return
         for pk in attempts:
             if pk in self.rows.live:
                 self.rows.live[pk].unseen = unseen
+                self.rows.touch(self.rows.live[pk].job)
 
     def leftovers(self, provider: int) -> list[Leftover]:
         return [

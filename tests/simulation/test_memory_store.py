@@ -10,6 +10,7 @@ import pytest
 from orchestrator.scheduling.snapshot import Demand
 from orchestrator.store import Store
 from tests.contract.store_contract import Stage, StoreContract
+from tests.contract.store_recovery import RecoveryContract
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.rows import Rows
 
@@ -76,7 +77,7 @@ class MemoryStage:
         return self._rows.request(provider, "probe").pk
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, RecoveryContract):
     """The contract, over the twin."""
 
     @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jobs.reasons import ENDS, WAITS, Reason
+from jobs.reasons import ENDS, NOTES, WAITS, Reason
 from jobs.states import JOB_EDGES, PHASE_EDGES, Edge
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -19,7 +19,7 @@ def tables() -> dict[str, dict[str, str]]:
     """By page: each marked table's name and its Markdown."""
     return {
         "states.md": {"job": _edges(JOB_EDGES), "attempt": _edges(PHASE_EDGES)},
-        "reasons.md": {"waits": _waits(WAITS), "ends": _ends(ENDS)},
+        "reasons.md": {"waits": _waits(WAITS), "ends": _ends(ENDS), "notes": _notes(NOTES)},
     }
 
 
@@ -44,6 +44,11 @@ def _edges(edges: Iterable[Edge]) -> str:
 
 def _waits(reasons: Iterable[Reason]) -> str:
     return _table(("code", "words"), [(f"`{r.code}`", r.text) for r in reasons])
+
+
+def _notes(reasons: Iterable[Reason]) -> str:
+    rows = [(f"`attempt.{r.code}`", f"`{r.code}`", r.text) for r in reasons]
+    return _table(("event", "code", "words"), rows)
 
 
 def _ends(reasons: Iterable[Reason]) -> str:

@@ -51,7 +51,7 @@ def placed(
     return Attempt.objects.get(job=job), Fence(name, known.term) if known else hold(name)
 
 
-def move(attempt: Attempt, fence: Fence, to: Phase, **facts: Any) -> Move:
+def move(attempt: Attempt, fence: Fence, to: Phase | None, **facts: Any) -> Move:
     """A move; to `ended` as succeeded, unless told otherwise."""
     if to is Phase.ENDED:
         facts = {"ending": SUCCEEDED} | facts

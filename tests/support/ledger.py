@@ -68,8 +68,9 @@ class Ledger:
             return Written.FENCED
         if self.at.get(move.attempt, Phase.PLACED) not in move.sources():
             return Written.STALE
-        self.at[move.attempt] = move.to
-        self.history.append((move.attempt, move.to))
+        if move.to is not None:
+            self.at[move.attempt] = move.to
+            self.history.append((move.attempt, move.to))
         return Written.DONE
 
     def phases(self, attempts: Collection[int]) -> dict[int, Phase]:
