@@ -70,7 +70,7 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     known = read_number(query, "rev", default=0, least=0, most=_MAX_REV) if "rev" in query else None
     job = job_get(request_actor(request), job_id)
     now = unchanged(request, _etag(job)) or _job(job)
-    if not seconds or in_a_hurry(request) or is_news(job.state, job.rev, known):
+    if not seconds or in_a_hurry(request) or is_news(job.state in TERMINAL, job.rev, known):
         return now
     return Unhurried(now, lambda: wait_for_news(job_id, known, seconds))
 

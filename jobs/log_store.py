@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
 from jobs.frames import Chunk, Position
 from jobs.models import LogChunk
-from jobs.sql import statement
+from jobs.sql import fetch
 from projects.storable import storable
 from providers.leases import Fence, fenced
 
@@ -54,9 +52,7 @@ def append(appends: Sequence[Append]) -> set[int]:
     ]
     if not rows:
         return set()
-    with connection.cursor() as cursor:
-        cursor.execute(statement("grow_logs"), [json.dumps(rows)])
-        grown = {int(row[0]) for row in cursor.fetchall()}
+    grown = {int(row[0]) for row in fetch("grow_logs", [json.dumps(rows)])}
     LogChunk.objects.bulk_create(
         LogChunk(
             attempt_id=a.attempt,

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
 from jobs.held import Held
-from jobs.sql import statement
+from jobs.sql import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +26,15 @@ class Queued:
 
 def queued() -> list[Queued]:
     """The queue in its order (priority, then first come), held and backed-off jobs left out."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement("queue"))
-        return [
-            Queued(job, cpu, memory, gpus, provider, tuple(_decoded(requires) or ()), expired)
-            for job, cpu, memory, gpus, provider, requires, expired in cursor.fetchall()
-        ]
+    return [
+        Queued(job, cpu, memory, gpus, provider, tuple(_decoded(requires) or ()), expired)
+        for job, cpu, memory, gpus, provider, requires, expired in fetch("queue")
+    ]
 
 
 def held_capacity() -> dict[int, Held]:
     """Provider id → what its live attempts hold."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement("held_capacity"))
-        return {row[0]: Held(*row[1:]) for row in cursor.fetchall()}
+    return {row[0]: Held(*row[1:]) for row in fetch("held_capacity")}
 
 
 def _decoded(value: Any) -> Any:

@@ -18,12 +18,12 @@ POLL_SECONDS = 1.0
 """The guarantee, should the bell not ring."""
 
 
-def is_news(state: str, rev: int, known_rev: int | None) -> bool:
+def is_news(ended: bool, rev: int, known_rev: int | None) -> bool:
     """Whether a waiter is to be told: the job has ended, or changed since `known_rev`.
 
     None waits for the end alone.
     """
-    return state in TERMINAL or (known_rev is not None and rev > known_rev)
+    return ended or (known_rev is not None and rev > known_rev)
 
 
 async def wait_for_news(job_id: int, known_rev: int | None, seconds: float) -> None:
@@ -31,16 +31,23 @@ async def wait_for_news(job_id: int, known_rev: int | None, seconds: float) -> N
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     bell = hub.watch_job(job_id)
+    look = True
     try:
-        while not await in_database(_told, job_id, known_rev):
+        while not (look and await in_database(_told, job_id, known_rev)):
             left = until - loop.time()
             if left <= 0:
                 return
-            await bell.wait(min(left, POLL_SECONDS))
+            heard = await bell.wait(min(left, POLL_SECONDS))
+            if heard is not None and heard["t"] == "job":
+                look = False  # the signal says enough
+                if is_news("ended" in heard, heard["rev"], known_rev):
+                    return
+            else:
+                look = True
     finally:
         hub.unwatch_job(job_id, bell)
 
 
 def _told(job_id: int, known_rev: int | None) -> bool:
     row = Job.objects.filter(pk=job_id).values_list("state", "rev").first()
-    return row is None or is_news(*row, known_rev)
+    return row is None or is_news(row[0] in TERMINAL, row[1], known_rev)

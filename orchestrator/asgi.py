@@ -14,13 +14,14 @@ os.environ.setdefault("GANTRY_PROCESS", "gantry-web")
 
 import django
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.urls import path, re_path
+from django.urls import get_resolver, path, re_path
 
 
 def _application() -> ProtocolTypeRouter:
     django.setup(set_prefix=False)  # what is imported below needs that
     from orchestrator.admission import Admission
     from orchestrator.consumers import live_socket, no_socket
+    from orchestrator.garbage import settle
     from orchestrator.relay import relay
     from orchestrator.web_handler import WebHandler
     from projects.hub import hub
@@ -30,7 +31,10 @@ def _application() -> ProtocolTypeRouter:
         path("ws/live", live_socket),  # type: ignore[arg-type]  # ASGI, as URLRouter wants it
         re_path("", no_socket),  # type: ignore[arg-type]
     ]
-    return ProtocolTypeRouter({"http": Admission(WebHandler()), "websocket": URLRouter(sockets)})
+    web = Admission(WebHandler())
+    get_resolver().url_patterns  # noqa: B018  # loads the views, which the first request would
+    settle()
+    return ProtocolTypeRouter({"http": web, "websocket": URLRouter(sockets)})
 
 
 application = _application()

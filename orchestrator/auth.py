@@ -14,7 +14,7 @@ from ninja.utils import check_csrf
 
 from projects.actor import Actor, actor_of
 from projects.errors import Forbidden, GantryError
-from projects.tokens import actor_of_token, authenticate
+from projects.tokens import authenticate
 
 
 class Unauthenticated(GantryError):
@@ -34,10 +34,7 @@ class BearerToken(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor:
         def ask() -> Actor | None:
-            found = authenticate(token.strip())
-            if found is None:
-                return None
-            return actor_of_token(found[1], via="api", request_id=_request_id(request))
+            return authenticate(token.strip(), via="api", request_id=_request_id(request))
 
         actor = ask()
         if actor is None:

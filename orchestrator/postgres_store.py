@@ -17,7 +17,7 @@ from jobs.logs import position
 from jobs.models import Attempt, Job
 from jobs.orders import run_spec
 from jobs.queue import queued
-from jobs.sql import statement
+from jobs.sql import fetch
 from jobs.states import LIVE_PHASES, Phase
 from jobs.transitions import BatchResult, Move, Placement, Wait
 from orchestrator.room import fitting_now, provider_views
@@ -157,9 +157,7 @@ class PostgresStore:
 
     @_or_down
     def news(self, providers: Collection[int]) -> frozenset[Word]:
-        with connection.cursor() as cursor:
-            cursor.execute(statement("engine_news"), {"providers": list(providers)})
-            found = cursor.fetchone()
+        (found,) = fetch("engine_news", {"providers": list(providers)})
         return frozenset(word for word, some in zip(get_args(Word), found, strict=True) if some)
 
     @_or_down
@@ -198,9 +196,9 @@ class PostgresStore:
             cancel=cancel,
             secrets=tuple(hidden.values()),
             broken=broken,
-            not_seen=attempt.not_seen_since is not None,
             log=position(attempt.pk) if attempt.log_seq else Position(),
             cursor=attempt.log_cursor,
+            not_seen=attempt.not_seen_since is not None,
         )
 
     @_or_down

@@ -89,9 +89,10 @@ class Relay:
 
 def announce(target: Hub, notice: dict[str, Any]) -> None:
     """Tell the hub what one notice on `gantry_live` says (its shape: projects/notify.py)."""
-    for job_id, rev, project_id in notice.get("jobs", ()):
+    for job_id, rev, project_id, *ended in notice.get("jobs", ()):
         keys: tuple[Key, ...] = (("job", job_id), ("jobs", project_id), ("jobs", None))
-        target.signal({"t": "job", "id": job_id, "rev": rev}, *keys)
+        message = {"t": "job", "id": job_id, "rev": rev} | ({"ended": True} if ended else {})
+        target.signal(message, *keys)
     for provider_id, rev in notice.get("providers", ()):
         message = {"t": "provider", "id": provider_id, "rev": rev}
         target.signal(message, ("provider", provider_id), ("providers", None))

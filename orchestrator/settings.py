@@ -101,6 +101,7 @@ TEMPLATES = [
 DATABASES = {"default": dj_database_url.parse(env.database_url())}
 DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
     "application_name": env.text("GANTRY_PROCESS", "gantry"),
+    "prepare_threshold": 5,  # not None, which is Django's: jobs/sql prepares its statements
 }
 # Only web pools (asgi.py asks for it): qcluster forks, which would corrupt a pool, and
 # orchestrate gives each of its database threads one connection of its own.

@@ -70,19 +70,23 @@ class Wakeup:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._heard: Message | None = None
 
-    def ring(self) -> None:
+    def ring(self, message: Message) -> None:
+        """Wake the one who waits with this signal."""
+        self._heard = message
         self._event.set()
 
-    async def wait(self, most_seconds: float) -> None:
-        """Return when it rang since the last call, or after that time."""
+    async def wait(self, most_seconds: float) -> Message | None:
+        """The latest signal since the last call, when there is one; None after that time."""
         try:
             async with asyncio.timeout(most_seconds):
                 await self._event.wait()
         except TimeoutError:
-            return
+            return None
         finally:
             self._event.clear()
+        return self._heard
 
 
 class Hub:
@@ -138,7 +142,7 @@ class Hub:
             for mailbox, topic in self._watchers.get(key, ()):
                 mailbox.put(topic, _as_seen(topic, message))
             for wakeup in self._wakeups.get(key, ()):
-                wakeup.ring()
+                wakeup.ring(message)
 
     def resync(self, project_ids: Iterable[int] = ()) -> None:
         """Tell all who see one of these projects to fetch anew; without ids, everybody."""
@@ -147,10 +151,11 @@ class Hub:
             keys.append(("project", None))
         else:
             keys = [key for key in self._watchers if key[0] == "project"]
-        self.signal({"t": "resync"}, *keys)
+        message = {"t": "resync"}
+        self.signal(message, *keys)
         for wakeups in self._wakeups.values():
             for wakeup in wakeups:
-                wakeup.ring()
+                wakeup.ring(message)
 
     def watchers(self, *keys: Key) -> int:
         """How many subscriptions there are to these keys."""

@@ -24,11 +24,16 @@ EngineWord = Literal["jobs", "placed", "cancel", "requests", "providers"]
 
 @dataclass(frozen=True, slots=True)
 class JobChange:
-    """A job that changed: its id, its new revision, its project."""
+    """A job that changed: its id, its new revision, its project, whether it has ended."""
 
     id: int
     rev: int
     project_id: int
+    ended: bool = False
+
+    def told(self) -> list[int]:
+        """As a notice has it: an ended one with a 1 at its end."""
+        return [self.id, self.rev, self.project_id, *([1] if self.ended else [])]
 
 
 @dataclass(slots=True)
@@ -61,7 +66,7 @@ class LiveChanges:
             ("logs", [list(item) for item in self.logs.items()]),
         ]
         if len(self.jobs) <= MOST_PER_NOTICE:
-            words.insert(0, ("jobs", [[c.id, c.rev, c.project_id] for c in self.jobs.values()]))
+            words.insert(0, ("jobs", [change.told() for change in self.jobs.values()]))
         else:
             projects = sorted({change.project_id for change in self.jobs.values()})
             if len(projects) > MOST_PER_NOTICE:

@@ -1,14 +1,7 @@
-"""SQL that the ORM cannot say, one statement a file, loaded once by name."""
+"""The statements of jobs: the queue, placements, moves, logs."""
 
-from __future__ import annotations
-
-from functools import cache
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent
+from projects.statements import Statements
 
-
-@cache
-def statement(name: str) -> str:
-    """The text of `<name>.sql`."""
-    return (_FOLDER / f"{name}.sql").read_text()
+fetch = Statements(Path(__file__).parent).fetch

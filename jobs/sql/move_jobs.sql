@@ -12,4 +12,4 @@ FROM jsonb_to_recordset(%s::jsonb) AS m
     (id bigint, state text, reason text, detail jsonb, exit_code int, charge int,
      started_at timestamptz, ends boolean, delay double precision)
 WHERE j.id = m.id
-RETURNING j.id, j.rev, j.project_id
+RETURNING j.id, j.rev, j.project_id, m.ends

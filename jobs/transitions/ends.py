@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
 from jobs.endings import Ending
 from jobs.following import Sequel, sequel
 from jobs.models import Job
 from jobs.notes import Note
-from jobs.sql import statement
+from jobs.sql import fetch
 from jobs.states import JobState, Who
 from projects.actor import Actor
 from projects.events import Happening, record
@@ -77,9 +75,7 @@ def end_jobs(ended: Sequence[Ended], actor: Actor, who: Who = Who.HOST) -> list[
                 row["detail"],
             )
         )
-    with connection.cursor() as cursor:
-        cursor.execute(statement("move_jobs"), [json.dumps(rows)])
-        changes = [JobChange(*row) for row in cursor.fetchall()]
+    changes = [JobChange(*row) for row in fetch("move_jobs", [json.dumps(rows)])]
     record(happenings, actor)
     return changes
 

@@ -156,7 +156,7 @@ def request_cancel(jobs: Sequence[int], actor: Actor) -> CancelResult:
         )  # fmt: skip
         for job in (*cancelled, *requested):
             job.rev += 1
-        _tell([*cancelled, *requested], engine=False)
+        _tell(requested, engine=False, ended=cancelled)
         if requested:
             notify_engine("cancel")
     return CancelResult([job.pk for job in cancelled], [job.pk for job in requested], already)
@@ -192,8 +192,12 @@ def _locked(jobs: Sequence[int]) -> list[Job]:
     )
 
 
-def _tell(jobs: Sequence[Job], *, engine: bool) -> None:
-    if jobs:
-        notify_jobs([JobChange(job.pk, job.rev, job.project_id) for job in jobs])
+def _tell(jobs: Sequence[Job], *, engine: bool, ended: Sequence[Job] = ()) -> None:
+    changes = [
+        *(JobChange(job.pk, job.rev, job.project_id) for job in jobs),
+        *(JobChange(job.pk, job.rev, job.project_id, ended=True) for job in ended),
+    ]
+    if changes:
+        notify_jobs(changes)
     if engine:
         notify_engine("jobs")

@@ -9,11 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from django.db import connection
-
 from jobs.endings import Ending
 from jobs.notes import Note, log_gap
-from jobs.sql import statement
+from jobs.sql import fetch
 from jobs.states import LIVE_PHASES, Phase, phases_before
 from jobs.transitions.ends import Ended, end_jobs, telling
 from projects.actor import Actor
@@ -93,9 +91,8 @@ def apply(moves: Sequence[Move]) -> BatchResult:
 
 def _write_wave(wave: Sequence[tuple[int, Move]], result: BatchResult) -> None:
     """Write moves of different attempts: phases in one statement, then the jobs of ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement("move_attempts"), [json.dumps([_attempt_row(m) for _, m in wave])])
-        answers = {row[0]: row[1:] for row in cursor.fetchall()}
+    moved = fetch("move_attempts", [json.dumps([_attempt_row(m) for _, m in wave])])
+    answers = {row[0]: row[1:] for row in moved}
     ended: list[Ended] = []
     told: list[Happening] = []
     for i, move in wave:

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
 from jobs.models import Job
-from jobs.sql import statement
+from jobs.sql import fetch
 from jobs.states import JobState
 from projects.actor import Actor
 from projects.events import Happening, record
@@ -53,9 +52,7 @@ def place(fence: Fence, placements: Sequence[Placement]) -> list[JobChange]:
         {"job": p.job, "provider": p.provider, "detail": {"provider": p.provider_name}}
         for p in placements
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(statement("place_jobs"), [json.dumps(rows)])
-        return [JobChange(*row) for row in cursor.fetchall()]
+    return [JobChange(*row) for row in fetch("place_jobs", [json.dumps(rows)])]
 
 
 def explain(fence: Fence, waits: Sequence[Wait]) -> list[JobChange]:
@@ -63,9 +60,7 @@ def explain(fence: Fence, waits: Sequence[Wait]) -> list[JobChange]:
     if not waits or not fenced({fence}):
         return []
     rows = [{"job": w.job, "reason": w.reason, "detail": dict(w.detail)} for w in waits]
-    with connection.cursor() as cursor:
-        cursor.execute(statement("explain_jobs"), [json.dumps(rows)])
-        return [JobChange(*row) for row in cursor.fetchall()]
+    return [JobChange(*row) for row in fetch("explain_jobs", [json.dumps(rows)])]
 
 
 def expire(fence: Fence, jobs: Sequence[int]) -> list[JobChange]:
@@ -94,4 +89,4 @@ def expire(fence: Fence, jobs: Sequence[int]) -> list[JobChange]:
             )
         )  # fmt: skip
     record(happenings, SCHEDULER)
-    return [JobChange(job.pk, job.rev + 1, job.project_id) for job in locked]
+    return [JobChange(job.pk, job.rev + 1, job.project_id, ended=True) for job in locked]

@@ -46,7 +46,7 @@ def changed(job: Job, *, state: str = "pending", tell: bool = True) -> None:
         )
         (rev,) = cursor.fetchone()
         if tell:
-            notify_jobs([JobChange(job.pk, rev, job.project_id)])
+            notify_jobs([JobChange(job.pk, rev, job.project_id, ended=state != "pending")])
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:

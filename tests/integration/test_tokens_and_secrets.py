@@ -34,7 +34,8 @@ def test_the_token_command_prints_the_token_alone() -> None:
     assert err.getvalue() == ""
     found = tokens.authenticate(text)
     assert found is not None
-    assert (found[0], found[1].name) == (user, "laptop")
+    assert (found.id, found.name) == (user.pk, "ada")
+    assert [token.name for token in tokens_of(make_actor(user))] == ["laptop"]
 
 
 @pytest.mark.parametrize(("user", "name"), [("nobody", "x"), ("ada", " "), ("ada", "x" * 81)])

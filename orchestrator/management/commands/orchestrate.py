@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from orchestrator.garbage import settle
 from orchestrator.loop.process import EngineProcess
 
 ENGINE_SESSION = "-c idle_in_transaction_session_timeout=5s -c statement_timeout=30s"
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         connection.close()
         process = EngineProcess(settings.DATA_DIR, settings.LEASE_TTL)
         connection.close()
+        settle()
         sys.exit(process.run())
 
     def _wait_for_migrations(self) -> None:

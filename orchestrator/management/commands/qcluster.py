@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 from django_q.management.commands.qcluster import Command as QClusterCommand
+
+from orchestrator.garbage import settle
 
 
 class Command(QClusterCommand):  # type: ignore[misc]  # django-q2 has no types
@@ -16,6 +17,5 @@ class Command(QClusterCommand):  # type: ignore[misc]  # django-q2 has no types
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Runs until it is told to stop."""
-        gc.collect()
-        gc.freeze()
+        settle()
         super().handle(*args, **options)
