@@ -18,7 +18,7 @@ from tests.chaos.ground import ground
 from tests.chaos.oracle.asked import Asked, Kind
 from tests.chaos.oracle.checker import Checker
 from tests.chaos.oracle.program import script
-from tests.chaos.oracle.witnesses import EngineEvents, StartsFile
+from tests.chaos.oracle.witnesses import EngineEvents, StartsFile, Witness
 from tests.support.container_starts import containers_of
 from tests.support.engine_process import EngineProcess, EngineWorld, engine_world
 from tests.support.waiting import wait_until
@@ -74,7 +74,12 @@ class Stage:
 
     def wait_for(self, condition: Callable[[], object], seconds: float, what: str) -> None:
         """Wait for that, with cancels at their moments meanwhile."""
-        wait_until(lambda: self.prod() or condition(), seconds, what)
+
+        def prodded() -> object:
+            self.prod()
+            return condition()
+
+        wait_until(prodded, seconds, what)
 
     def wait_for_end(self, seconds: float = END_SECONDS) -> bool:
         """Wait until all jobs have ended; False when some do not."""
@@ -86,9 +91,9 @@ class Stage:
 
     def check(self, **figures: float) -> Verdict:
         """The oracle's verdict, with figures of the trial's own."""
-        witnesses = [self.starts, EngineEvents(self.world.starts)]
+        witnesses: list[Witness] = [self.starts, EngineEvents(self.world.starts)]
         checker = Checker(witnesses, stored_log, lambda: containers_of(self.world.instance))
-        checker.figures.update(figures)
+        checker.figures |= figures
         return checker.check(self.asked)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -29,11 +29,11 @@ class Checker:
     """`left` names what is still on the engine; `read_log` is a stored log as people get
     it, None where programs print nothing of their own."""
 
-    witnesses: list[Witness]
+    witnesses: Sequence[Witness]
     read_log: ReadLog | None
     left: Callable[[], Sequence[str]]
     broken: list[str] = field(default_factory=list)
-    figures: Counter[str] = field(default_factory=Counter)
+    figures: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def check(self, asked: Sequence[Asked]) -> Verdict:
         """Everything, after the last job has ended (or will not)."""
@@ -47,8 +47,9 @@ class Checker:
             self._job(one, [a for a in attempts if a.job_id == one.job], seen)
         self._leftovers()
         most = max((len(n) for s in seen.values() for n in s.values()), default=0)
-        found = {"jobs": len(asked), "attempts": len(attempts), **self.figures}
-        return Verdict(found | {"most starts of an attempt": most}, self.broken)
+        counted = {"jobs": len(asked), "attempts": len(attempts), **self.figures}
+        figures = {word: float(value) for word, value in counted.items()}
+        return Verdict(figures | {"most starts of an attempt": most}, self.broken)
 
     def _starts(self, name: str, starts: dict[str, list[str]], attempts: Sequence[Attempt]) -> None:
         known = {str(a.uid): a for a in attempts}

@@ -3,6 +3,7 @@ to as its first act, and the engine's own `start` events."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +19,8 @@ AGREE_SECONDS = 15.0
 class Witness(Protocol):
     """Somebody who saw programs start."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def starts(self) -> dict[str, list[str]]:
         """Attempt uid → one nonce for each start (empty where the witness knows none)."""
@@ -82,7 +84,7 @@ class FakeEngines:
         return {uid: [""] * count for uid, count in counts.items() if count}
 
 
-def agree(witnesses: list[Witness]) -> bool:
+def agree(witnesses: Sequence[Witness]) -> bool:
     """True once all have seen the same number of each attempt's starts. An engine tells of
     a start a moment after it."""
 

@@ -3,11 +3,15 @@ brings every job to its right end."""
 
 from __future__ import annotations
 
+import random
+import time
 from functools import partial
 
 from orchestrator.loop.crash_points import POINTS
 from tests.chaos.campaign import Scenario, Trial, Verdict
-from tests.chaos.stage import Stage, stage
+from tests.chaos.stage import END_SECONDS, MIX, Stage, stage
+from tests.chaos.whole import whole
+from tests.support.waiting import wait_until
 
 TRIALS = 8
 DIE_SECONDS = 90.0
@@ -57,6 +61,50 @@ def die(on: Stage, name: str, crash_at: str) -> None:
     assert process.process.returncode == -9, f"it ended by itself:\n{process.output()[-2000:]}"
 
 
+def kill_at_random(trial: Trial, *, kills: int = 8, jobs: int = 25) -> Verdict:
+    """kill -9 of the engine process at moments of chance, started anew at once, while jobs
+    come in."""
+    with stage(trial.seed) as on:
+        engine = on.engine("engine")
+        engine.start()
+        for each in range(kills):
+            on.submit(on.rng.choices(MIX, k=jobs * (each + 1) // kills - len(on.asked)))
+            pause(on, on.rng.uniform(0, 2.5))
+            engine.kill()
+            engine.start()
+        on.wait_for_end()
+        return on.check(kills=kills)
+
+
+def pause(on: Stage, seconds: float) -> None:
+    """Let it work so long: the moment of the next fault is chance, not a condition."""
+    until = time.monotonic() + seconds
+    on.wait_for(lambda: time.monotonic() >= until, seconds + 60, "the moment of the next fault")
+
+
+VICTIMS = ("orchestrate", "web", "orchestrate", "qcluster", "orchestrate", "supervisor")
+
+
+def kill_any(trial: Trial, *, jobs: int = 20) -> Verdict:
+    """kill -9 of each process of a whole Gantry, in an order of chance, while jobs come in
+    over its API."""
+    rng = random.Random(trial.seed)
+    victims = rng.sample(VICTIMS, len(VICTIMS))
+    with whole() as on:
+        for number in range(jobs):
+            on.submit(number)
+            if number % (jobs // len(VICTIMS)) == 0 and victims:
+                until = time.monotonic() + rng.uniform(0, 1.5)
+                wait_until(lambda until=until: time.monotonic() >= until, 60, "the next fault")  # type: ignore[misc]
+                on.kill(victims.pop())
+        on.wait_for_end(END_SECONDS)
+        return on.check(kills=len(VICTIMS) - len(victims))
+
+
 SCENARIOS = [
+    Scenario("crashes.random", "docker", 20, kill_at_random),
+    Scenario("crashes.any-process", "docker", 10, kill_any),
+]
+SCENARIOS += [
     Scenario(f"crashes.{point}", "docker", TRIALS, partial(die_at, point)) for point in POINTS
 ]
