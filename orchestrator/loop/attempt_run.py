@@ -231,11 +231,11 @@ class AttemptRun:
                 crash_point("after_create")
                 if self._stop is None:
                     self._moves.move(Phase.STARTING, handle=self._handle)
-                crash_point("after_starting")
                 if self._stop is not None:
                     self._fence()
                     return False
                 self._host.check_trust()
+                crash_point("after_starting")
                 self._start()
                 crash_point("after_start")
         except Rejected as error:

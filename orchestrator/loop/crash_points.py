@@ -1,8 +1,9 @@
 """Named moments at which this process can be told to die, to try what recovery makes of it.
 
 `GANTRY_CRASH_AT=after_create` ends the process by SIGKILL when it first comes there,
-`after_create:3` the third time. Unset, a point costs one comparison. A test compares
-`POINTS` with the calls in the code.
+`after_create:3` the third time; `after_create:3:stop` stops it there by SIGSTOP, as a
+machine that is suspended would, to go on when it was long overtaken. Unset, a point costs
+one comparison. A test compares `POINTS` with the calls in the code.
 """
 
 from __future__ import annotations
@@ -58,20 +59,26 @@ POINTS: dict[str, str] = {
 
 
 class CrashPoint:
-    """The one point that this process dies at, and after how many passes."""
+    """The one point that this process dies or stops at, and after how many passes."""
 
     def __init__(self, words: str) -> None:
-        """`words`: `name` or `name:n`. Raises ImproperlyConfigured for any other."""
-        self.name, _, passes = words.partition(":")
-        if self.name not in POINTS or (passes and (not passes.isdecimal() or int(passes) < 1)):
+        """`words`: `name[:n][:stop]`. Raises ImproperlyConfigured for any other."""
+        name, *more = words.split(":")
+        self.name = name
+        self.signal = signal.SIGKILL
+        if more and more[-1] == "stop":
+            self.signal = signal.SIGSTOP
+            more.pop()
+        passes = more.pop() if more else "1"
+        if name not in POINTS or more or not passes.isdecimal() or int(passes) < 1:
             raise ImproperlyConfigured(
-                f"GANTRY_CRASH_AT={words!r} is no name[:n]; names: {', '.join(POINTS)}"
+                f"GANTRY_CRASH_AT={words!r} is no name[:n][:stop]; names: {', '.join(POINTS)}"
             )
-        self._left = int(passes or 1)
+        self._left = int(passes)
         self._guard = threading.Lock()
 
     def passed(self) -> bool:
-        """Count one pass; True when it is the one to die at."""
+        """Count one pass; True when it is the one."""
         with self._guard:
             self._left -= 1
             return self._left == 0
@@ -82,6 +89,6 @@ _armed = CrashPoint(_words) if _words else None
 
 
 def crash_point(name: str) -> None:
-    """Die here if this process was told to."""
+    """Die or stop here if this process was told to."""
     if _armed is not None and _armed.name == name and _armed.passed():
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), _armed.signal)

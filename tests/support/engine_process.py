@@ -217,13 +217,13 @@ class EngineWorld:
 
 
 @contextmanager
-def engine_world(image: str, server_url: str, template: str) -> Iterator[EngineWorld]:
-    """A world of which nothing is left behind, on a copy of the template; what its
+def world_on(image: str, database_url: str) -> Iterator[EngineWorld]:
+    """A world on a migrated database that is its own. Nothing else is left behind; what its
     processes said is shown when a test fails."""
     folder = Path(tempfile.mkdtemp(prefix="gantry-engine-"))
-    with own_database(server_url, template) as url, models_on(url):
+    with models_on(database_url):
         InstanceSettings.objects.update(instance_id=uuid.uuid4())
-        world = EngineWorld(image, folder, url)
+        world = EngineWorld(image, folder, database_url)
         try:
             yield world
         finally:
@@ -231,3 +231,10 @@ def engine_world(image: str, server_url: str, template: str) -> Iterator[EngineW
             for log in sorted(folder.rglob("*.log")):
                 print(f"--- {log.name}\n{log.read_text(errors='replace')[-6000:]}")  # noqa: T201
             shutil.rmtree(folder)
+
+
+@contextmanager
+def engine_world(image: str, server_url: str, template: str) -> Iterator[EngineWorld]:
+    """A world on a copy of the template."""
+    with own_database(server_url, template) as url, world_on(image, url) as world:
+        yield world

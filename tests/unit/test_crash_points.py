@@ -50,7 +50,24 @@ def test_a_process_dies_at_the_pass_that_it_was_told(words: str, passed: int, st
     assert (done.returncode, done.stdout.count("passed")) == (status, passed), done.stderr
 
 
-@pytest.mark.parametrize("words", ["nowhere", "after_create:0", "after_create:often"])
+@pytest.mark.parametrize(
+    "words", ["nowhere", "after_create:0", "after_create:often", "after_create:stop:2", "stop"]
+)
 def test_a_point_that_is_not_there_stops_the_process_with_words(words: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="GANTRY_CRASH_AT"):
         CrashPoint(words)
+
+
+def test_a_process_stops_where_it_is_told_to_and_goes_on() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env=dict(os.environ) | {"GANTRY_CRASH_AT": "after_create:2:stop"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        process.send_signal(signal.SIGCONT)
+        said, _ = process.communicate()
+    assert (process.returncode, said.count("passed")) == (0, 3)
