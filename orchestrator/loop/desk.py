@@ -77,6 +77,8 @@ class Desk(Service):
         return False
 
     def next_wait(self) -> float:
+        if not self._list():
+            return self.interval  # nothing to read for: a process that drives no provider rests
         return max(0.0, min(self._all_due_at - monotonic(), self.interval))
 
     def _take_due(self, hosts: Mapping[int, ProviderHost]) -> Set[Word]:

@@ -276,3 +276,9 @@ def test_what_was_told_while_the_database_is_away_is_read_when_it_is_back(world:
     world.rows.read.clear()
     world.desk.run_once()
     assert "cancel" in world.rows.read
+
+
+def test_a_process_that_drives_no_provider_rests_between_its_rounds() -> None:
+    idle = World()
+    idle.desk.run_once()
+    assert idle.desk.next_wait() == idle.desk.interval
