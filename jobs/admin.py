@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from jobs.models import Attempt, Job, LogChunk
 from jobs.reasons import reason_text
-from jobs.services import job_cancel, job_release, job_rerun
+from jobs.services import job_cancel, job_force_finish, job_release, job_rerun
 from jobs.states import JobState, Outcome, Phase
 from projects.actor import Actor
 from projects.admin_base import (
@@ -32,6 +32,11 @@ _BULKY = ("handle", "progress", "log_cursor", "log_archive")
 def _cancel(actor: Actor, pk: int) -> str:
     job = job_cancel(actor, job_id=pk)
     return "cancelled" if job.state == JobState.CANCELLED else "told to stop"
+
+
+def _force_finish(actor: Actor, pk: int) -> str:
+    job_force_finish(actor, job_id=pk)
+    return "ended as lost"
 
 
 def _release(actor: Actor, pk: int) -> str:
@@ -103,6 +108,14 @@ class JobAdmin(ReadOnlyAdmin):
         confirmed_action("cancel", "Cancel jobs", _cancel, conflict="already finished"),
         confirmed_action("rerun", "Run jobs again", _rerun, conflict="not submitted"),
         confirmed_action("release", "Release held jobs", _release, conflict="not held"),
+        confirmed_action(
+            "force_finish",
+            "Force-finish jobs out of sight",
+            _force_finish,
+            conflict="not out of sight",
+            warning="Their programs may still run on providers that do not answer now; what "
+            "is found there later is removed. What is missing of their logs stays missing.",
+        ),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -90,6 +90,13 @@ def job_cancel(request: HttpRequest, job_id: int) -> HttpResponse:
     return _job(job, 200 if job.state in TERMINAL else 202)
 
 
+@router.post("/jobs/{int:job_id}/force-finish", response=schemas.JobDetailOut)
+def job_force_finish(request: HttpRequest, job_id: int) -> HttpResponse:
+    """End an attempt whose provider does not answer; its program may still run there, and is
+    removed when the provider answers again. 409 while it can be seen: cancel it instead."""
+    return _job(services.job_force_finish(request_actor(request), job_id=job_id))
+
+
 @router.post(
     "/jobs/{int:job_id}/rerun", response={201: schemas.JobDetailOut, 200: schemas.JobDetailOut}
 )

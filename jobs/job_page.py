@@ -13,6 +13,7 @@ from jobs.log_words import last_lines
 from jobs.models import Attempt, Job
 from jobs.phases import timeline
 from jobs.selectors import attempts_of, events_of
+from jobs.services import may_force_finish
 from jobs.spec import in_order
 from jobs.states import TERMINAL, JobState, Phase
 from projects.actor import Actor
@@ -31,6 +32,8 @@ def header(actor: Actor, job: Job, attempts: Sequence[Attempt]) -> dict[str, Any
         "job": job,
         "latest": latest,
         "ended": ended,
+        "unseen": latest is not None and latest.not_seen_since is not None and not ended,
+        "may_force": may_force_finish(actor, job),
         "may_change": actor.may(Role.SUBMITTER, job.project_id),
         "timeline": timeline(job, attempts, now),
         "advice": advice_for(job),

@@ -21,7 +21,7 @@ from jobs import transitions
 from jobs.models import Job
 from jobs.selectors import job_get
 from jobs.spec import JobSpec, parse_spec
-from jobs.states import TERMINAL
+from jobs.states import TERMINAL, JobState
 from projects.actor import Actor
 from projects.errors import Conflict, FieldProblem, Forbidden, Invalid
 from projects.models import Project, Role

@@ -53,6 +53,8 @@ class Who(StrEnum):
     SCHEDULER = "scheduler"
     HOST = "host"
     """The engine process that holds the provider's lease."""
+    OPERATOR = "operator"
+    """A person who ends what cannot be seen: force-finish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +77,14 @@ JOB_EDGES: tuple[Edge, ...] = (
     _edge(_J.PENDING, _J.SCHEDULED, "job.placed", Who.SCHEDULER),
     _edge(_J.PENDING, _J.CANCELLED, "job.cancelled", Who.USER),
     _edge(_J.PENDING, _J.FAILED, "job.failed", Who.SCHEDULER),
-    _edge(_J.SCHEDULED, _J.PENDING, "job.requeued", Who.HOST),
+    _edge(_J.SCHEDULED, _J.PENDING, "job.requeued", Who.HOST, Who.OPERATOR),
     _edge(_J.SCHEDULED, _J.RUNNING, "job.started", Who.HOST),
-    _edge(_J.SCHEDULED, _J.FAILED, "job.failed", Who.HOST),
-    _edge(_J.SCHEDULED, _J.CANCELLED, "job.cancelled", Who.HOST),
-    _edge(_J.RUNNING, _J.PENDING, "job.retried", Who.HOST),
+    _edge(_J.SCHEDULED, _J.FAILED, "job.failed", Who.HOST, Who.OPERATOR),
+    _edge(_J.SCHEDULED, _J.CANCELLED, "job.cancelled", Who.HOST, Who.OPERATOR),
+    _edge(_J.RUNNING, _J.PENDING, "job.retried", Who.HOST, Who.OPERATOR),
     _edge(_J.RUNNING, _J.COMPLETED, "job.completed", Who.HOST),
-    _edge(_J.RUNNING, _J.FAILED, "job.failed", Who.HOST),
-    _edge(_J.RUNNING, _J.CANCELLED, "job.cancelled", Who.HOST),
+    _edge(_J.RUNNING, _J.FAILED, "job.failed", Who.HOST, Who.OPERATOR),
+    _edge(_J.RUNNING, _J.CANCELLED, "job.cancelled", Who.HOST, Who.OPERATOR),
 )
 
 PHASE_EDGES: tuple[Edge, ...] = (
@@ -92,12 +94,12 @@ PHASE_EDGES: tuple[Edge, ...] = (
     _edge(_P.CREATING, _P.STARTING, "attempt.starting", Who.HOST),
     _edge(_P.STARTING, _P.RUNNING, "attempt.running", Who.HOST),
     _edge(_P.RUNNING, _P.FINISHING, "attempt.finishing", Who.HOST),
-    _edge(_P.PLACED, _P.ENDED, "attempt.ended", Who.HOST),
-    _edge(_P.PULLING, _P.ENDED, "attempt.ended", Who.HOST),
-    _edge(_P.CREATING, _P.ENDED, "attempt.ended", Who.HOST),
-    _edge(_P.STARTING, _P.ENDED, "attempt.ended", Who.HOST),
-    _edge(_P.RUNNING, _P.ENDED, "attempt.ended", Who.HOST),
-    _edge(_P.FINISHING, _P.ENDED, "attempt.ended", Who.HOST),
+    _edge(_P.PLACED, _P.ENDED, "attempt.ended", Who.HOST, Who.OPERATOR),
+    _edge(_P.PULLING, _P.ENDED, "attempt.ended", Who.HOST, Who.OPERATOR),
+    _edge(_P.CREATING, _P.ENDED, "attempt.ended", Who.HOST, Who.OPERATOR),
+    _edge(_P.STARTING, _P.ENDED, "attempt.ended", Who.HOST, Who.OPERATOR),
+    _edge(_P.RUNNING, _P.ENDED, "attempt.ended", Who.HOST, Who.OPERATOR),
+    _edge(_P.FINISHING, _P.ENDED, "attempt.ended", Who.HOST, Who.OPERATOR),
 )
 
 TERMINAL: frozenset[JobState] = frozenset({_J.COMPLETED, _J.FAILED, _J.CANCELLED})

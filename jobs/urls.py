@@ -12,6 +12,7 @@ urlpatterns = [
     path("jobs/new", views.job_new, name="new"),
     path("jobs/<int:job_id>", views.job_detail, name="detail"),
     path("jobs/<int:job_id>/cancel", views.job_cancel, name="cancel"),
+    path("jobs/<int:job_id>/force-finish", views.job_force_finish, name="force-finish"),
     path("jobs/<int:job_id>/rerun", views.job_rerun, name="rerun"),
     path("jobs/<int:job_id>/release", views.job_release, name="release"),
     path("_/jobs/rows", views_live.rows, name="live-rows"),

@@ -139,6 +139,17 @@ def job_cancel(request: HttpRequest, job_id: int) -> HttpResponse:
 
 @require_POST
 @refusals
+def job_force_finish(request: HttpRequest, job_id: int) -> HttpResponse:
+    """End an attempt that cannot be seen; the page has told what that means."""
+    try:
+        services.job_force_finish(page_actor(request), job_id=job_id)
+    except Conflict as error:
+        messages.warning(request, str(error))
+    return redirect("jobs:detail", job_id)
+
+
+@require_POST
+@refusals
 def job_release(request: HttpRequest, job_id: int) -> HttpResponse:
     """Let a held job run."""
     try:

@@ -93,6 +93,14 @@ _CANCELLING = _DETAIL | {
     "cancel_requested_by": "ada",
     "rev": 6,
 }
+_LOST = _DETAIL | {
+    "state": "failed",
+    "reason": "provider_lost",
+    "reason_text": "Its provider local was given up for lost: ada force-finished it; it had not "
+    "been seen since 2026-01-31 12:00:01 UTC.",
+    "exit_code": None,
+    "run_seconds": None,
+}
 _ATTEMPT: dict[str, Any] = {
     "number": 1,
     "phase": "ended",
@@ -227,6 +235,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "jobs_api_job_detail": {_JSON: _DETAIL},
     "jobs_api_job_execute": {_JSON: _SUBMITTED},
     "jobs_api_job_cancel": {_JSON: _CANCELLING},
+    "jobs_api_job_force_finish": {_JSON: _LOST},
     "jobs_api_job_rerun": {_JSON: _SUBMITTED | {"id": 43, "rerun_of": 42}},
     "jobs_api_job_attempts": {_JSON: {"items": [_ATTEMPT], "next_cursor": None}},
     "jobs_api_job_events": {_JSON: {"items": [_EVENT], "next_cursor": None}},

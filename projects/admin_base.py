@@ -182,11 +182,13 @@ def confirmed_action(
     call: Callable[[Actor, int], str],
     *,
     conflict: str,
+    warning: str = "",
 ) -> Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]:
     """An admin action that asks first, calls a service for each row and counts the answers.
 
     `call` does it and returns what happened as a word ("cancelled"); `conflict` is the word
-    for rows in which it could not be done ("already finished").
+    for rows in which it could not be done ("already finished"). `warning` is what to know
+    before confirming.
     """
 
     def action(
@@ -198,7 +200,7 @@ def confirmed_action(
             model_admin.message_user(request, words, messages.ERROR)
             return None
         if request.POST.get("confirmed") != "yes":
-            return _question(model_admin, request, name, label, rows)
+            return _question(model_admin, request, name, label, rows, warning)
         answers = Counter(_answer(call, admin_actor(request), row.pk, conflict) for row in rows)
         refused = {conflict, *_REFUSALS.values()}
         words = ", ".join(
@@ -230,7 +232,12 @@ def _answer(call: Callable[[Actor, int], str], actor: Actor, pk: int, conflict: 
 
 
 def _question(
-    model_admin: Any, request: HttpRequest, name: str, label: str, rows: Sequence[Model]
+    model_admin: Any,
+    request: HttpRequest,
+    name: str,
+    label: str,
+    rows: Sequence[Model],
+    warning: str,
 ) -> TemplateResponse:
     context = {
         **model_admin.admin_site.each_context(request),
@@ -239,6 +246,7 @@ def _question(
         "media": model_admin.media,
         "action": name,
         "label": label,
+        "warning": warning,
         "rows": rows,
         "shown": rows[:20],
         "more": max(0, len(rows) - 20),

@@ -7,8 +7,10 @@ writes begin by locking their lease's row at their term, so a stale owner writes
 `intents`: what people ask (submit, cancel, release). `queue`: what the scheduler decides
 (place, explain, expire). `moves`: what hosts see (an attempt's next phase, its end, and the
 jobs that follow: `ends`). `sight`: that hosts see nothing.
+`force`: a person ends what cannot be seen.
 """
 
+from jobs.transitions.force import force_finish
 from jobs.transitions.intents import CancelResult, NewJob, release, request_cancel, submit
 from jobs.transitions.moves import BatchResult, Move, Written, apply
 from jobs.transitions.queue import Placement, Wait, expire, explain, place
@@ -25,6 +27,7 @@ __all__ = [
     "apply",
     "expire",
     "explain",
+    "force_finish",
     "place",
     "release",
     "request_cancel",

@@ -280,6 +280,7 @@ class ProviderHost:
             if probe.health is Health.UNREACHABLE:
                 pause = PROBE_BACKOFF[min(failures, len(PROBE_BACKOFF) - 1)]
                 failures += 1
+                check_at = 0.0  # whoever comes back is compared at once
                 self._ending.wait(pause)
                 continue
             failures = 0
@@ -340,6 +341,8 @@ class ProviderHost:
         seen = [Seen(o.uid, o.observation.state, o.created_at) for o in owned]
         actions = reconcile(wanted, seen, self.engine_now())
         self.take([o for o in live if o.attempt in actions.attempts])
+        for attempt in in_hand.keys() - {order.attempt for order in live}:
+            in_hand[attempt].detach()  # ended by another hand: force-finished
         for attempt in actions.look_again:
             in_hand[attempt].look_again()
         if actions.sweep:

@@ -19,6 +19,7 @@ PUBLIC = "ok    ok    ok    ok    ok    ok    ok"
 SIGNED_IN = "login ok    ok    ok    ok    ok    login"
 JOB_PAGE = "login 404   ok    ok    ok    404   login"
 JOB_ACTION = "login 404   403   ok    ok    404   login"
+JOB_FORCE = "login 404   403   403   ok    404   login"
 SUBMIT_PAGE = "login ok    403   ok    ok    403   login"
 SUBMIT_FORM = "login 422   403   ok    ok    403   login"
 SEE_PROVIDER = "login ok    ok    ok    ok    ok    login"
@@ -32,6 +33,7 @@ ADMIN_ABSENT = "login login login login login 404   login"
 API = "401   ok    ok    ok    ok    ok    ok"
 API_JOB = "401   404   ok    ok    ok    404   ok"
 API_JOB_ACTION = "401   404   403   ok    ok    404   ok"
+API_JOB_FORCE = "401   404   403   403   409   404   403"  # its job is in sight
 API_SUBMIT = "401   422   403   ok    ok    422   ok"
 API_PROVIDER = "401   ok    ok    ok    ok    ok    ok"
 API_OPERATE = "401   403   403   403   403   ok    403"
@@ -53,6 +55,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "jobs/new"): SUBMIT_FORM,
     ("GET", "jobs/<int:job_id>"): JOB_PAGE,
     ("POST", "jobs/<int:job_id>/cancel"): JOB_ACTION,
+    ("POST", "jobs/<int:job_id>/force-finish"): JOB_FORCE,
     ("POST", "jobs/<int:job_id>/rerun"): JOB_ACTION,
     ("POST", "jobs/<int:job_id>/release"): JOB_ACTION,
     ("GET", "_/jobs/rows"): SIGNED_IN,
@@ -84,6 +87,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "api/v1/jobs/<int:job_id>"): API_JOB,
     ("POST", "api/v1/jobs/<int:job_id>/execute"): API_JOB_ACTION,
     ("POST", "api/v1/jobs/<int:job_id>/cancel"): API_JOB_ACTION,
+    ("POST", "api/v1/jobs/<int:job_id>/force-finish"): API_JOB_FORCE,
     ("POST", "api/v1/jobs/<int:job_id>/rerun"): API_JOB_ACTION,
     ("GET", "api/v1/jobs/<int:job_id>/attempts"): API_JOB,
     ("GET", "api/v1/jobs/<int:job_id>/events"): API_JOB,

@@ -105,6 +105,16 @@ def test_a_person_ends_only_what_nobody_runs() -> None:
         assert sources == ({JobState.PENDING} if target is JobState.CANCELLED else set())
 
 
+def test_an_operator_ends_what_a_host_may_end_and_completes_nothing() -> None:
+    for source in ACTIVE:
+        hosts = {
+            edge.target for edge in JOB_EDGES if edge.source == source and Who.HOST in edge.who
+        }
+        forced = {e.target for e in JOB_EDGES if e.source == source and Who.OPERATOR in e.who}
+        assert forced == hosts - {JobState.RUNNING, JobState.COMPLETED}
+    assert {e.target for e in PHASE_EDGES if Who.OPERATOR in e.who} == {Phase.ENDED}
+
+
 def test_the_scheduler_moves_only_what_is_pending() -> None:
     sources = {edge.source for edge in JOB_EDGES if Who.SCHEDULER in edge.who}
     assert sources == {JobState.PENDING}
