@@ -98,6 +98,31 @@ def job_release(actor: Actor, /, *, job_id: int) -> Job:
     return job
 
 
+def may_force_finish(actor: Actor, job: Job) -> bool:
+    """True for who may end what cannot be seen: the project's admins, and operators."""
+    return actor.may(Role.ADMIN, job.project_id) or actor.may_operate
+
+
+def job_force_finish(actor: Actor, /, *, job_id: int) -> Job:
+    """End a job's attempt whose provider does not answer; its program may still run.
+
+    Raises Conflict unless there is such an attempt, Forbidden, NotFound.
+    """
+    job = job_get(actor, job_id)
+    if not may_force_finish(actor, job):
+        words = f"Only admins of {job.project.slug} and operators may force-finish a job."
+        raise Forbidden(words)
+    done = transitions.force_finish(job_id, actor)
+    job = job_get(actor, job_id)
+    if done:
+        return job
+    if job.state in TERMINAL:
+        raise Conflict(f"Job {job_id} has already ended: it is {job.state}.")
+    if job.state == JobState.PENDING:
+        raise Conflict(f"Job {job_id} is on no provider. Cancel it instead.")
+    raise Conflict(f"Job {job_id} is not out of sight: its provider answers. Cancel it instead.")
+
+
 def may_rerun_now(job: Job) -> bool:
     """True for jobs that have ended; a page offers a rerun for those."""
     return job.state in TERMINAL
