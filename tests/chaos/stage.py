@@ -20,7 +20,7 @@ from tests.chaos.oracle.checker import Checker
 from tests.chaos.oracle.program import script
 from tests.chaos.oracle.witnesses import EngineEvents, StartsFile, Witness
 from tests.support.container_starts import containers_of
-from tests.support.engine_process import EngineProcess, EngineWorld, engine_world
+from tests.support.engine_process import EngineProcess, EngineWorld, engine_world, world_on
 from tests.support.waiting import wait_until
 
 TTL = 1
@@ -111,8 +111,13 @@ def _script(kind: Kind) -> str:
 
 
 @contextmanager
-def stage(seed: int) -> Iterator[Stage]:
-    """A stage of which nothing is left behind."""
+def stage(seed: int, database_url: str = "") -> Iterator[Stage]:
+    """A stage of which nothing is left behind; on that migrated database if one is given."""
     at = ground()
-    with engine_world(at.image, at.server_url, at.template) as world:
+    made = (
+        world_on(at.image, database_url)
+        if database_url
+        else engine_world(at.image, at.server_url, at.template)
+    )
+    with made as world:
         yield Stage(world, random.Random(seed))

@@ -7,10 +7,12 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from django.db import connection
 
 from jobs.models import Attempt
+from orchestrator.loop.crash_points import POINTS
 from providers.leases import SCHEDULER, provider_lease
 from providers.models import Provider
 from tests.chaos.campaign import Scenario, Trial, Verdict
@@ -19,6 +21,7 @@ from tests.chaos.oracle.asked import Asked, Kind
 from tests.chaos.oracle.checker import Checker
 from tests.chaos.oracle.witnesses import FakeEngines
 from tests.chaos.oracle.writers import Writers, writers
+from tests.chaos.scenarios.crashes import DIE_SECONDS, LEFT_BY, MOST_PASSES, PASSES, die
 from tests.chaos.stage import TTL, stage
 from tests.support.engine_process import EngineProcess, EngineWorld
 from tests.support.waiting import wait_until
@@ -42,6 +45,42 @@ def stop_docker(trial: Trial, *, stops: int = STOPS) -> Verdict:
         lost = stop_owners(on.world, pair, leases, on.rng, stops, on.submit)
         on.wait_for_end()
         return with_writers(on.check(stops=stops), seen, lost)
+
+
+def stop_at_points(trial: Trial) -> Verdict:
+    """A process stops itself at one crash point after the other (as if its machine were
+    suspended just there) and goes on after the other process has taken over."""
+    at, points = ground(), list(POINTS)
+    point = points[trial.number % len(points)]
+    with (
+        stage(trial.seed) as on,
+        writers(at.data_dir, at.server_url, on.world.database_url) as seen,
+    ):
+        on.submit()
+        if point in LEFT_BY:
+            die(on, "before", on.rng.choice(LEFT_BY[point]))
+        passes = on.rng.randint(1, MOST_PASSES.get(point, PASSES))
+        stops = {"GANTRY_CRASH_AT": f"{point}:{passes}:stop"}
+        one = _engine(on.world, "one", machine="one", writers=seen, **stops)
+        two = _engine(on.world, "two", machine="two", writers=seen)
+        one.launch()
+        try:
+            on.wait_for(lambda: stopped(one), DIE_SECONDS, f"a stop at {point}:{passes}")
+            two.start()
+            names = [provider_lease(on.provider.pk), SCHEDULER]
+            on.wait_for(lambda: held_by(two, names), TAKE_SECONDS, "the other took over")
+            pause(on.rng.uniform(0, 1.5))
+        finally:
+            one.signal(signal.SIGCONT)
+        on.wait_for_end()
+        lost = [f"{p.name} ended by itself" for p in (one, two) if p.process.poll() is not None]
+        return with_writers(on.check(stops=1), seen, lost)
+
+
+def stopped(process: EngineProcess) -> bool:
+    """True while the process is stopped by a signal."""
+    stat = Path(f"/proc/{process.process.pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "T"
 
 
 def stop_fake(trial: Trial, *, stops: int = STOPS, jobs: int = JOBS) -> Verdict:
@@ -155,12 +194,15 @@ def with_writers(verdict: Verdict, seen: Writers, more: list[str]) -> Verdict:
     return Verdict(verdict.figures | figures, verdict.broken + seen.stale() + more)
 
 
-def _engine(world: EngineWorld, name: str, *, machine: str, writers: Writers) -> EngineProcess:
-    environment = {"DATABASE_URL": writers.url(name)}
+def _engine(
+    world: EngineWorld, name: str, *, machine: str, writers: Writers, **more: str
+) -> EngineProcess:
+    environment = {"DATABASE_URL": writers.url(name)} | more
     return world.engine(name, machine=machine, ttl=TTL, environment=environment)
 
 
 SCENARIOS = [
     Scenario("takeovers.docker", "docker", 20, stop_docker),
+    Scenario("takeovers.at-points", "docker", 2 * len(POINTS), stop_at_points),
     Scenario("takeovers.fake", "fake", 10, stop_fake),
 ]
