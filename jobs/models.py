@@ -157,6 +157,7 @@ class Attempt(models.Model):
     pulling_at = models.DateTimeField(null=True)
     creating_at = models.DateTimeField(null=True)
     starting_at = models.DateTimeField(null=True)
+    fencing_at = models.DateTimeField(null=True)
     running_at = models.DateTimeField(null=True)
     finishing_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

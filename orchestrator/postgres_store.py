@@ -193,6 +193,7 @@ class PostgresStore:
             timeout_seconds=float(resources.get("timeout_seconds") or 86_400),
             handle=attempt.handle,
             started_at=attempt.started_at,
+            fencing=attempt.fencing_at is not None,
             cancel=cancel,
             secrets=tuple(hidden.values()),
             broken=broken,

@@ -82,13 +82,18 @@ def reconcile(wanted: Sequence[Wanted], seen: Sequence[Seen], now: datetime) -> 
     return Actions(actions, tuple(look_again), sweep)
 
 
-def decide(phase: Phase, found: RunState | None) -> Action:
-    """The action for one attempt in this phase whose container is in that state (None: absent)."""
+def decide(phase: Phase, found: RunState | None, *, fencing: bool = False) -> Action:
+    """The action for one attempt in this phase whose container is in that state (None: absent).
+
+    `fencing`: it was about to be removed by us because it had not been started.
+    """
     if phase in (Phase.PLACED, Phase.PULLING):
         return Action.PROCEED
     if found is None or found is RunState.GONE:
         # In `creating` the start was never committed, and no stale owner can commit it now.
-        return Action.RETRY if phase is Phase.CREATING else Action.LOST
+        if phase is Phase.CREATING or (fencing and phase is Phase.STARTING):
+            return Action.RETRY
+        return Action.LOST
     if found is RunState.CREATED:
         return Action.FENCE
     return Action.FOLLOW

@@ -52,6 +52,8 @@ class Order:
     timeout_seconds: float
     handle: Mapping[str, Any] | None = None
     started_at: datetime | None = None
+    fencing: bool = False
+    """Its container, not started, was about to be removed by us, and may be."""
     cancel: CancelWish | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Values to mask in its log."""

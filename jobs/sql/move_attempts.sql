@@ -9,7 +9,7 @@ WITH moves AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS m
         (id bigint, lease text, term bigint, expect jsonb, phase text, handle jsonb,
          started_at timestamptz, finished_at timestamptz, exit_code int, outcome text,
-         reason text, detail jsonb, log_complete boolean, log_note text)
+         reason text, detail jsonb, log_complete boolean, log_note text, fencing boolean)
 ), held AS (
     SELECT l.name, l.term FROM providers_lease l
     WHERE (l.name, l.term) IN (SELECT lease, term FROM moves)
@@ -37,6 +37,7 @@ WITH moves AS (
         pulling_at = CASE WHEN m.phase = 'pulling' THEN now() ELSE a.pulling_at END,
         creating_at = CASE WHEN m.phase = 'creating' THEN now() ELSE a.creating_at END,
         starting_at = CASE WHEN m.phase = 'starting' THEN now() ELSE a.starting_at END,
+        fencing_at = CASE WHEN m.fencing THEN now() ELSE a.fencing_at END,
         running_at = CASE WHEN m.phase = 'running' THEN now() ELSE a.running_at END,
         finishing_at = CASE WHEN m.phase = 'finishing' THEN now() ELSE a.finishing_at END,
         ended_at = CASE WHEN m.phase = 'ended' THEN now() ELSE a.ended_at END

@@ -38,7 +38,8 @@ class Move:
     """One attempt's next phase, with the facts and notes that come with it.
 
     `to` None: it stays where it is, and only its notes are told. `expect` narrows the phases
-    it may come from; None means every phase the table allows.
+    it may come from; None means every phase the table allows. `fencing`: from here on its
+    container may have been removed, not started, by us.
     """
 
     attempt: int
@@ -53,6 +54,7 @@ class Move:
     log_complete: bool | None = None
     log_note: str | None = None
     notes: tuple[Note, ...] = ()
+    fencing: bool = False
 
     def sources(self) -> frozenset[Phase]:
         """The phases this move may come from."""
@@ -131,6 +133,7 @@ def _attempt_row(move: Move) -> dict[str, Any]:
         "detail": storable_values(ending.detail) if ending else None,
         "log_complete": move.log_complete,
         "log_note": storable(move.log_note, NOTE_CHARACTERS) if move.log_note else None,
+        "fencing": move.fencing,
     }
 
 

@@ -88,6 +88,21 @@ class AttemptMoves:
         )
         self.tell()
 
+    def fencing(self) -> None:
+        """Tell that its container is about to be removed because it was not started, so that
+        whoever finds none knows why. Raises GivenUp when that was refused."""
+        self._kept.append(
+            Move(
+                attempt=self._order.attempt,
+                job=self._order.job,
+                fence=self._host.fence,
+                to=None,
+                fencing=True,
+            )
+        )
+        self.tell()
+        self._confirm()
+
     def taken_up(self, found: RunState | None) -> None:
         """Tell that it is driven by this process now, if it was by another. `found` is the
         state of its container; None: nothing had been made."""

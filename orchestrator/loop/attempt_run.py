@@ -51,6 +51,7 @@ class AttemptRun:
         self._host = host
         self._driver = host.driver
         self._moves = AttemptMoves(order, host)
+        self._fencing = order.fencing
         self._log = AttemptLog(order, host, sink)
         self._handle: Handle | None = order.handle
         self._stop: StopCause | None = None
@@ -170,12 +171,12 @@ class AttemptRun:
             return
         found = self._find()
         crash_point("adopting")
-        action = decide(self._moves.phase, found)
+        action = decide(self._moves.phase, found, fencing=self._fencing)
         if action is Action.RETRY:
             self._end(Ending(Outcome.FENCED, "fenced", {"message": "nothing was made yet"}))
         elif action is Action.LOST:
             self._moves.taken_up(RunState.GONE)
-            self._end(classify(Observation(RunState.GONE), self._stop, memory_mb=0))
+            self._finish(Observation(RunState.GONE))
         elif action is Action.FENCE:
             self._fence()
         else:
@@ -199,6 +200,9 @@ class AttemptRun:
     def _fence(self) -> None:
         """Made, not started: removed without force, or adopted when it has started after all."""
         assert self._handle is not None
+        if not self._fencing:
+            self._moves.fencing()
+            self._fencing = True
         self._host.check_trust()
         crash_point("before_fence")
         try:

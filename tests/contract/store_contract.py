@@ -377,6 +377,15 @@ class StoreContract:
         (found,) = stage.other.live(order.provider)
         assert (found.phase, found.handle, found.started_at) == (Phase.FINISHING, handle, WHEN)
 
+    def test_a_removal_before_the_start_is_known_to_the_next_owner(self, stage: Stage) -> None:
+        order, fence = one_placed(stage)
+        apply(stage.store, move(order, fence, Phase.CREATING), move(order, fence, Phase.STARTING))
+        (before,) = stage.store.live(order.provider)
+        fencing = Move(attempt=order.attempt, job=order.job, fence=fence, to=None, fencing=True)
+        assert apply(stage.store, fencing).written == [Written.DONE]
+        (after,) = stage.store.live(order.provider)
+        assert (before.fencing, after.fencing, after.phase) == (False, True, Phase.STARTING)
+
     def test_a_pending_job_is_cancelled_at_once_and_stays_so(self, stage: Stage) -> None:
         stage.add_provider("here")
         job = stage.add_job()

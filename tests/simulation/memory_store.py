@@ -19,7 +19,7 @@ from orchestrator.scheduling.room import still_fitting, view_of
 from orchestrator.scheduling.snapshot import PendingJob, Snapshot
 from orchestrator.store import CancelWish, Leftover, Order, Request, Site, Word
 from projects.notify import JobChange, LiveChanges
-from providers.driver import Probe, RunSpec
+from providers.driver import Owned, Probe, RunSpec
 from providers.leases import Fence
 from tests.simulation.rows import PROJECT, AttemptRow, JobRow, LeaseRow, Rows
 
@@ -222,6 +222,7 @@ class MemoryStore:
             timeout_seconds=float(resources.get("timeout_seconds") or 86_400),
             handle=attempt.handle,
             started_at=attempt.started_at,
+            fencing=attempt.fencing,
             cancel=_wish(attempt),
             log=attempt.log,
             cursor=attempt.cursor,
@@ -255,6 +256,7 @@ class MemoryStore:
             return Written.STALE
         attempt.phase = move.to or attempt.phase
         attempt.term, attempt.unseen = move.fence.term, False
+        attempt.fencing = attempt.fencing or move.fencing
         attempt.handle = move.handle if move.handle is not None else attempt.handle
         attempt.started_at = move.started_at or attempt.started_at
         attempt.finished_at = move.finished_at or attempt.finished_at
@@ -344,6 +346,10 @@ class MemoryStore:
         if self.fenced(fence):
             for pk in attempts:
                 self.rows.attempts[pk].removed = True
+
+    def not_removed(self, fence: Fence, attempt: int, why: str) -> None: ...
+    def swept(self, fence: Fence, provider: int, thing: Owned, why: str) -> None: ...
+    def strays_gone(self, fence: Fence, provider: int, present: Collection[str]) -> None: ...
 
     def live_uids(self, uids: Collection[str]) -> set[str]:
         return {a.uid for a in self.rows.live.values() if a.uid in uids}

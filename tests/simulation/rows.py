@@ -88,6 +88,7 @@ class AttemptRow:
     outcome: str = ""
     reason: str = ""
     handle: Mapping[str, Any] | None = None
+    fencing: bool = False
     started_at: datetime | None = None
     finished_at: datetime | None = None
     exit_code: int | None = None
