@@ -17,10 +17,16 @@ from projects.actor import Actor
 from projects.cursors import Page, make_cursor, read_cursor
 from projects.errors import NotFound
 from projects.models import Event
+from projects.prepared import Place, PreparedQuery
 from projects.selectors import subject_events
 
 MOST_COUNTED = 1000
 _MAX_ID = 2**63 - 1
+_ONE_JOB = PreparedQuery(
+    lambda: Job.objects.select_related("project", "provider", "submitted_by").filter(
+        pk__any=Place(0)
+    )
+)
 
 
 def jobs_of(actor: Actor) -> QuerySet[Job]:
@@ -34,13 +40,11 @@ def job_get(actor: Actor, job_id: int) -> Job:
 
     Raises NotFound when it is not there, and just so when the actor may not see it.
     """
-    job = None
-    if 0 < job_id <= _MAX_ID:
-        related = ("project", "provider", "submitted_by")
-        job = jobs_of(actor).select_related(*related).filter(pk=job_id).first()
-    if job is None:
-        raise NotFound(f"There is no job {job_id} that you can see.")
-    return job
+    visible = actor.project_ids()
+    for job in _ONE_JOB.fetch([job_id]) if 0 < job_id <= _MAX_ID else ():
+        if visible is None or job.project_id in visible:
+            return job
+    raise NotFound(f"There is no job {job_id} that you can see.")
 
 
 def job_page(

@@ -23,10 +23,10 @@ from jobs.selectors import job_get
 from jobs.spec import JobSpec, parse_spec
 from jobs.states import TERMINAL, JobState
 from projects.actor import Actor
-from projects.errors import Conflict, FieldProblem, Forbidden, Invalid
+from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
 from projects.models import Project, Role
 from projects.secrets import open_values, seal_values
-from projects.selectors import projects_of
+from projects.selectors import project_get
 from providers.models import Provider
 from providers.mounts import mount_allowed
 from providers.selectors import providers_of
@@ -216,9 +216,10 @@ def _again(source: Job, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _project(actor: Actor, slug: str) -> Project:
-    project = projects_of(actor).filter(slug=slug).first()
-    if project is None:
-        raise Invalid([FieldProblem("/project", f"There is no project {slug!r} that you can see.")])
+    try:
+        project = project_get(actor, slug)
+    except NotFound as error:
+        raise Invalid([FieldProblem("/project", str(error))]) from None
     _must_submit(actor, project)
     return project
 

@@ -7,20 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
-
 from projects.actor import Actor
-
-_INSERT = """
-INSERT INTO projects_event
-    (subject_kind, subject_id, project_id, type, from_state, to_state, reason, detail,
-     actor_kind, actor_id, actor_name, via, request_id)
-SELECT e.kind, e.id, e.project, e.type, e.source, e.target, e.reason, e.detail,
-       %s, %s, %s, %s, %s
-FROM jsonb_to_recordset(%s::jsonb) AS e
-    (kind text, id bigint, project bigint, type text, source text, target text,
-     reason text, detail jsonb)
-"""
+from projects.sql import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +42,7 @@ def record(happenings: Sequence[Happening], actor: Actor) -> None:
         }
         for h in happenings
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                actor.kind,
-                actor.id,
-                actor.name,
-                actor.via,
-                actor.request_id,
-                json.dumps(rows),
-            ],
-        )
+    fetch(
+        "record_events",
+        [actor.kind, actor.id, actor.name, actor.via, actor.request_id, json.dumps(rows)],
+    )

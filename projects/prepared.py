@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Iterator
 from threading import Lock
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import psycopg
 from django.db import connection
 from django.db.models import Field, ForeignObject, Lookup, Model, QuerySet
 from django.db.models.query import get_related_populators
+
+from projects.statements import fetch_prepared
 
 M = TypeVar("M", bound=Model)
 
@@ -27,16 +28,16 @@ class Place(NamedTuple):
 
 @ForeignObject.register_lookup
 @Field.register_lookup
-class EqualsAny(Lookup):  # type: ignore[type-arg]  # generic in its stubs alone
+class EqualsAny(Lookup):
     """`field__any=values`: as `in`, but of one shape whatever the number of values."""
 
     lookup_name = "any"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """The condition with one parameter, an array."""
         left, values = self.process_lhs(compiler, connection)
-        return f"{left} = ANY(%s)", [*values, self.rhs]
+        return f"{left} = ANY(%s)", (*values, self.rhs)
 
 
 class PreparedQuery(Generic[M]):
@@ -70,15 +71,12 @@ class _Compiled:
     def objects(self, values: tuple[Collection[Any], ...]) -> Iterator[Any]:
         """As QuerySet's own ModelIterable, over rows of a statement the server has prepared."""
         given = [list(values[p.nth]) if isinstance(p, Place) else p for p in self._parameters]
-        connection.ensure_connection()
-        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-            cursor.execute(self._text, given, prepare=True)  # type: ignore[arg-type]
-            rows = cursor.fetchall()
+        rows = fetch_prepared(self._text, given)
         compiler = self._compiler
         select, about = compiler.select, compiler.klass_info
         first, last = about["select_fields"][0], about["select_fields"][-1] + 1
         names = [column[0].target.attname for column in select[first:last]]
-        related = get_related_populators(about, select, connection.alias)
+        related = get_related_populators(about, select, connection.alias)  # type: ignore[call-arg]
         for row in compiler.results_iter([rows]):
             made = about["model"].from_db(connection.alias, names, row[first:last])
             for populator in related:

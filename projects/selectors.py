@@ -7,6 +7,9 @@ from django.db.models import QuerySet
 from projects.actor import Actor
 from projects.errors import NotFound
 from projects.models import ApiToken, Event, InstanceSettings, Membership, Project, Role
+from projects.prepared import Place, PreparedQuery
+
+_BY_SLUG = PreparedQuery(lambda: Project.objects.filter(slug__any=Place(0)))
 
 
 def projects_of(actor: Actor, role: Role = Role.VIEWER) -> QuerySet[Project]:
@@ -17,10 +20,11 @@ def projects_of(actor: Actor, role: Role = Role.VIEWER) -> QuerySet[Project]:
 
 def project_get(actor: Actor, slug: str) -> Project:
     """One project by slug. Raises NotFound, also when the actor is no member."""
-    project = projects_of(actor).filter(slug=slug).first()
-    if project is None:
-        raise NotFound(f"There is no project {slug!r} that you can see.")
-    return project
+    visible = actor.project_ids()
+    for project in _BY_SLUG.fetch([slug]):
+        if visible is None or project.pk in visible:
+            return project
+    raise NotFound(f"There is no project {slug!r} that you can see.")
 
 
 def members_of(actor: Actor, project: Project) -> QuerySet[Membership]:

@@ -13,6 +13,29 @@ import psycopg
 from django.db import connection
 
 
+class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
+    """Django's own put values into the text, which no server can prepare; this one does not."""
+
+    def execute(self, query: Any, params: Any = None, **_: Any) -> _Cursor:
+        return super().execute(query, params, prepare=True)
+
+    def _convert_query(self, query: Any, params: Any = None) -> Any:
+        self._query = super()._convert_query(query, params)  # Django's log of queries reads it
+        return self._query
+
+
+def fetch_prepared(text: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Execute this on the thread's connection, in its transaction, prepared there; its rows.
+
+    Raises Django's database errors.
+    """
+    connection.ensure_connection()
+    made = _Cursor(connection.connection)
+    with connection._prepare_cursor(made) as cursor:  # type: ignore[attr-defined]
+        cursor.execute(text, values)
+        return cursor.fetchall() if cursor.description else []
+
+
 class Statements:
     """The statements of one folder."""
 
@@ -23,15 +46,8 @@ class Statements:
     def fetch(
         self, name: str, values: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[tuple[Any, ...]]:
-        """Execute `<name>.sql` on this thread's connection, in its transaction; its rows.
-
-        Raises Django's database errors. Django's own cursors put values into the text, which
-        no server can prepare; hence one of psycopg's.
-        """
-        connection.ensure_connection()
-        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-            cursor.execute(self._text(name), values, prepare=True)
-            return cursor.fetchall()
+        """The rows of `<name>.sql`: see `fetch_prepared`."""
+        return fetch_prepared(self._text(name), values)
 
     def _read(self, name: str) -> str:
         return (self._folder / f"{name}.sql").read_text()

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from providers.sql import fetch
+
 SCHEDULER = "scheduler"
 
 
@@ -28,12 +30,6 @@ def provider_lease(provider_id: int) -> str:
     """The name of a provider's lease."""
     return f"provider:{provider_id}"
 
-
-_FENCED = """
-SELECT l.name, l.term FROM providers_lease l
-JOIN unnest(%s::text[], %s::bigint[]) AS f (name, term) ON l.name = f.name AND l.term = f.term
-ORDER BY l.name FOR SHARE OF l
-"""
 
 _ACQUIRE = """
 INSERT INTO providers_lease AS l (name, holder, term, expires_at, acquired_at)
@@ -74,9 +70,8 @@ def fenced(fences: Collection[Fence]) -> set[Fence]:
     if not fences:
         return set()
     ordered = sorted(fences, key=lambda f: f.name)
-    with connection.cursor() as cursor:
-        cursor.execute(_FENCED, [[f.name for f in ordered], [f.term for f in ordered]])
-        return {Fence(name, term) for name, term in cursor.fetchall()}
+    standing = fetch("fenced", [[f.name for f in ordered], [f.term for f in ordered]])
+    return {Fence(name, term) for name, term in standing}
 
 
 def acquire(

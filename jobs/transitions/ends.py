@@ -17,7 +17,18 @@ from jobs.states import JobState, Who
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.notify import JobChange
+from projects.prepared import Place, PreparedQuery
 from projects.storable import storable_values
+
+_LOCKED = PreparedQuery(
+    lambda: Job.objects.filter(pk__any=Place(0))
+    .order_by("pk")
+    .select_for_update(no_key=True)
+    .only(
+        "id", "state", "attempt", "charged", "cancel_requested_at", "cancel_requested_by",
+        "project_id", "spec",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +51,7 @@ def end_jobs(ended: Sequence[Ended], actor: Actor, who: Who = Who.HOST) -> list[
     """Let jobs follow: done, or back to the queue for another try."""
     if not ended:
         return []
-    locked = {
-        job.pk: job
-        for job in Job.objects.filter(pk__in=[end.job for end in ended])
-        .order_by("pk")
-        .select_for_update(no_key=True)
-        .only(
-            "id",
-            "state",
-            "attempt",
-            "charged",
-            "cancel_requested_at",
-            "cancel_requested_by",
-            "project_id",
-            "spec",
-        )
-    }
+    locked = {job.pk: job for job in _LOCKED.fetch([end.job for end in ended])}
     rows, happenings = [], []
     for end in ended:
         job = locked[end.job]
