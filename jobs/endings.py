@@ -17,7 +17,7 @@ from jobs.reasons import Blame, blame
 from jobs.states import JobState, Outcome
 from providers.driver import Observation, RunState
 
-FREE_TRIES = {"registry_unreachable": 4}
+FREE_TRIES = {"registry_unreachable": 4, "engine_failed": 5}
 """Infrastructure ends that stop being tried again after so many attempts of the job."""
 FREE_MOST = 20
 """Free attempts in all: an engine that takes back every start must not keep a job for ever."""
@@ -92,21 +92,38 @@ def classify(seen: Observation, stop: StopCause | None, *, memory_mb: int) -> En
     code = seen.exit_code
     if seen.could_not_start:
         return Ending(Outcome.FAILED, "could_not_start", {"message": seen.error}, code)
-    # The engine's flag sticks when only a child was killed, so it counts with 137 alone.
+    # The engine's flag sticks when only a child was killed. Then the program's own word
+    # decides, as it would have known, and the words tell of both.
     if seen.oom_killed and code in (137, None):
         return Ending(Outcome.FAILED, "oom_killed", {"memory_mb": memory_mb}, code)
+    also = {"part_killed_mb": memory_mb} if seen.oom_killed else {}
     if code == 0:
-        return Ending(Outcome.COMPLETED, "succeeded", {}, 0)
+        return Ending(Outcome.COMPLETED, "succeeded", also, 0)
     if code is None:
         return Ending(Outcome.FAILED, "engine_stopped", {"message": seen.error})
     if code in _DEADLY:
-        return Ending(Outcome.FAILED, "signalled", {"signal": _DEADLY[code]}, code)
-    return Ending(Outcome.FAILED, "exit_code", {"exit_code": code}, code)
+        detail = {"exit_code": code, "signal": _DEADLY[code]} | also
+        return Ending(Outcome.FAILED, "signalled", detail, code)
+    return Ending(Outcome.FAILED, "exit_code", {"exit_code": code} | also, code)
 
 
+# The signals of crashes and kills. The number alone cannot tell them from a program that
+# chose to exit with it, and the words say so.
 _DEADLY = {
-    128 + number: f"{number} ({number.name})"
-    for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGTERM)
+    128 + number: f"{number:d} ({number.name})"
+    for number in (
+        signal.SIGILL,
+        signal.SIGTRAP,
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGKILL,
+        signal.SIGSEGV,
+        signal.SIGTERM,
+        signal.SIGXCPU,
+        signal.SIGXFSZ,
+        signal.SIGSYS,
+    )
 }
 
 
@@ -121,26 +138,33 @@ def next_step(
     """What becomes of the job after this end.
 
     `attempt` counts all tries so far, `charged` those that used up the job's own retries
-    before this one. A cancel wins over every retry.
+    before this one. A cancel wins over every retry; a program that had failed by itself
+    before its cancel could reach it, and is not to be tried again, has failed.
     """
     if ending.outcome is Outcome.COMPLETED:
         return Step(JobState.COMPLETED)
     if ending.outcome is Outcome.CANCELLED:
         return Step(JobState.CANCELLED)
-    fenced = ending.outcome is Outcome.FENCED
-    if cancel_wanted:
-        return Step(JobState.CANCELLED)
+    step = _after_failure(ending, policy, attempt=attempt, charged=charged)
+    never_begun = ending.outcome is Outcome.FENCED
+    if cancel_wanted and (never_begun or step.state is JobState.PENDING):
+        return Step(JobState.CANCELLED, step.charged)
+    return step
+
+
+def _after_failure(ending: Ending, policy: RetryPolicy, *, attempt: int, charged: int) -> Step:
+    # What is the infrastructure's doing never costs a try, also not the last one.
+    costs = ending.outcome is not Outcome.FENCED and blame(ending.reason) is Blame.USER
     free = max(0, attempt - charged - 1)
-    if fenced or ending.reason in FREE_TRIES:
+    if ending.outcome is Outcome.FENCED or ending.reason in FREE_TRIES:
         if attempt >= FREE_TRIES.get(ending.reason, attempt + 1) or free >= FREE_MOST:
             return Step(JobState.FAILED)
         return Step(JobState.PENDING, delay_seconds=min(FREE_DELAY_MAX, 2.0**free - 1))
     used = charged + 1
     if used < policy.max_attempts and free < FREE_MOST and policy.names(ending):
         delay = min(RETRY_DELAY_MAX, policy.backoff_seconds * 2 ** (used - 1))
-        # An infrastructure end that the policy names is tried again free of charge.
-        return Step(JobState.PENDING, blame(ending.reason) is Blame.USER, delay)
-    return Step(JobState.FAILED, charged=True)
+        return Step(JobState.PENDING, costs, delay)
+    return Step(JobState.FAILED, costs)
 
 
 def overdue(started_at: datetime, limit_seconds: float, now: datetime) -> bool:

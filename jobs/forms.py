@@ -29,7 +29,7 @@ RETRY_WORDS = {
     "could_not_start": "a command that cannot start",
     "image_not_found": "an image not found",
     "image_denied": "an image denied",
-    "registry_unreachable": "a registry not reachable",
+    "registry_unreachable": "an image not fetched",
     "rejected": "a refusal of the provider",
     "removed_outside": "its container removed",
     "provider_lost": "its provider lost",

@@ -26,11 +26,15 @@ _SHORT = {
     "queue_timeout": "waited too long",
     "image_not_found": "image not found",
     "image_denied": "image denied",
-    "registry_unreachable": "registry not reachable",
+    "registry_unreachable": "image not fetched",
     "could_not_start": "could not start",
     "removed_outside": "container removed",
     "provider_lost": "provider lost",
     "engine_stopped": "engine stopped",
+    "restarted_outside": "container restarted",
+    "secrets_unreadable": "secrets unreadable",
+    "engine_failed": "engine failed",
+    "gantry_failed": "Gantry failed",
 }
 
 

@@ -55,7 +55,12 @@ WAITS: tuple[Reason, ...] = (
 ENDS: tuple[Reason, ...] = (
     Reason("succeeded", "Finished with exit code 0."),
     Reason("exit_code", "The program exited with code {exit_code}.", _U, True),
-    Reason("signalled", "The program was ended by signal {signal}, not sent by Gantry.", _U, True),
+    Reason(
+        "signalled",
+        "The program ended with code {exit_code}, which means signal {signal}; Gantry sent none.",
+        _U,
+        True,
+    ),
     Reason(
         "oom_killed",
         "Out of memory: the program was killed at its limit of {memory_mb} MiB. Raise the memory.",
@@ -68,7 +73,10 @@ ENDS: tuple[Reason, ...] = (
     Reason("image_not_found", "The image {image} was not found: {message}", _U, True),
     Reason("image_denied", "Access to the image {image} was denied: {message}", _U, True),
     Reason(
-        "registry_unreachable", "The registry of {image} could not be reached: {message}", _I, True
+        "registry_unreachable",
+        "The image {image} could not be fetched from its registry: {message}",
+        _I,
+        True,
     ),
     Reason(
         "could_not_start",
@@ -77,6 +85,9 @@ ENDS: tuple[Reason, ...] = (
         True,
     ),
     Reason("rejected", "The provider refused the job: {message}", _U, True),
+    Reason("secrets_unreadable", "Its secrets cannot be opened: {message}", _I),
+    Reason("engine_failed", "The provider's engine could not make its container: {message}", _I),
+    Reason("gantry_failed", "Gantry itself could not go on with it: {message}", _I),
     Reason("removed_outside", "Its container was removed by someone outside Gantry.", _I, True),
     Reason("provider_lost", "Its provider {provider} was given up for lost: {message}", _I, True),
     Reason("engine_stopped", "The engine stopped while the program ran.", _I, True),
@@ -98,6 +109,11 @@ NOTES: tuple[Reason, ...] = (
 REASONS: dict[str, Reason] = {reason.code: reason for reason in (*WAITS, *ENDS, *NOTES)}
 RETRYABLE: frozenset[str] = frozenset(reason.code for reason in ENDS if reason.retryable)
 
+ALSO: Mapping[str, str] = {
+    "part_killed_mb": "A part of it was killed at its limit of {part_killed_mb} MiB of memory.",
+}
+"""What is true besides, by the number in the detail that tells it."""
+
 
 class _Detail(string.Formatter):
     """Fills a text; a number that was not told shows as a dash instead of failing."""
@@ -112,7 +128,9 @@ def reason_text(code: str, detail: Mapping[str, Any] | None = None) -> str:
     reason = REASONS.get(code)
     if reason is None:
         return code.replace("_", " ").capitalize()
-    return _Detail().vformat(reason.text, (), detail or {})
+    told = detail or {}
+    texts = [reason.text, *(text for number, text in ALSO.items() if number in told)]
+    return " ".join(_Detail().vformat(text, (), told) for text in texts)
 
 
 def blame(code: str) -> Blame:

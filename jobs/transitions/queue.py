@@ -11,6 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from jobs.models import Job
+from jobs.reasons import reason_text
 from jobs.sql import fetch
 from jobs.states import JobState
 from projects.actor import Actor
@@ -74,7 +75,8 @@ def expire(fence: Fence, jobs: Sequence[int]) -> list[JobChange]:
     )
     happenings = []
     for job in locked:
-        detail = {"limit": f"{job.queue_timeout_seconds} s", "last": job.reason}
+        last = reason_text(job.reason, job.reason_detail)
+        detail = {"limit": f"{job.queue_timeout_seconds} s", "last": last}
         Job.objects.filter(pk=job.pk).update(
             state=JobState.FAILED,
             reason="queue_timeout",

@@ -42,6 +42,10 @@ PROGRESS_SECONDS = 1.0
 CREATE_TRIES = 5
 
 
+class EngineFailed(Exception):
+    """The engine answers, and still does not make the container."""
+
+
 class AttemptRun:
     """One attempt in hand."""
 
@@ -92,7 +96,8 @@ class AttemptRun:
     def give_up(self, message: str) -> None:
         """End it as it is: going on has failed again and again. What runs is removed."""
         try:
-            self._end(Ending(Outcome.FAILED, "rejected", {"message": message}), complete=False)
+            detail = {"message": message}
+            self._end(Ending(Outcome.FAILED, "gantry_failed", detail), complete=False)
         except (GivenUp, LogLost) as error:
             logger.info("attempt %d of job %d let go: %s", *self._names(), error)
 
@@ -162,7 +167,7 @@ class AttemptRun:
     def _drive(self) -> None:
         if self.order.broken and self._moves.phase in (Phase.PLACED, Phase.PULLING):
             detail = {"message": self.order.broken}
-            self._end(Ending(Outcome.FAILED, "rejected", detail))
+            self._end(Ending(Outcome.FAILED, "secrets_unreadable", detail))
             return
         if self._moves.phase in (Phase.PLACED, Phase.PULLING):
             self._moves.taken_up(None)
@@ -250,6 +255,9 @@ class AttemptRun:
             detail = {"message": str(error), "image": self.order.run.image}
             self._end(Ending(Outcome.FAILED, "registry_unreachable", detail))
             return False
+        except EngineFailed as error:
+            self._end(Ending(Outcome.FAILED, "engine_failed", {"message": str(error)}))
+            return False
         except NoCapacity as error:
             self._end(Ending(Outcome.FENCED, "no_capacity_left", {"message": str(error)}))
             return False
@@ -288,7 +296,7 @@ class AttemptRun:
                 # Create is idempotent by uid: asking again finds what the lost call made.
                 self._host.lost_contact(error)
                 why = str(error)
-        raise NoCapacity(f"the engine answers, but not this: {why}")
+        raise EngineFailed(why)
 
     def _start(self) -> None:
         assert self._handle is not None

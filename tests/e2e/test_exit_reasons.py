@@ -16,7 +16,7 @@ from projects.models import Event
 from providers.driver import Stream
 from tests.support.container_starts import containers_of, engine_client
 from tests.support.engine_process import EngineWorld
-from tests.support.fake_registry import FakeRegistry
+from tests.support.odd_registry import OddRegistry
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
@@ -30,8 +30,8 @@ def _running(world: EngineWorld) -> None:
 
 
 @pytest.fixture(scope="module")
-def registry() -> Iterator[FakeRegistry]:
-    with FakeRegistry() as registry:
+def registry() -> Iterator[OddRegistry]:
+    with OddRegistry() as registry:
         yield registry
 
 
@@ -42,7 +42,7 @@ def ended(world: EngineWorld, job: Job) -> tuple[str, str, int | None, str]:
 
 
 def test_six_ends_have_six_different_plain_reasons(
-    world: EngineWorld, registry: FakeRegistry
+    world: EngineWorld, registry: OddRegistry
 ) -> None:
     missing = world.submit("true", image=f"{registry.address}/missing/image:1")
     no_command = world.submit("/bin/no-such-command")
@@ -100,7 +100,7 @@ def test_a_waiting_job_is_cancelled_before_it_was_anywhere(world: EngineWorld) -
 
 
 def test_a_cancel_ends_a_job_whose_image_is_being_pulled(
-    world: EngineWorld, registry: FakeRegistry
+    world: EngineWorld, registry: OddRegistry
 ) -> None:
     job = world.submit("true", image=f"{registry.address}/slow/image:1")
     registry.wait_for_puller("slow/image")

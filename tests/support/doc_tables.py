@@ -11,6 +11,8 @@ from pathlib import Path
 
 from jobs.reasons import ENDS, NOTES, WAITS, Reason
 from jobs.states import JOB_EDGES, PHASE_EDGES, Edge
+from tests.e2e.endings import CASES
+from tests.e2e.endings.case import Case
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -19,7 +21,12 @@ def tables() -> dict[str, dict[str, str]]:
     """By page: each marked table's name and its Markdown."""
     return {
         "states.md": {"job": _edges(JOB_EDGES), "attempt": _edges(PHASE_EDGES)},
-        "reasons.md": {"waits": _waits(WAITS), "ends": _ends(ENDS), "notes": _notes(NOTES)},
+        "reasons.md": {
+            "waits": _waits(WAITS),
+            "ends": _ends(ENDS),
+            "notes": _notes(NOTES),
+            "endings": _endings(CASES),
+        },
     }
 
 
@@ -54,6 +61,20 @@ def _notes(reasons: Iterable[Reason]) -> str:
 def _ends(reasons: Iterable[Reason]) -> str:
     rows = [(f"`{r.code}`", r.text, r.blame.value, "yes" if r.retryable else "") for r in reasons]
     return _table(("code", "words", "whose doing", "in `retry.on`"), rows)
+
+
+def _endings(cases: Iterable[Case]) -> str:
+    rows = [
+        (
+            case.how,
+            case.state,
+            f"`{case.reason}`",
+            "" if case.exit_code is None else str(case.exit_code),
+            case.words,
+        )
+        for case in cases
+    ]
+    return _table(("what happens", "the job is", "reason", "exit code", "words"), rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -45,6 +45,7 @@ def exited(code: int | None, **facts: object) -> Observation:
         (exited(137, oom_killed=True), None, Outcome.FAILED, "oom_killed", 137),
         # the flag sticks when only a child was killed
         (exited(0, oom_killed=True), None, Outcome.COMPLETED, "succeeded", 0),
+        (exited(136), None, Outcome.FAILED, "signalled", 136),
         (exited(1, oom_killed=True), None, Outcome.FAILED, "exit_code", 1),
         (exited(127, could_not_start=True), None, Outcome.FAILED, "could_not_start", 127),
         (exited(None), None, Outcome.FAILED, "engine_stopped", None),
@@ -209,6 +210,30 @@ def test_a_lost_provider_is_not_retried_unless_named_because_the_program_may_sti
 def test_a_cancel_wins_over_every_retry(ending: Ending) -> None:
     policy = RetryPolicy(max_attempts=9, on=frozenset({3, "registry_unreachable"}))
     assert after(ending, policy, cancel=True).state is JobState.CANCELLED
+
+
+def test_a_program_that_failed_for_good_before_its_cancel_has_failed() -> None:
+    step = after(failed("exit_code", 3), RetryPolicy(), cancel=True)
+    assert (step.state, step.charged) == (JobState.FAILED, True)
+
+
+@pytest.mark.parametrize("reason", sorted(r.code for r in ENDS if r.blame is Blame.INFRASTRUCTURE))
+@pytest.mark.parametrize("attempt", [1, 30])
+def test_no_end_of_the_infrastructures_doing_costs_a_try(reason: str, attempt: int) -> None:
+    for policy in (RetryPolicy(), RetryPolicy(max_attempts=3, on=frozenset({reason}))):
+        assert not after(failed(reason), policy, attempt=attempt).charged
+
+
+def test_an_engine_that_makes_no_container_is_tried_some_times_for_free_and_then_fails() -> None:
+    states = [after(failed("engine_failed"), RetryPolicy(), attempt=n).state for n in range(1, 7)]
+    assert states == [JobState.PENDING] * 4 + [JobState.FAILED] * 2
+
+
+@pytest.mark.parametrize("code", [0, 1, 139])
+def test_the_words_tell_of_a_part_that_was_killed_for_lack_of_memory(code: int) -> None:
+    ending = classify(exited(code, oom_killed=True), None, memory_mb=64)
+    words = reason_text(ending.reason, ending.detail)
+    assert words.endswith(" A part of it was killed at its limit of 64 MiB of memory.")
 
 
 def test_a_job_that_completed_before_its_cancel_has_completed() -> None:

@@ -30,9 +30,13 @@ _TELL_EVERY_SECONDS = 0.1
 # Whatever a registry answers, the engine's status is 404 or 500, and the rest is text. Only
 # what the status leaves open is read from it: the registry protocol's own error codes
 # (distribution spec, "Error Codes"), which the engine prints in lower case before a colon,
-# and its one phrase for a registry that wants a login when we sent none.
+# and its own phrases for a registry that wants a login when we sent none, for a part of an
+# image that is not there, and for an image that is there for other processors only.
 _DENIED = re.compile(r"(^|: )(unauthorized|denied|no basic auth credentials)(:|$)")
-_MISSING = re.compile(r"(^|: )(manifest unknown|name unknown|blob unknown)(:|$)")
+_MISSING = re.compile(
+    r"(^|: )(manifest unknown|name unknown|blob unknown|unknown blob)(:|$)"
+    r"|^no matching manifest for "
+)
 
 
 def pull_image(

@@ -243,6 +243,17 @@ def test_a_full_disk_of_the_engine_is_not_the_images_fault() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "no matching manifest for linux/amd64 in the manifest list entries",
+        "error pulling image configuration: download failed after attempts=1: unknown blob",
+    ],
+)
+def test_an_image_of_which_a_part_is_missing_is_not_found(text: str) -> None:
+    assert reason_of(refusal(500, text)) == "image_not_found"
+
+
+@pytest.mark.parametrize(
     ("given", "full"),
     [
         ("tool", "tool:latest"),

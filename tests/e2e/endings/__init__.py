@@ -1,0 +1,6 @@
+"""The table of endings: what is done to a job, and what Gantry must say of it."""
+
+from tests.e2e.endings import images, programs, stops
+from tests.e2e.endings.case import Case
+
+CASES: list[Case] = [*programs.CASES, *images.CASES, *stops.CASES]
