@@ -222,6 +222,8 @@ class Observation:
     finished_at: datetime | None = None
     engine_restarted: bool = False
     """True when the engine itself began after this failed end: it may have brought it about."""
+    ended_by_engine: bool = False
+    """True when the engine tells that it did: it ended, as it came up, what still ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,11 +294,16 @@ class LogBatch:
     gap: str = ""
 
 
+GONE_UNREAD = "it was gone from the engine before its output was read to the end"
+"""The `gap` of a reading of what is not there (any more)."""
+
+
 class LogStream(Protocol):
     """An open reading of one attempt's output."""
 
     def __iter__(self) -> Iterator[LogBatch]:
         """Batches as they come. Ends at EOF, which alone proves nothing: `observe` decides.
+        What is gone gives one batch without frames, whose `gap` says so.
 
         Raises Unreachable when the connection breaks or stays silent past its deadline.
         """
@@ -374,6 +381,17 @@ class Driver(Protocol):
 
     def close(self) -> None:
         """Release connections; what runs keeps running."""
+        ...
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """Drivers of engines that, when they die, can lose the last output of a program that
+    ends meanwhile, and say nothing of it afterwards."""
+
+    def restarted_since(self, moment: datetime) -> bool | None:
+        """Whether the engine was started anew after that moment of its own clock; None
+        where it cannot tell. Raises Unreachable."""
         ...
 
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from providers.driver import LogFrame, RunState, Stream
+from providers.driver import GONE_UNREAD, LogFrame, RunState, Stream
 from tests.contract.stage import DEADLINE, READY, Reading, Stage, read
 
 OUT, ERR = Stream.STDOUT, Stream.STDERR
@@ -186,11 +186,16 @@ class OutputContract:
         assert read(stream).batches == []
 
     @pytest.mark.parametrize("follow", [False, True])
-    def test_the_output_of_what_is_gone_ends_at_once(self, stage: Stage, follow: bool) -> None:
+    def test_the_output_of_what_is_gone_is_told_to_be_lost(
+        self, stage: Stage, follow: bool
+    ) -> None:
         handle = stage.run(stage.printing((OUT, b"here\n")))
         stage.driver.remove(handle, force=False)
 
-        assert read(stage.driver.logs(handle, None, follow=follow)).batches == []
+        (batch,) = read(stage.driver.logs(handle, None, follow=follow)).batches
+        assert (batch.frames, batch.gap) == ((), GONE_UNREAD)
+        (again,) = read(stage.driver.logs(handle, batch.cursor, follow=follow)).batches
+        assert again == batch
 
 
 def lines(count: int) -> bytes:

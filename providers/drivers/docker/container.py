@@ -9,13 +9,9 @@ from providers.driver import Mount, Rejected, RunSpec
 NOBODY = "65534"
 MIB = 1024 * 1024
 
-# `local` is the one log driver that keeps bytes exactly; blocking, so that a slow disk
-# slows the job instead of losing lines. 128 MiB is what Gantry stores of one attempt by
-# default, plus room for a reader that is behind.
-LOG_CONFIG = {
-    "Type": "local",
-    "Config": {"mode": "blocking", "max-size": "32m", "max-file": "4", "compress": "false"},
-}
+LOG_FILE_BYTES, LOG_FILES = 32 * MIB, 4
+"""What the engine keeps of one container's output: as much as Gantry stores of an attempt
+by default, for a reader that is behind."""
 
 
 def container_name(spec: RunSpec) -> str:
@@ -58,7 +54,7 @@ def _host_config(spec: RunSpec) -> dict[str, Any]:
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
         "CapDrop": ["NET_RAW", "MKNOD"],
         "SecurityOpt": ["no-new-privileges"],
-        "LogConfig": LOG_CONFIG,
+        "LogConfig": _log_config(),
         "Mounts": [_mount(mount) for mount in spec.mounts],
     }
     if spec.profile == "restricted":
@@ -70,6 +66,13 @@ def _host_config(spec: RunSpec) -> dict[str, Any]:
     if spec.gpus:
         config["DeviceRequests"] = [{"Count": spec.gpus, "Capabilities": [["gpu"]]}]
     return config
+
+
+def _log_config() -> dict[str, Any]:
+    """`local` is the one log driver that keeps bytes exactly; blocking, so that a slow disk
+    slows the job instead of losing lines."""
+    sizes = {"max-size": f"{LOG_FILE_BYTES // 1024}k", "max-file": str(LOG_FILES)}
+    return {"Type": "local", "Config": {"mode": "blocking", "compress": "false"} | sizes}
 
 
 def _mount(mount: Mount) -> dict[str, Any]:

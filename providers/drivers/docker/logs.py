@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from time import time_ns
 from urllib.parse import urlencode
 
-from providers.driver import Cursor, LogBatch, Unreachable
+from providers.driver import GONE_UNREAD, Cursor, LogBatch, Unreachable
+from providers.drivers.docker import container as made
+from providers.drivers.docker.backlog import Backlog
 from providers.drivers.docker.client import Engine
 from providers.drivers.docker.decoding import LogDecoder
 from providers.drivers.docker.frames import NotALog
 from providers.drivers.docker.looking import is_running
+from providers.drivers.docker.pace import Pace
 from providers.drivers.docker.translate import EngineError, translated
 from providers.drivers.docker.wire import Wire
 
@@ -22,7 +26,8 @@ class DockerLogStream:
 
     A followed reading ends with a second, plain one from its own cursor on: engines drop
     the last lines of a followed `local` log when a program ends right after writing them
-    (seen on 20.10 in three of four runs).
+    (seen on 20.10 in three of four runs). One that may have been passed by the engine's
+    rotation is given up for a plain one too, and then followed again.
     """
 
     def __init__(self, engine: Engine, container: str, cursor: Cursor | None, follow: bool) -> None:
@@ -31,40 +36,61 @@ class DockerLogStream:
         self._cursor = cursor
         self._follow = follow
         self._wire = Wire()
+        self._pace = Pace(made.LOG_FILE_BYTES)
+        self._gone = False
+        begins = cursor is None
+        self._backlog = Backlog(made.LOG_FILE_BYTES, made.LOG_FILES) if begins else None
 
     def __iter__(self) -> Iterator[LogBatch]:
-        """Batches to the end. Raises Unreachable; a container that is gone ends it at once."""
-        if self._follow:
-            yield from self._read(follow=True)
-        yield from self._read(follow=False)
+        """Batches to the end. Raises Unreachable."""
+        if not self._follow or self._cursor is not None:
+            yield from self._read(follow=False)
+        ended = self._gone or not self._follow
+        while not ended:
+            self._pace.begin()
+            ended = yield from self._read(follow=True)
+            yield from self._read(follow=False)
 
     def close(self) -> None:
         """End the reading, also one that waits in another thread."""
         self._wire.close()
 
-    def _read(self, *, follow: bool) -> Iterator[LogBatch]:
-        """One answer of the engine, from `_cursor` on, moving it."""
+    def _read(self, *, follow: bool) -> Generator[LogBatch, None, bool]:
+        """One answer of the engine, from `_cursor` on, moving it. False when it was given up
+        before its end, because the engine may have passed it."""
         decoder = LogDecoder(self._cursor)
         try:
             if not self._ask(decoder.since, follow):
-                return
+                if not (follow or self._wire.closed):
+                    self._gone = True
+                    yield LogBatch((), self._cursor or {"v": 1}, GONE_UNREAD)
+                return True
             while data := self._receive(follow):
                 try:
                     batch = decoder.feed(data)
                 except NotALog as error:
                     raise Unreachable(f"could not {_DOING}: {error}") from error
                 if batch is not None:
+                    if self._backlog is not None:
+                        batch = self._backlog.judged(batch, self._wire.answered_ns)
                     self._cursor = batch.cursor
                     yield batch
+                    if follow and self._is_passed(len(data), batch):
+                        return False
             if self._wire.closed:
-                return
+                return True
             if decoder.unfinished:
                 raise Unreachable(f"could not {_DOING}: it ended within a frame")
             if last := decoder.finish():
                 self._cursor = last.cursor
                 yield last
+            return True
         finally:
             self._wire.release()
+
+    def _is_passed(self, size: int, batch: LogBatch) -> bool:
+        stamp = batch.frames[-1].at_ns if batch.frames else 0
+        return bool(stamp) and self._pace.may_be_passed(size, stamp, time_ns())
 
     def _ask(self, since: str, follow: bool) -> bool:
         """Open the answer; false when there is none to be had, which `observe` explains."""

@@ -10,6 +10,7 @@ import contextlib
 import select
 import socket
 import ssl
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
 from threading import Event, Lock
 from time import monotonic
@@ -32,6 +33,8 @@ class Wire:
         self._body = Body(chunked=False)
         self._first = b""
         self._closed = Event()
+        self.answered_ns = 0
+        """Before when the engine began its answer, by its own clock to the second; 0: not told."""
 
     @property
     def closed(self) -> bool:
@@ -53,6 +56,7 @@ class Wire:
             response.begin()
             if response.status >= 400:
                 raise EngineError(response.status, message_of(response.read(_READ_BYTES)))
+            self.answered_ns = _moment(response.headers.get("Date"))
             self._body = Body(chunked=bool(response.chunked), length=response.length)
             connected.setblocking(False)
             # What came along with the headers sits in the response's own buffer.
@@ -115,3 +119,10 @@ class Wire:
         poll = select.poll()
         poll.register(connected, _READABLE)
         poll.poll(seconds * 1000)
+
+
+def _moment(date: str | None) -> int:
+    try:
+        return (int(parsedate_to_datetime(date or "").timestamp()) + 1) * 1_000_000_000
+    except ValueError:
+        return 0

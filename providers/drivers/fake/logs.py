@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
-from providers.driver import Cursor, LogBatch, Unreachable
+from providers.driver import GONE_UNREAD, Cursor, LogBatch, Unreachable
 from providers.drivers.fake.calls import answer, scripted_call, stream_is_cut
 from providers.drivers.fake.output import Position, next_due_ns, read
 from providers.drivers.fake.run import end_of
@@ -53,6 +53,7 @@ class FakeLogStream:
                     run = world.get(self._uid)
                     now = self._clock()
                 if run is None:
+                    yield LogBatch((), position.cursor(), GONE_UNREAD)
                     return
                 frames, after = read(run, position, now)
                 if after != position:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
-from providers.driver import Cursor, LogBatch, LogFrame, Stream
+from providers.driver import GONE_UNREAD, Cursor, LogBatch, LogFrame, Stream
 from providers.drivers.lines import LineCutter
 from providers.drivers.process.journal import (
     HEADER,
@@ -58,7 +58,9 @@ class ProcessLogStream:
                     yield batch
                     pause, unseen_seconds = SHORTEST_PAUSE, 0.0
                 elif over or not self._follow:
-                    if over and not self._told and (loss := self._run.loss()):
+                    if not os.path.isdir(self._run.folder):
+                        yield LogBatch((), self._cursor(), GONE_UNREAD)
+                    elif over and not self._told and (loss := self._run.loss()):
                         self._told = True
                         yield LogBatch((), self._cursor(), loss)
                     return

@@ -7,12 +7,18 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from providers.driver import LogFrame, Stream
+from providers.driver import Handle, LogBatch, LogFrame, ProviderConfig, Stream
+from providers.drivers.docker import DockerDriver, container
+from providers.drivers.docker.endpoint import find_endpoint
+from providers.drivers.docker.options import DockerOptions
 from tests.integration.docker_driver.place import Place, joined
+from tests.support.fault_proxy import FaultProxy
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.docker
@@ -100,6 +106,72 @@ def test_a_large_log_is_read_whole_in_small_batches(place: Place) -> None:
     ]
     assert sum(sizes) == 3_000_000
     assert max(sizes) <= 2 * 64 * 1024
+
+
+def test_a_follower_that_rotation_passes_says_so_and_one_that_keeps_up_loses_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "LOG_FILE_BYTES", 100 * 1024)
+    monkeypatch.setattr(container, "LOG_FILES", 2)
+    lines = b"".join(b"line %d of a job that writes a lot\n" % n for n in range(1, 20_001))
+    script = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo line $i of a job that writes a lot;"
+    held = place.shell(f"sleep 0.5; {script} done", attempt=1)
+    stream = iter(place.driver.logs(held, None, follow=True))
+    place.finish(held)  # its reader has not come to it yet
+    late = list(stream)
+    assert any(batch.gap for batch in late)
+    got = joined([frame for batch in late for frame in batch.frames], Stream.STDOUT)
+    assert len(got) < len(lines)
+    assert lines.endswith(got[-2000:])
+
+    slow = place.shell(f"{script} [ $((i % 200)) = 0 ] && sleep 0.02; done", attempt=2)
+    batches = list(place.driver.logs(slow, None, follow=True))
+    kept = joined([frame for batch in batches for frame in batch.frames], Stream.STDOUT)
+    assert ([batch.gap for batch in batches if batch.gap], kept) == ([], lines)
+
+
+def test_a_follower_that_was_held_up_in_the_middle_has_no_hole_that_is_not_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(container, "LOG_FILE_BYTES", 100 * 1024)
+    monkeypatch.setattr(container, "LOG_FILES", 2)
+    socket = find_endpoint(DockerOptions()).socket_path
+    with FaultProxy(tmp_path / "docker.sock", socket) as proxy:
+        through = DockerDriver(ProviderConfig("", "", {"base_url": f"unix://{proxy.address}"}))
+        handle = place.shell("i=0; while :; do i=$((i+1)); echo line $i of many; done")
+        said: list[LogBatch] = []
+
+        def held_up(batch: LogBatch) -> None:
+            said.append(batch)
+            if len(said) == 5:
+                proxy.hang()
+                Thread(target=mend_later).start()
+
+        def mend_later() -> None:
+            written = last_number(place, handle)
+            wait_until(lambda: last_number(place, handle) > written + 20_000, 30, "rotations")
+            proxy.mend()
+            place.driver.stop(handle, 0)
+
+        for batch in through.logs(handle, None, follow=True):
+            held_up(batch)
+        through.close()
+    gaps = [at for at, batch in enumerate(said) if batch.gap]
+    assert gaps
+    numbers = [
+        (at, int(frame.data.split()[1]))
+        for at, batch in enumerate(said)
+        for frame in batch.frames
+        if frame.starts_line and frame.ends_line
+    ]
+    holes = [at for (_, a), (at, b) in pairwise(numbers) if b != a + 1]
+    assert holes
+    assert set(holes) <= set(gaps)
+
+
+def last_number(place: Place, handle: Handle) -> int:
+    """The number in the last whole line that the engine has."""
+    return int(place.output(handle).split(b"\n")[-2].split()[1])
 
 
 def test_removing_a_followed_container_ends_the_reading(place: Place) -> None:
