@@ -124,10 +124,12 @@ def test_a_follower_that_rotation_passes_says_so_and_one_that_keeps_up_loses_not
     assert len(got) < len(lines)
     assert lines.endswith(got[-2000:])
 
-    slow = place.shell(f"{script} [ $((i % 200)) = 0 ] && sleep 0.02; done", attempt=2)
+    script = script.replace("20000", "4000")
+    slow = place.shell(f"{script} [ $((i % 100)) = 0 ] && sleep 0.1; done", attempt=2)
     batches = list(place.driver.logs(slow, None, follow=True))
     kept = joined([frame for batch in batches for frame in batch.frames], Stream.STDOUT)
-    assert ([batch.gap for batch in batches if batch.gap], kept) == ([], lines)
+    whole = lines[: lines.index(b"line 4001 ")]
+    assert ([batch.gap for batch in batches if batch.gap], kept) == ([], whole)
 
 
 def test_a_follower_that_was_held_up_in_the_middle_has_no_hole_that_is_not_told(
