@@ -191,9 +191,12 @@ class AttemptAdmin(ReadOnlyAdmin):
                 "fields": [
                     "placed_at", "pulling_at", "creating_at", "starting_at", "running_at",
                     "finishing_at", "ended_at", "started_at", "finished_at", "not_seen_since",
-                    "removed_at",
                 ]
             },
+        ),
+        (
+            "On the engine",
+            {"fields": ["handle", "removed_at", "removal_tries", "removal_error"]},
         ),
         (
             "Log",
@@ -204,7 +207,7 @@ class AttemptAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        ("Driver", {"fields": ["handle", "progress", "log_cursor"]}),
+        ("Driver", {"fields": ["progress", "log_cursor"]}),
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

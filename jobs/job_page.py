@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from jobs.advice import advice_for
 from jobs.glances import short_reason
+from jobs.left_overs import name_of
 from jobs.log_words import last_lines
 from jobs.models import Attempt, Job
 from jobs.phases import timeline
@@ -61,9 +62,11 @@ def facts(job: Job, attempts: Sequence[Attempt]) -> dict[str, Any]:
 
 
 def events(job: Job) -> dict[str, Any]:
-    """What happened, newest last."""
+    """What happened, newest last, and what each attempt made on its engine."""
     found = events_of(job, limit=EVENTS_SHOWN + 1)
-    return {"job": job, "events": found[:EVENTS_SHOWN], "more": len(found) > EVENTS_SHOWN}
+    made = [(attempt, name_of(attempt.handle)) for attempt in attempts_of(job) if attempt.handle]
+    shown = found[:EVENTS_SHOWN]
+    return {"job": job, "events": shown, "more": len(found) > EVENTS_SHOWN, "made": made}
 
 
 def regions(actor: Actor, job: Job, *, tab: str, attempt: int | None) -> dict[str, Any]:

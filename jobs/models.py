@@ -133,7 +133,9 @@ class Attempt(models.Model):
 
     `handle` is the driver's own JSON. Times ending in `_at` are stamped by the database's
     clock except `started_at` and `finished_at`, which are the engine's. `not_seen_since`
-    is set while its provider cannot be asked about it.
+    is set while its provider cannot be asked about it. What it made on the engine is `handle`,
+    made before `starting_at`; `removed_at` is when its removal was confirmed, until then
+    `removal_tries` counts and `removal_error` tells what came of the last try.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
@@ -165,6 +167,8 @@ class Attempt(models.Model):
     finished_at = models.DateTimeField(null=True)
     not_seen_since = models.DateTimeField(null=True)
     removed_at = models.DateTimeField(null=True)
+    removal_tries = models.PositiveIntegerField(db_default=0)
+    removal_error = models.CharField(max_length=255, db_default="", blank=True)
 
     log_complete = models.BooleanField(null=True)
     log_note = models.CharField(max_length=255, default="", blank=True)

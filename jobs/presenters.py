@@ -66,6 +66,8 @@ def attempt_values(attempt: Attempt) -> dict[str, Any]:
         "finished_at": attempt.finished_at,
         "run_seconds": run_seconds(attempt.started_at, attempt.finished_at),
         "not_seen_since": attempt.not_seen_since,
+        "removed_at": attempt.removed_at,
+        "removal_error": None if attempt.removed_at else attempt.removal_error or None,
         "log": {
             "seq": attempt.log_seq,
             "lines": attempt.log_lines,

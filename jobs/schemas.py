@@ -93,6 +93,10 @@ class AttemptOut(BaseModel):
     finished_at: datetime | None
     run_seconds: float | None
     not_seen_since: datetime | None
+    removed_at: datetime | None = Field(
+        description="When its container was confirmed to be gone from the engine."
+    )
+    removal_error: str | None = Field(description="What came of the last try to remove it.")
     log: LogOut
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs import views, views_live, views_log
+from jobs import views, views_left_overs, views_live, views_log
 
 app_name = "jobs"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("jobs/<int:job_id>/force-finish", views.job_force_finish, name="force-finish"),
     path("jobs/<int:job_id>/rerun", views.job_rerun, name="rerun"),
     path("jobs/<int:job_id>/release", views.job_release, name="release"),
+    path("left-overs", views_left_overs.page, name="left-overs"),
+    path("_/left-overs", views_left_overs.rows, name="live-left-overs"),
     path("_/jobs/rows", views_live.rows, name="live-rows"),
     path("_/jobs/counts", views_live.counts, name="live-counts"),
     path("_/jobs/<int:job_id>/header", views_live.header, name="live-header"),

@@ -66,6 +66,9 @@ PARAMETERS: dict[str, dict[str, tuple[Document, str]]] = {
     "jobs_api_job_events": _PAGING,
     "jobs_api_job_logs": _LOG,
     "providers_api_provider_list": _PAGING,
+    "providers_api_provider_delete": {
+        "abandon": ({"enum": ["0", "1"]}, "Delete it also while containers are left there.")
+    },
 }
 _KEY = {
     "name": "Idempotency-Key",

@@ -124,6 +124,8 @@ _ATTEMPT: dict[str, Any] = {
     "finished_at": "2026-01-31T12:00:02.150Z",
     "run_seconds": 2.03,
     "not_seen_since": None,
+    "removed_at": "2026-01-31T12:00:02.400Z",
+    "removal_error": None,
     "log": {
         "seq": 2,
         "lines": 2,
@@ -248,6 +250,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "providers_api_provider_deactivate": {_JSON: _PROVIDER | {"mode": "inactive"}},
     "providers_api_provider_drain": {_JSON: _PROVIDER | {"mode": "draining"}},
     "providers_api_provider_probe": {_JSON: _REQUEST},
+    "providers_api_provider_sweep": {_JSON: _REQUEST | {"kind": "sweep"}},
     "providers_api_engine_request": {
         _JSON: _REQUEST | {"status": "done", "message": "Done.", "finished_at": _JOB["finished_at"]}
     },

@@ -19,7 +19,7 @@ from jobs.orders import run_spec
 from jobs.queue import queued
 from jobs.sql import fetch
 from jobs.states import LIVE_PHASES, Phase
-from jobs.transitions import BatchResult, Move, Placement, Wait
+from jobs.transitions import BatchResult, Move, Placement, Wait, ledger
 from orchestrator.room import fitting_now, provider_views
 from orchestrator.scheduling.policy import Plan
 from orchestrator.scheduling.snapshot import (
@@ -32,14 +32,30 @@ from orchestrator.store import CancelWish, Leftover, Order, Request, Site, Store
 from projects import secrets
 from projects.models import InstanceSettings
 from projects.notify import JobChange, LiveChanges, notify_engine, notify_live
+from projects.prepared import Place, PreparedQuery
 from projects.storable import storable_values
 from providers import leases
-from providers.driver import Credential, Probe
+from providers.driver import Credential, Owned, Probe
 from providers.leases import Fence, fenced
 from providers.models import EngineRequest, Provider, RegistryCredential, RequestStatus
 from providers.probes import probe_save
 
 logger = logging.getLogger("gantry.engine")
+
+_LIVE = PreparedQuery(
+    lambda: (
+        Attempt.objects.filter(phase__in=sorted(LIVE_PHASES), provider__any=Place(0))
+        .select_related("job")
+        .order_by("pk")
+    )
+)
+_PLACED = PreparedQuery(
+    lambda: (
+        Attempt.objects.filter(phase=Phase.PLACED, provider__any=Place(0))
+        .select_related("job")
+        .order_by("pk")
+    )
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -162,16 +178,11 @@ class PostgresStore:
 
     @_or_down
     def placed(self, providers: Collection[int]) -> list[Order]:
-        return self._orders(Attempt.objects.filter(phase=Phase.PLACED, provider__in=providers))
+        return [self._order(attempt) for attempt in _PLACED.fetch(providers)]
 
     @_or_down
     def live(self, provider: int) -> list[Order]:
-        return self._orders(
-            Attempt.objects.filter(phase__in=sorted(LIVE_PHASES), provider=provider)
-        )
-
-    def _orders(self, attempts: Any) -> list[Order]:
-        return [self._order(a) for a in attempts.select_related("job").order_by("pk")]
+        return [self._order(attempt) for attempt in _LIVE.fetch([provider])]
 
     def _order(self, attempt: Attempt) -> Order:
         job = attempt.job
@@ -285,12 +296,29 @@ class PostgresStore:
     def removed(self, fence: Fence, attempts: Sequence[int]) -> None:
         with transaction.atomic():
             if fenced({fence}):
-                Attempt.objects.filter(pk__in=attempts).update(removed_at=Now())
+                ledger.removed(attempts)
+
+    @_or_down
+    def not_removed(self, fence: Fence, attempt: int, why: str) -> None:
+        with transaction.atomic():
+            if fenced({fence}):
+                ledger.not_removed(attempt, why)
+
+    @_or_down
+    def swept(self, fence: Fence, provider: int, thing: Owned, why: str) -> None:
+        with transaction.atomic():
+            if fenced({fence}):
+                ledger.swept(provider, thing, why)
+
+    @_or_down
+    def strays_gone(self, fence: Fence, provider: int, present: Collection[str]) -> None:
+        with transaction.atomic():
+            if fenced({fence}):
+                ledger.strays_gone(provider, present)
 
     @_or_down
     def live_uids(self, uids: Collection[str]) -> set[str]:
-        rows = Attempt.objects.filter(uid__in=uids).exclude(phase=Phase.ENDED)
-        return {str(uid) for uid in rows.values_list("uid", flat=True)}
+        return ledger.live_uids(uids)
 
     # --- providers ---
 

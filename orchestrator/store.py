@@ -20,7 +20,7 @@ from jobs.transitions import BatchResult, Move
 from orchestrator.scheduling.policy import Plan
 from orchestrator.scheduling.snapshot import Snapshot
 from projects.notify import JobChange, LiveChanges
-from providers.driver import Credential, Probe, RunSpec
+from providers.driver import Credential, Owned, Probe, RunSpec
 from providers.leases import Fence
 
 
@@ -164,14 +164,24 @@ class Store(Protocol):
 
     def tell(self, live: LiveChanges) -> None: ...
     def progress(self, fence: Fence, attempt: int, progress: Mapping[str, Any]) -> None: ...
-    def unseen(
-        self, fence: Fence, attempts: Sequence[int], *, unseen: bool, why: str = ""
-    ) -> None:
+    def unseen(self, fence: Fence, attempts: Sequence[int], *, unseen: bool, why: str = "") -> None:
         """Mark live attempts as not seen (`why`: the engine's last word), or as seen again."""
         ...
 
     def leftovers(self, provider: int) -> list[Leftover]: ...
-    def removed(self, fence: Fence, attempts: Sequence[int]) -> None: ...
+    def removed(self, fence: Fence, attempts: Sequence[int]) -> None:
+        """The containers of these ended attempts are confirmed to be gone."""
+        ...
+
+    def not_removed(self, fence: Fence, attempt: int, why: str) -> None: ...
+    def swept(self, fence: Fence, provider: int, thing: Owned, why: str) -> None:
+        """A thing that no live attempt owns was removed, or was not (`why`)."""
+        ...
+
+    def strays_gone(self, fence: Fence, provider: int, present: Collection[str]) -> None:
+        """Of the things that no attempt owns only these are still there."""
+        ...
+
     def live_uids(self, uids: Collection[str]) -> set[str]:
         """Those uids that belong to live attempts of ours: never swept."""
         ...

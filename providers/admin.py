@@ -33,6 +33,7 @@ from providers.models import (
     Provider,
     RegistryCredential,
     RequestStatus,
+    Stray,
 )
 from providers.options import checked_options
 from providers.registry import FACTORIES
@@ -134,6 +135,11 @@ def _delete(actor: Actor, pk: int) -> str:
     return "deleted"
 
 
+def _abandon(actor: Actor, pk: int) -> str:
+    provider_delete(actor, pk, abandon=True)
+    return "deleted"
+
+
 @admin.register(Provider)
 class ProviderAdmin(GantryAdmin):
     """Providers in service. What the probe found is read-only."""
@@ -178,7 +184,18 @@ class ProviderAdmin(GantryAdmin):
             conflict="not changed",
         ),
         confirmed_action(
-            "take_out", "Delete providers", _delete, conflict="kept: attempts are live there"
+            "take_out",
+            "Delete providers",
+            _delete,
+            conflict="kept: attempts are live there, or their containers are left",
+        ),
+        confirmed_action(
+            "abandon",
+            "Delete providers, with what is left on them",
+            _abandon,
+            conflict="kept: attempts are live there",
+            warning="Containers of ended attempts that are still there stay there: nobody "
+            "removes them any more.",
         ),
     ]
 
@@ -232,6 +249,15 @@ class ProviderAdmin(GantryAdmin):
     def facts_text(self, provider: Provider) -> SafeString:
         """The facts on several lines."""
         return pretty(provider.facts)
+
+
+@admin.register(Stray)
+class StrayAdmin(ReadOnlyAdmin):
+    """What carries our labels and belongs to no attempt, and could not be removed yet."""
+
+    list_display = ["uid", "provider", "job", "attempt", "found_at", "removal_tries"]
+    list_select_related = ["provider"]
+    ordering = ["-id"]
 
 
 @admin.register(HealthSample)

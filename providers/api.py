@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from projects.actor import Actor
 from projects.cursors import Page, make_cursor, read_cursor
 from projects.http import (
     json_reply,
     object_body,
     only_parameters,
     page_reply,
+    read_flag,
     read_limit,
     request_actor,
 )
@@ -63,8 +65,11 @@ def provider_update(request: HttpRequest, provider_id: int) -> HttpResponse:
 
 @router.delete("/providers/{int:provider_id}", response={204: None})
 def provider_delete(request: HttpRequest, provider_id: int) -> HttpResponse:
-    """Take it out of service for good. Refused while attempts are live on it."""
-    services.provider_delete(request_actor(request), provider_id)
+    """Take it out of service for good. Refused while attempts are live on it, and while
+    containers are left there, unless `abandon=1` says to leave them."""
+    only_parameters(request.GET, ("abandon",))
+    abandon = read_flag(request.GET, "abandon")
+    services.provider_delete(request_actor(request), provider_id, abandon=abandon)
     return HttpResponse(status=204)
 
 
@@ -89,11 +94,14 @@ def provider_drain(request: HttpRequest, provider_id: int) -> HttpResponse:
 @router.post("/providers/{int:provider_id}/probe", response={202: schemas.EngineRequestOut})
 def provider_probe(request: HttpRequest, provider_id: int) -> HttpResponse:
     """Ask its engine process to look at it now; follow the answer at Location."""
-    actor = request_actor(request)
-    asked = services.provider_request(actor, provider_id, "probe")
-    location = f"/api/v1/engine-requests/{asked.pk}"
-    values = request_values(request_get(actor, asked.pk))
-    return json_reply(values, 202, Location=location)
+    return _asked(request_actor(request), provider_id, "probe")
+
+
+@router.post("/providers/{int:provider_id}/sweep", response={202: schemas.EngineRequestOut})
+def provider_sweep(request: HttpRequest, provider_id: int) -> HttpResponse:
+    """Ask its engine process to compare what is there with what runs, and to try again to
+    remove what was left; follow the answer at Location."""
+    return _asked(request_actor(request), provider_id, "sweep")
 
 
 @router.get(
@@ -104,6 +112,12 @@ def provider_probe(request: HttpRequest, provider_id: int) -> HttpResponse:
 def engine_request(request: HttpRequest, request_id: int) -> HttpResponse:
     """What was asked of an engine, and how far it is."""
     return json_reply(request_values(request_get(request_actor(request), request_id)))
+
+
+def _asked(actor: Actor, provider_id: int, kind: services.RequestKind) -> HttpResponse:
+    asked = services.provider_request(actor, provider_id, kind)
+    values = request_values(request_get(actor, asked.pk))
+    return json_reply(values, 202, Location=f"/api/v1/engine-requests/{asked.pk}")
 
 
 def _mode(request: HttpRequest, provider_id: int, mode: Mode) -> HttpResponse:

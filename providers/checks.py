@@ -14,6 +14,7 @@ _WORDS = {
     "pull": "Have the image there",
     "run": "Run a small job",
     "log": "Read its output",
+    "compare": "Compare what is there with what runs",
     "failed": "Stopped here",
 }
 

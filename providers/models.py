@@ -97,6 +97,29 @@ class Provider(models.Model):
         return self.gpus or self.found_gpus
 
 
+class Stray(models.Model):
+    """Something on a provider's engine that carries our labels and belongs to no attempt that
+    we know, and that could not be removed yet. What was removed has no row.
+
+    `job` and `attempt` are what its labels say; 0 is a provider's test.
+    """
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="strays")
+    uid = models.CharField(max_length=64)
+    job = models.BigIntegerField()
+    attempt = models.IntegerField()
+    handle = models.JSONField()
+    found_at = models.DateTimeField(db_default=Now())
+    removal_tries = models.PositiveIntegerField(default=0)
+    removal_error = models.CharField(max_length=255, default="", blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "uid"], name="stray_once")]
+
+    def __str__(self) -> str:
+        return f"job {self.job} attempt {self.attempt} on {self.provider_id}"
+
+
 class RegistryCredential(models.Model):
     """A login to one image registry, for one provider. Write-only: never shown again."""
 

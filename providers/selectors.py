@@ -84,6 +84,15 @@ def provider_use(provider_ids: Sequence[int]) -> dict[int, ProviderUse]:
     return {pk: used.get(pk, ProviderUse()) for pk in provider_ids}
 
 
+def left_over_count(provider_id: int) -> int:
+    """How much is still on its engine: of attempts that ended, and strays."""
+    provider = Provider(pk=provider_id)
+    ended = provider.attempts.filter(
+        phase="ended", removed_at__isnull=True, handle__isnull=False
+    ).count()
+    return int(ended + provider.strays.count())
+
+
 def events_of_provider(provider: Provider, *, after: int = 0, limit: int = 100) -> list[Event]:
     """What happened to a provider the actor was allowed to get, oldest first."""
     return subject_events("provider", provider.pk, after=after, limit=limit)

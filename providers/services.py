@@ -22,11 +22,15 @@ from projects.strict import parse_strict
 from providers.models import EngineRequest, Mode, Provider, RegistryCredential
 from providers.options import checked_options
 from providers.schemas import CredentialIn, ProviderChange, ProviderIn
-from providers.selectors import provider_get
+from providers.selectors import left_over_count, provider_get
 
 MAX_PROVIDER_BYTES = 64 * 1024
-_DEADLINES = {"probe": timedelta(seconds=30), "test": timedelta(seconds=180)}
-RequestKind = Literal["probe", "test"]
+_DEADLINES = {
+    "probe": timedelta(seconds=30),
+    "test": timedelta(seconds=180),
+    "sweep": timedelta(seconds=60),
+}
+RequestKind = Literal["probe", "test", "sweep"]
 
 
 def provider_create(actor: Actor, /, **fields: Any) -> Provider:
@@ -75,10 +79,11 @@ def provider_set_mode(actor: Actor, /, provider_id: int, mode: Mode) -> Provider
     return provider_update(actor, provider_id, {"mode": mode.value})
 
 
-def provider_delete(actor: Actor, /, provider_id: int) -> None:
+def provider_delete(actor: Actor, /, provider_id: int, *, abandon: bool = False) -> None:
     """Take a provider out of service for good; its history stays.
 
-    Raises Conflict while attempts are live on it, Forbidden, NotFound.
+    Raises Conflict while attempts are live on it, or while something of ours is left on its
+    engine, unless that is to be abandoned there; Forbidden, NotFound.
     """
     _must_operate(actor)
     with transaction.atomic():
@@ -89,12 +94,19 @@ def provider_delete(actor: Actor, /, provider_id: int) -> None:
                 f"{live} attempt{'s are' if live > 1 else ' is'} live on {provider.name}. "
                 "Drain it and wait, or cancel them."
             )
+        left = left_over_count(provider.pk)
+        if left and not abandon:
+            raise Conflict(
+                f"{left} container{'s' if left > 1 else ''} of ended attempts on {provider.name} "
+                f"{'are' if left > 1 else 'is'} not removed yet; see its left-overs. Nobody "
+                "removes them once it is deleted: wait, or abandon them there."
+            )
         provider.credentials.all().delete()
         Provider.objects.filter(pk=provider.pk).update(
             deleted_at=Now(), mode=Mode.INACTIVE, rev=F("rev") + 1
         )
         provider.rev += 1
-        _tell(actor, provider, "provider.deleted")
+        _tell(actor, provider, "provider.deleted", detail={"abandoned": left} if left else {})
 
 
 def provider_request(

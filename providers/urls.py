@@ -13,6 +13,7 @@ urlpatterns = [
     path("providers/<int:provider_id>", views.provider_detail, name="detail"),
     path("providers/<int:provider_id>/mode", views.provider_mode, name="mode"),
     path("providers/<int:provider_id>/test", views.provider_test, name="test"),
+    path("providers/<int:provider_id>/sweep", views.provider_sweep, name="sweep"),
     path("providers/<int:provider_id>/logins", views.login_set, name="login-set"),
     path(
         "providers/<int:provider_id>/logins/<int:login_id>/delete",

@@ -87,6 +87,14 @@ def provider_test(request: HttpRequest, provider_id: int) -> HttpResponse:
 
 @require_POST
 @refusals
+def provider_sweep(request: HttpRequest, provider_id: int) -> HttpResponse:
+    """Ask the engine process to remove again what is left; the page follows the answer."""
+    asked = services.provider_request(page_actor(request), provider_id, "sweep")
+    return redirect(f"/left-overs?provider={provider_id}&request={asked.pk}")
+
+
+@require_POST
+@refusals
 def login_set(request: HttpRequest, provider_id: int) -> HttpResponse:
     """Keep a login to an image registry. Its password is never shown again."""
     names = ("registry", "username", "password")

@@ -12,7 +12,13 @@ from projects.pages import fragment, page_actor, refusals
 from providers.checks import steps_of
 from providers.models import Mode
 from providers.readings import live_attempts, readings, totals
-from providers.selectors import events_of_provider, provider_get, providers_of, request_get
+from providers.selectors import (
+    events_of_provider,
+    left_over_count,
+    provider_get,
+    providers_of,
+    request_get,
+)
 
 
 def list_context(actor: Actor) -> dict[str, Any]:
@@ -41,6 +47,7 @@ def provider_context(actor: Actor, provider_id: int) -> dict[str, Any]:
         "events": events_of_provider(provider, limit=200)[::-1][:12],
         "logins": list(provider.credentials.order_by("registry")) if actor.may_operate else [],
         "may_operate": actor.may_operate,
+        "left": left_over_count(provider.pk) if actor.may_operate else 0,
     }
 
 

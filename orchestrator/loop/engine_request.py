@@ -1,9 +1,10 @@
-"""What web asks of an engine beyond running jobs: `probe`, and `test`, a run step by step."""
+"""What web asks of an engine beyond running jobs: `probe`; `test`, a run step by step;
+`sweep`, to try again to remove what was left there."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
 from orchestrator.loop.service import monotonic
@@ -32,9 +33,11 @@ class Host(Protocol):
     instance: str
 
     def probed(self, probe: Probe) -> None: ...
+    def look_over(self) -> int: ...
     def credential(self, image: str) -> Credential | None: ...
-    def post(self, work: Callable[[Store], None]) -> None:
-        """Have this done by the thread that speaks to the database."""
+    def post(self, work: Callable[[Store], None], about: Hashable = None) -> None:
+        """Have this done by the thread that speaks to the database, instead of what still
+        waits about the same."""
         ...
 
 
@@ -51,6 +54,10 @@ def answer_request(request: Request, host: Host) -> None:
         answer.step("reach", ok=True, text=f"{host.site.kind} {probe.version}".strip())
         if request.kind == "test":
             _test(answer, request.args, host)
+        elif request.kind == "sweep":
+            there = host.look_over()
+            words = f"{there} of ours there; those that nobody runs are being removed"
+            answer.step("compare", ok=True, text=words)
         answer.end({"health": probe.health, "message": probe.detail}, failed=answer.failed)
     except DriverError as error:
         answer.step("failed", ok=False, text=str(error))
@@ -135,5 +142,6 @@ class _Answer:
         steps = [*self._steps, *([under_way] if under_way else [])]
         request = self.request
         self._host.post(
-            lambda store: store.answer(request, steps=steps, result=result, failed=failed)
+            lambda store: store.answer(request, steps=steps, result=result, failed=failed),
+            ("answer", request),
         )

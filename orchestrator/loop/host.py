@@ -265,9 +265,30 @@ class ProviderHost:
         except GivenUp:
             return
         except DriverError as error:
-            logger.info("attempt %d: its container stays for now: %s", attempt, error)
+            why = str(error)
+            logger.info("attempt %d: its container stays for now: %s", attempt, why)
+            self._desk.post(lambda store: store.not_removed(self.fence, attempt, why))
             return
         self._desk.post(lambda store: store.removed(self.fence, [attempt]))
+
+    def _sweep(self, thing: Owned) -> None:
+        logger.info("sweeping what is left of job %d attempt %d", thing.job, thing.attempt)
+        why = ""
+        try:
+            self.check_trust()
+            self.driver.remove(thing.handle, force=True)
+        except GivenUp:
+            return
+        except DriverError as error:
+            why = str(error) or "the engine did not say why"
+        self._desk.post(lambda store: store.swept(self.fence, self.site.id, thing, why))
+
+    def look_over(self) -> int:
+        """Compare now, and try again to remove what is left; how much of ours is there.
+        Raises Unreachable."""
+        owned = self.driver.list_owned()
+        self._desk.post(lambda store: self._compare(store, owned))
+        return len(owned)
 
     def _watch(self) -> None:
         """Probe, check and sweep, until the host closes."""
@@ -349,11 +370,8 @@ class ProviderHost:
             kept = store.live_uids(actions.sweep)
             for thing in owned:
                 if thing.uid in actions.sweep and thing.uid not in kept:
-                    handle = thing.handle
-                    logger.info(
-                        "sweeping what is left of job %d attempt %d", thing.job, thing.attempt
-                    )
-                    self.in_background(lambda handle=handle: self.driver.remove(handle, force=True))  # type: ignore[misc]
+                    self.in_background(lambda thing=thing: self._sweep(thing))  # type: ignore[misc]
+        store.strays_gone(self.fence, self.site.id, [thing.uid for thing in owned])
         for left in store.leftovers(self.site.id):
             self.remove_later(left.attempt, left.handle)
 

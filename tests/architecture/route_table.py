@@ -66,6 +66,9 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "_/jobs/<int:job_id>/events"): JOB_PAGE,
     ("GET", "_/jobs/<int:job_id>/log/<int:number>"): JOB_PAGE,
     # provider pages
+    ("GET", "left-overs"): OPERATE_PAGE,
+    ("GET", "_/left-overs"): OPERATE_PAGE,
+    ("POST", "providers/<int:provider_id>/sweep"): OPERATE_PAGE,
     ("GET", "providers"): SIGNED_IN,
     ("GET", "providers/new"): ADD_PROVIDER,
     ("POST", "providers/new"): ADD_PROVIDER,
@@ -101,6 +104,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "api/v1/providers/<int:provider_id>/deactivate"): API_OPERATE,
     ("POST", "api/v1/providers/<int:provider_id>/drain"): API_OPERATE,
     ("POST", "api/v1/providers/<int:provider_id>/probe"): API_OPERATE,
+    ("POST", "api/v1/providers/<int:provider_id>/sweep"): API_OPERATE,
     ("GET", "api/v1/engine-requests/<int:request_id>"): API_REQUEST,
     ("GET", "api/"): NOWHERE,
     # the admin site itself; its models are below
@@ -136,6 +140,7 @@ ADMIN_MODELS = frozenset(
         "providers/healthsample",
         "providers/lease",
         "providers/provider",
+        "providers/stray",
     }
 )
 ADMIN_PAGES: dict[str, str] = {

@@ -19,7 +19,14 @@ from orchestrator.schedules import sync_schedules
 from projects import admin_base
 from projects.models import ApiToken, Event, InstanceSettings, Membership, Project, Role
 from projects.secrets import decrypt
-from providers.models import EngineRequest, HealthSample, Lease, Provider, RegistryCredential
+from providers.models import (
+    EngineRequest,
+    HealthSample,
+    Lease,
+    Provider,
+    RegistryCredential,
+    Stray,
+)
 from tests.support.attempts import make_attempt
 from tests.support.builders import make_job, make_project, make_provider, make_token, make_user
 from tests.support.log_rows import append, lines
@@ -61,6 +68,7 @@ def one_of_each() -> None:
     EngineRequest.objects.create(
         provider=attempt.provider, kind="probe", deadline="2026-01-01T00:00Z"
     )
+    Stray.objects.create(provider=attempt.provider, uid="u", job=7, attempt=1, handle={})
     Lease.objects.create(
         name="scheduler", expires_at="2026-01-01T00:00Z", acquired_at="2026-01-01T00:00Z"
     )
@@ -211,7 +219,9 @@ def test_providers_are_activated_drained_and_deactivated(root: Client) -> None:
 def test_a_provider_with_live_attempts_is_kept(root: Client) -> None:
     busy, idle = make_attempt().provider, make_provider()
     answer = act(root, "providers_provider", "take_out", [busy, idle], confirmed="yes")
-    assert said(answer) == "1 deleted, 1 kept: attempts are live there"
+    assert said(answer) == (
+        "1 deleted, 1 kept: attempts are live there, or their containers are left"
+    )
     assert [p.pk for p in Provider.objects.filter(deleted_at=None)] == [busy.pk]
 
 
