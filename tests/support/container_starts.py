@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 
 import docker
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from providers.driver import LABEL_INSTANCE, LABEL_UID
 from providers.drivers.docker.endpoint import find_endpoint
@@ -83,5 +83,8 @@ def remove_containers(instance: str) -> None:
                 client.remove_container(container, force=True, v=True)
             except NotFound:
                 continue
+            except APIError as error:
+                if error.status_code != 409:  # its engine process was just removing it
+                    raise
     finally:
         client.close()
