@@ -125,19 +125,20 @@ class AttemptRun:
 
     def _send_stop(self) -> None:
         with self._guard:
-            if self._stop_taken or self._handle is None:
+            handle = self._handle
+            if self._stop_taken or handle is None:
                 return
             self._stop_taken = True
         assert self._stop is not None
         while not self._detached.is_set():
             try:
                 self._host.check_trust()
-                if self._driver.observe(self._handle).state is RunState.RUNNING:
+                if self._driver.observe(handle).state is RunState.RUNNING:
                     at = self._host.engine_now()
                     self._stop = StopCause(self._stop.reason, self._stop.detail, at)
                     self._stop_delivered = self._stopped_here = True
                     crash_point("before_stop")
-                    self._driver.stop(self._handle, STOP_GRACE_SECONDS)
+                    self._driver.stop(handle, STOP_GRACE_SECONDS)
                     crash_point("after_stop")
                 return
             except Unreachable as error:
@@ -183,7 +184,8 @@ class AttemptRun:
             self._moves.taken_up(RunState.GONE)
             self._finish(Observation(RunState.GONE))
         elif action is Action.FENCE:
-            self._fence()
+            if self._fence():
+                self._follow()
         else:
             self._moves.taken_up(found)
             self._follow()
@@ -202,28 +204,32 @@ class AttemptRun:
             except Unreachable as error:
                 self._host.lost_contact(error)
 
-    def _fence(self) -> None:
-        """Made, not started: removed without force, or adopted when it has started after all."""
+    def _fence(self) -> bool:
+        """Made, not started: removed without force, and ended. True when it has started after
+        all, and is to be followed."""
         assert self._handle is not None
         if not self._fencing:
             self._moves.fencing()
             self._fencing = True
-        self._host.check_trust()
-        crash_point("before_fence")
-        try:
-            self._driver.remove(self._handle, force=False)
-        except StillRunning:
+        # Asked again each time: between two calls a start that was under way may arrive.
+        while (found := self._find()) is RunState.CREATED:
+            self._host.check_trust()
+            crash_point("before_fence")
+            try:
+                self._driver.remove(self._handle, force=False)
+                break
+            except StillRunning:
+                continue
+            except Unreachable as error:
+                self._host.lost_contact(error)
+        if found in (RunState.RUNNING, RunState.EXITED):
             self._moves.note(late_start())
-            self._follow()
-            return
-        except Unreachable as error:
-            self._host.lost_contact(error)
-            self._drive()
-            return
+            return True
         crash_point("after_fence")
         words = "its container was made but not started, and was removed"
         ending = Ending(Outcome.FENCED, "fenced", {"message": words})
         self._end(self._stopped_ending() if self._stop else ending)
+        return False
 
     def _bring(self) -> bool:
         """Pull, create and start. False when the attempt has ended on the way."""
@@ -241,8 +247,7 @@ class AttemptRun:
                 if self._stop is None:
                     self._moves.move(Phase.STARTING, handle=self._handle)
                 if self._stop is not None:
-                    self._fence()
-                    return False
+                    return self._fence()
                 self._host.check_trust()
                 crash_point("after_starting")
                 self._start()
@@ -305,8 +310,7 @@ class AttemptRun:
         except Unreachable as error:
             # It may have started; it is never started again. What is there decides.
             self._host.lost_contact(error)
-            if self._find() is RunState.CREATED:
-                self._fence()
+            if self._find() is RunState.CREATED and not self._fence():
                 raise GivenUp("its start did not get through") from error
 
     def _follow(self) -> None:
