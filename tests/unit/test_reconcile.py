@@ -39,6 +39,13 @@ def test_what_to_do_with_an_attempt_that_nobody_drives(
     assert decide(Phase(phase), found) is action
 
 
+def test_who_finds_nothing_after_a_fence_of_ours_knows_that_nothing_ran() -> None:
+    for found in _ABSENT:
+        assert decide(Phase.STARTING, found, fencing=True) is Action.RETRY
+        assert decide(Phase.RUNNING, found, fencing=True) is Action.LOST
+    assert decide(Phase.STARTING, RunState.EXITED, fencing=True) is Action.FOLLOW
+
+
 def test_the_table_has_every_phase_and_every_state_once() -> None:
     rows = [(Phase(phase), found) for phase, found, _ in TABLE]
     assert len(rows) == len(set(rows)) == len(LIVE_PHASES) * (len(RunState) + 1)
