@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -15,6 +14,7 @@ from jobs.selectors import job_any
 from jobs.services import job_submit
 from orchestrator import hello
 from orchestrator.problems import is_api, problem
+from orchestrator.schema import pending_migrations
 from projects.errors import Forbidden
 from projects.models import Role
 from projects.pages import page_actor, refusals
@@ -73,12 +73,6 @@ def ready(request: HttpRequest) -> HttpResponse:
         detail = f"{pending} migrations are pending; run `manage.py migrate`."
         return JsonResponse({"status": "not ready", "detail": detail}, status=503)
     return JsonResponse({"status": "ready"})
-
-
-def pending_migrations() -> int:
-    """How many migrations the database has not got."""
-    executor = MigrationExecutor(connection)
-    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 @requires_csrf_token
