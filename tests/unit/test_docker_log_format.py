@@ -241,6 +241,49 @@ def test_rotation_shows_a_gap_exactly_when_unread_output_went_with_it(
         assert gap == (GAP if rotated >= read else "")
 
 
+@given(st.integers(2, 150), st.data())
+def test_a_frame_that_a_followed_answer_repeats_is_not_believed(
+    count: int, data: st.DataObject
+) -> None:
+    """A plain answer from the cursor on then goes on where the followed one was right."""
+    written: list[Record] = [
+        (number * 5, 1 + number % 2, b"%d\n" % number) for number in range(count)
+    ]
+    last = data.draw(st.integers(1, count - 1))
+    again = data.draw(st.integers(0, last))
+    decoder = LogDecoder(None, followed=True)
+    sent = b"".join(map(encode, [*written[: last + 1], written[again], *written[last + 1 :]]))
+    first = decoder.feed(sent)
+    assert first is not None
+    assert decoder.doubtful
+    frames, _, gap = Engine(written).read_from(first.cursor)
+    assert ([*first.frames, *frames], gap) == (Engine(written).read_from(None)[0], "")
+
+
+def test_the_pieces_of_a_long_line_share_their_stamp_and_are_believed() -> None:
+    pieces: list[Record] = [(0, 1, b"x" * FULL_BYTES), (0, 1, b"x" * FULL_BYTES), (0, 1, b"x")]
+    decoder = LogDecoder(None, followed=True)
+    decoder.feed(b"".join(map(encode, pieces)))
+    assert not decoder.doubtful
+
+
+@given(st.integers(70, 200), st.integers(1, 60), st.integers(0, 200))
+def test_after_a_hole_in_a_followed_answer_nothing_is_lost_or_doubled_and_it_is_told(
+    count: int, hole: int, more: int
+) -> None:
+    """Unless the hole lies further back than the window: a reader gives up before that."""
+    written: list[Record] = [(number * 5, 1, b"%d\n" % number) for number in range(count + more)]
+    seen = [*written[: count - hole - 1], *written[count - 1 : count]]
+    _, cursor, _ = Engine(seen).read_from(None)
+    frames, cursor, gap = Engine(written).read_from(cursor)
+    assert [frame.data for frame in frames] == [data for _, _, data in written[count:]]
+    assert gap == GAP
+    if more:
+        later = [*written, (count * 5 + more * 5 + 7, 1, b"later\n")]
+        frames, _, gap = Engine(later).read_from(cursor)
+        assert ([frame.data for frame in frames], gap) == ([b"later\n"], "")
+
+
 def test_an_error_of_the_engine_is_a_gap_and_keeps_the_place() -> None:
     decoder = LogDecoder(None)
     text = b"Error grabbing logs: unexpected EOF"

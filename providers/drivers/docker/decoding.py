@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.driver import Cursor, LogBatch, LogFrame
+from providers.driver import Cursor, LogBatch, LogFrame, Stream
 from providers.drivers.docker.frames import SYSTEM_ERROR, FrameParser, Piece, PieceReader
 from providers.drivers.docker.lines import LineTracker
 from providers.drivers.docker.resume import Position, Seeker, Verdict, fingerprint
@@ -12,9 +12,17 @@ _START: Cursor = {"v": 1}
 
 
 class LogDecoder:
-    """Decodes one answer that was asked for from `since`, passing over what was read before."""
+    """Decodes one answer that was asked for from `since`, passing over what was read before.
 
-    def __init__(self, cursor: Cursor | None) -> None:
+    Of a `followed` answer no frame is believed that is not younger than the one before it
+    on its stream: engines repeat an old one now and then when they rotate their file (20.10
+    does). Such an answer is `doubtful` and given up; a plain one tells what is true.
+    """
+
+    def __init__(self, cursor: Cursor | None, *, followed: bool = False) -> None:
+        self.doubtful = False
+        self._followed = followed
+        self._stamps: dict[Stream, int] = {}
         self._cursor = cursor or _START
         place = self._cursor if "read" in self._cursor else None
         self._seeker = Seeker(place) if place else None
@@ -24,6 +32,7 @@ class LogDecoder:
         self._position = Position(place)
         self._lines = LineTracker(place)
         self._held: list[Piece] = []
+        self._found_last = False
 
     @property
     def unfinished(self) -> bool:
@@ -39,31 +48,52 @@ class LogDecoder:
                 gap = f"the engine could not read its log: {payload.decode(errors='replace')}"
                 continue
             piece = self._reader.piece(stream, payload)
+            if self._seeker is None and self._is_doubtful(piece):
+                self.doubtful = True
+                break
             if self._seeker is None:
                 frames.append(self._new(piece))
-            elif passed := self._seek(piece, self._seeker):
-                gap = GAP
-                frames += passed
+            else:
+                passed = self._seek(piece, self._seeker)
+                if passed is not None:
+                    gap = GAP
+                    frames += passed
         return self._batch(frames, gap)
 
     def finish(self) -> LogBatch | None:
         """What was held back when the answer ended: better shown after a gap than dropped."""
-        return self._batch(self._released(), GAP) if self._held else None
+        searching = self._seeker is not None and not self._seeker.certain
+        if not searching or not (self._held or self._found_last):
+            return None
+        return self._batch(self._released(), GAP)
+
+    def _is_doubtful(self, piece: Piece) -> bool:
+        before = self._stamps.get(piece.stream, -1)
+        return self._followed and piece.at_ns <= before and not self._lines.expects(piece)
 
     def _new(self, piece: Piece) -> LogFrame:
+        self._stamps[piece.stream] = piece.at_ns
         self._position.add(fingerprint(piece))
         return self._lines.frame(piece)
 
-    def _seek(self, piece: Piece, seeker: Seeker) -> list[LogFrame]:
-        """Pass over one frame that was read before; all that is new when the place is gone."""
+    def _seek(self, piece: Piece, seeker: Seeker) -> list[LogFrame] | None:
+        """Pass over one frame that was read before; what is new when the place is gone."""
         verdict = seeker.take(fingerprint(piece))
         if verdict is Verdict.BEFORE:
-            if not seeker.certain:
+            if self._found_last or not seeker.certain:
                 self._held.append(piece)
-            return []
+            return None
+        if verdict is not Verdict.PASSED:
+            self._held.clear()
+            self._found_last = True
+        if verdict is Verdict.LAST:
+            return None
         self._seeker = None
         if verdict is Verdict.PLACE:
-            self._held.clear()
+            return None
+        if verdict is Verdict.MOVED:
+            self._position = self._position.after_gap()
+            self._position.add(fingerprint(piece))
             return []
         self._held.append(piece)
         return self._released()
@@ -71,7 +101,9 @@ class LogDecoder:
     def _released(self) -> list[LogFrame]:
         """All that was held back, as new: whether it starts within a line is not known."""
         self._seeker = None
-        self._lines = LineTracker()
+        self._position = self._position.after_gap()
+        if not self._found_last:
+            self._lines = LineTracker()
         pieces, self._held = self._held, []
         return [self._new(piece) for piece in pieces]
 

@@ -44,6 +44,10 @@ class LineTracker:
         self._open[stream] = not ends
         return LogFrame(stream, piece.at_ns, data, starts, ends)
 
+    def expects(self, piece: Piece) -> bool:
+        """Whether it goes on with the line that the engine is cutting."""
+        return self._cut[piece.stream] == piece.at_ns
+
     @property
     def state(self) -> dict[str, list[Any]]:
         """The streams that stand inside a line, and in one that is being cut, as JSON."""

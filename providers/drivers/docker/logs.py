@@ -58,7 +58,7 @@ class DockerLogStream:
     def _read(self, *, follow: bool) -> Generator[LogBatch, None, bool]:
         """One answer of the engine, from `_cursor` on, moving it. False when it was given up
         before its end, because the engine may have passed it."""
-        decoder = LogDecoder(self._cursor)
+        decoder = LogDecoder(self._cursor, followed=follow)
         try:
             if not self._ask(decoder.since, follow):
                 if not (follow or self._wire.closed):
@@ -77,6 +77,8 @@ class DockerLogStream:
                     yield batch
                     if follow and self._is_passed(len(data), batch):
                         return False
+                if decoder.doubtful:
+                    return False
             if self._wire.closed:
                 return True
             if decoder.unfinished:

@@ -11,7 +11,9 @@ many is known. It is chosen some time back, so that no frame is still to come th
 engine would drop; where there is none, the log is read from its beginning. A resumed
 reading skips the known number, and checks the last 64 frames by fingerprint. When the
 engine has rotated some of them away, the rest is looked for in what is left; when nothing
-of it is there, output may be lost, and the reader says so.
+of it is there, output may be lost, and the reader says so. Where only the last frame is
+found, what went before it is not what was read (an engine's followed answer can have a
+hole, or a frame twice): reading goes on after it, and says so too.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from math import inf
 from typing import Any
 
 from providers.drivers.docker.frames import Piece
@@ -49,11 +52,13 @@ class Position:
         self._first: Fingerprint | None = None
         self._latest = -1
         self._read = 0
+        self._after_gap = False
         if cursor:
             self._window.extend(map(_print, cursor["window"]))
             self._anchors.extend((number, _print(item)) for number, item in cursor["anchor"])
             self._first = _print(cursor["first"])
             self._latest, self._read = cursor["latest"], cursor["read"]
+            self._after_gap = cursor.get("after_gap", False)
 
     def add(self, print_: Fingerprint) -> None:
         """One more frame was read."""
@@ -69,6 +74,12 @@ class Position:
             self._latest = stamp
             if not anchors or stamp >= anchors[-1][1][0] + SPACING_NS:
                 anchors.append((self._read, print_))
+
+    def after_gap(self) -> Position:
+        """The place of a reader that goes on after a gap: what it counted is void."""
+        anew = Position()
+        anew._after_gap = True
+        return anew
 
     def cursor(self, expected: Iterable[int] = ()) -> dict[str, Any]:
         """The place after the last frame, as JSON. There must have been one.
@@ -87,6 +98,7 @@ class Position:
             "first": self._first,
             "anchor": usable,
             "window": list(self._window),
+            "after_gap": self._after_gap,
         }
 
 
@@ -94,8 +106,10 @@ class Verdict(Enum):
     """What one frame of a resumed reading is."""
 
     BEFORE = "read before, or it may have been (while not `certain`)"
+    LAST = "like the last frame that was read before, though not where it should be"
     PLACE = "the last frame that was read before: what follows is new"
-    PASSED = "new, like all that came while not `certain`: the place was not there"
+    MOVED = "the last frame that was read before, but what went before it is not as it was"
+    PASSED = "new, like all since a LAST or while not `certain`: the place was not there"
 
 
 class Seeker:
@@ -104,13 +118,17 @@ class Seeker:
     def __init__(self, cursor: Mapping[str, Any]) -> None:
         number, first = next(iter(cursor["anchor"]), (1, cursor["first"]))
         self._first = _print(first)
-        self._repeats = int(cursor["read"]) - int(number) + 1
+        self._repeats: float = int(cursor["read"]) - int(number) + 1
         self._window = [_print(item) for item in cursor["window"]]
         self._latest = cursor["latest"]
         self._seen = 0
         self._recent: deque[Fingerprint] = deque(maxlen=WINDOW)
         self._expected: int | None = None
         self.since = _since(self._first[0]) if cursor["anchor"] else ""
+        if cursor.get("after_gap") and not cursor["anchor"]:
+            # What is before the gap was not counted, so it is not to be read again either.
+            self.since = _since(max(0, self._first[0] - LATE_NS))
+            self._repeats = inf
 
     @property
     def certain(self) -> bool:
@@ -123,19 +141,21 @@ class Seeker:
         self._recent.append(print_)
         if self._seen == 1:
             self._expected = self._expect(print_)
+        last = print_ == self._window[-1]
         if self._expected is not None and self._seen < self._expected:
-            return Verdict.BEFORE
+            return Verdict.LAST if last else Verdict.BEFORE
         if self._at_window():
             return Verdict.PLACE
         self._expected = None
-        if self._seen >= self._repeats or print_[0] > self._latest:
-            return Verdict.PASSED
-        return Verdict.BEFORE
+        # A hole in what was read before puts its last frame later than was counted.
+        if self._seen >= self._repeats + WINDOW or print_[0] > self._latest:
+            return Verdict.MOVED if last else Verdict.PASSED
+        return Verdict.LAST if last else Verdict.BEFORE
 
     def _expect(self, print_: Fingerprint) -> int | None:
         """How many frames to skip, judged by the first that the engine sent."""
-        if print_ == self._first:
-            return self._repeats
+        if print_ == self._first and self._repeats < inf:
+            return int(self._repeats)
         if print_ in self._window:  # what lay before it was rotated away
             return len(self._window) - self._window.index(print_)
         return None
