@@ -77,11 +77,18 @@ class Step:
     delay_seconds: float = 0.0
 
 
-def classify(seen: Observation, stop: StopCause | None, *, memory_mb: int) -> Ending:
+def classify(
+    seen: Observation,
+    stop: StopCause | None,
+    *,
+    memory_mb: int,
+    lost_at: datetime | None = None,
+) -> Ending:
     """The ending of an attempt whose program had started, from the engine's last word.
 
     A stop of ours counts only when the program had not ended before it: a job that
-    finishes while its cancel is on the way has finished.
+    finishes while its cancel is on the way has finished. `lost_at`: when the engine, seen
+    until then, went out of reach (on its own clock).
     """
     if seen.state is RunState.GONE:
         if stop is not None:
@@ -99,8 +106,8 @@ def classify(seen: Observation, stop: StopCause | None, *, memory_mb: int) -> En
     also = {"part_killed_mb": memory_mb} if seen.oom_killed else {}
     if code == 0:
         return Ending(Outcome.COMPLETED, "succeeded", also, 0)
-    if code is None:
-        return Ending(Outcome.FAILED, "engine_stopped", {"message": seen.error})
+    if code is None or _ended_with_its_engine(seen, lost_at):
+        return Ending(Outcome.FAILED, "engine_stopped", {"message": seen.error}, code)
     if code in _DEADLY:
         detail = {"exit_code": code, "signal": _DEADLY[code]} | also
         return Ending(Outcome.FAILED, "signalled", detail, code)
@@ -125,6 +132,24 @@ _DEADLY = {
         signal.SIGSYS,
     )
 }
+
+
+_ENGINES = frozenset({137, 143, 255})
+"""What programs leave behind that an engine ended: by SIGKILL, by SIGTERM, with the machine."""
+_MOMENT = timedelta(seconds=2)
+_CLOCKS = timedelta(seconds=0.1)
+"""So far the engine's clock may be from where we believe it to be."""
+
+
+def _ended_with_its_engine(seen: Observation, lost_at: datetime | None) -> bool:
+    """Whether the engine, on its way down or up, ended the program. One that was asked to end
+    (SIGTERM) may leave with a code of its own; an engine on its way down goes right after it."""
+    if not seen.engine_restarted:
+        return False
+    if seen.ended_by_engine or seen.exit_code in _ENGINES:
+        return True
+    ended = seen.finished_at
+    return lost_at is not None and ended is not None and -_CLOCKS < lost_at - ended < _MOMENT
 
 
 def _stopped(stop: StopCause, exit_code: int | None) -> Ending:
@@ -156,7 +181,7 @@ def _after_failure(ending: Ending, policy: RetryPolicy, *, attempt: int, charged
     # What is the infrastructure's doing never costs a try, also not the last one.
     costs = ending.outcome is not Outcome.FENCED and blame(ending.reason) is Blame.USER
     free = max(0, attempt - charged - 1)
-    if ending.outcome is Outcome.FENCED or ending.reason in FREE_TRIES:
+    if _is_free(ending, policy):
         if attempt >= FREE_TRIES.get(ending.reason, attempt + 1) or free >= FREE_MOST:
             return Step(JobState.FAILED)
         return Step(JobState.PENDING, delay_seconds=min(FREE_DELAY_MAX, 2.0**free - 1))
@@ -165,6 +190,32 @@ def _after_failure(ending: Ending, policy: RetryPolicy, *, attempt: int, charged
         delay = min(RETRY_DELAY_MAX, policy.backoff_seconds * 2 ** (used - 1))
         return Step(JobState.PENDING, costs, delay)
     return Step(JobState.FAILED, costs)
+
+
+def _is_free(ending: Ending, policy: RetryPolicy) -> bool:
+    """Whether it is tried again without being asked for. A program that its engine ended is
+    over for sure; only a list of retries that leaves `engine_stopped` out keeps it so."""
+    if ending.reason == "engine_stopped":
+        return not policy.on or ending.reason in policy.on
+    return ending.outcome is Outcome.FENCED or ending.reason in FREE_TRIES
+
+
+def overdue_stop(seen: Observation, limit_seconds: float) -> StopCause | None:
+    """The stop at its time limit that a former driver of this attempt must have delivered."""
+    if seen.started_at is None or seen.finished_at is None:
+        return None
+    if not overdue(seen.started_at, limit_seconds, seen.finished_at):
+        return None
+    due = seen.started_at + timedelta(seconds=limit_seconds)
+    return StopCause("timeout", {"limit": f"{limit_seconds:g} s"}, due)
+
+
+def restarted_outside(seen: Observation, started_at: datetime | None) -> StopCause | None:
+    """Why it is to be stopped when its program began, by a hand that is not ours, once more
+    after `started_at`: two runs of it are no one attempt."""
+    if started_at is None or seen.started_at is None or seen.started_at <= started_at:
+        return None
+    return StopCause("restarted_outside", {}, seen.started_at)
 
 
 def overdue(started_at: datetime, limit_seconds: float, now: datetime) -> bool:

@@ -34,6 +34,7 @@ RETRY_WORDS = {
     "removed_outside": "its container removed",
     "provider_lost": "its provider lost",
     "engine_stopped": "the engine stopped",
+    "restarted_outside": "its container restarted",
     "preempted": "making room for another",
 }
 

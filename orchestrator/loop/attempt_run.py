@@ -142,6 +142,7 @@ class AttemptRun:
                     crash_point("after_stop")
                 return
             except Unreachable as error:
+                self._host.check_reach()
                 self._host.note_unreachable(error)
                 self._log.pause(1.0)
             except GivenUp:
@@ -281,6 +282,7 @@ class AttemptRun:
             self._end(Ending(Outcome.FENCED, "fenced", {"message": str(error)}))
             raise GivenUp("its provider does not answer") from error
 
+            self._host.check_reach()
     def _pulling(self, progress: PullProgress) -> None:
         if self._moves.phase is Phase.PLACED:
             self._moves.move(Phase.PULLING)

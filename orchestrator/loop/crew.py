@@ -29,7 +29,7 @@ class Crew:
     ) -> None:
         self._store = store
         self._driver_of = driver_of
-        self._desk = Desk(store, self._make_host)
+        self._desk = Desk(store, self._make_host, lambda fence: self._keeper.retake(fence))
         self._keeper = Keeper(store, lock, ttl, gained=self._gained, lost=self._desk.lost)
         self._flusher = Flusher(
             store,

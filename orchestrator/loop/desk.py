@@ -4,8 +4,7 @@ database work that hosts ask for. One thread, one connection, for any number of 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Hashable, Mapping, Set
 from dataclasses import replace
 
 from orchestrator.loop.crash_points import crash_point
@@ -24,14 +23,20 @@ class Desk(Service):
     name = "desk"
     interval = 1.0
 
-    def __init__(self, store: Store, make_host: Callable[[Fence], ProviderHost | None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        make_host: Callable[[Fence], ProviderHost | None],
+        retake: Callable[[Fence], None],
+    ) -> None:
         super().__init__()
         self._store = store
         self._make_host = make_host
+        self._retake = retake
         self._hosts: dict[int, ProviderHost] = {}
         self._guard = threading.Lock()
         self._leases: dict[str, Fence] = {}
-        self._work: deque[Callable[[Store], None]] = deque()
+        self._work: dict[Hashable, Callable[[Store], None]] = {}
         self._asked: set[int] = set()
         self._edited = threading.Event()
         self._sites_read_at = monotonic()
@@ -44,9 +49,14 @@ class Desk(Service):
             self._told.add(word)
         self.wake()
 
-    def post(self, work: Callable[[Store], None]) -> None:
-        """Have this done in the desk's thread; lost on exit, so only for what is found again."""
-        self._work.append(work)
+    def post(self, work: Callable[[Store], None], about: Hashable = None) -> None:
+        """Have this done in the desk's thread; lost on exit, so only for what is found again.
+        It takes the place of what still waits `about` the same: of a database that is away
+        for long, only the last word on each thing is kept."""
+        with self._guard:
+            about = about if about is not None else object()
+            self._work.pop(about, None)  # an old look must not undo a new one
+            self._work[about] = work
         self.wake()
 
     def gained(self, fence: Fence) -> None:
@@ -54,7 +64,7 @@ class Desk(Service):
         if fence.name.startswith("provider:"):
             with self._guard:
                 self._leases[fence.name] = fence
-            self.post(lambda store: self._open(store, fence))
+            self.post(lambda store: self._open(store, fence), about=fence)
 
     def lost(self, fence: Fence) -> None:
         """A provider's lease is gone: let go at once, from the keeper's thread."""
@@ -149,9 +159,11 @@ class Desk(Service):
         self._all_due_at = 0.0
 
     def _reopen_edited(self) -> None:
-        """An operator edited a provider: its host is built anew around what runs. Looked at
-        when told, and now and then, because the notice may be lost; then a provider for
-        which no driver could be made is tried again, too."""
+        """An operator edited a provider: it is taken over anew, with a host that is built
+        around what runs. No waiting for the host that is left, whose engine may hang: under
+        the new term it writes nothing any more. Looked at when told, and now and then, because
+        the notice may be lost; then a provider for which no driver could be made is tried
+        again, too."""
         if not self._edited.is_set() and monotonic() < self._sites_read_at + EDITS_SECONDS:
             return
         self._edited.clear()
@@ -165,13 +177,12 @@ class Desk(Service):
             site = sites.get(host.site.id)
             if site is not None and _as_run(site) != _as_run(host.site):
                 logger.info("provider %s was edited", site.name)
-                self._forget(host)
-                host.join(5.0)
+                self._retake(host.fence)
         driven = {host.fence for host in self._list()}
         with self._guard:
             waiting = [fence for fence in self._leases.values() if fence not in driven]
         for fence in waiting:
-            self.post(lambda store, fence=fence: self._open(store, fence))  # type: ignore[misc]
+            self.post(lambda store, fence=fence: self._open(store, fence), about=fence)  # type: ignore[misc]
         self._do_work()
 
     def edited(self) -> None:
@@ -187,18 +198,21 @@ class Desk(Service):
 
     def _do_work(self) -> None:
         while True:
-            try:
-                work = self._work.popleft()
-            except IndexError:
-                return
+            with self._guard:
+                about = next(iter(self._work), None)
+                if about is None:
+                    return
+                work = self._work[about]
             try:
                 work(self._store)
             except StoreDown:
-                self._work.appendleft(work)  # in its turn: an old look must not undo a new one
-                raise
+                raise  # it stays the first in turn
             except Exception:
                 # One provider's trouble must not end the work of all the others.
                 logger.exception("desk: a piece of work failed")
+            with self._guard:
+                if self._work.get(about) is work:
+                    del self._work[about]
 
 
 def _as_run(site: Site) -> Site:

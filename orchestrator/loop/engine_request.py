@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
 from orchestrator.loop.service import monotonic
@@ -35,8 +35,9 @@ class Host(Protocol):
     def probed(self, probe: Probe) -> None: ...
     def look_over(self) -> int: ...
     def credential(self, image: str) -> Credential | None: ...
-    def post(self, work: Callable[[Store], None]) -> None:
-        """Have this done by the thread that speaks to the database."""
+    def post(self, work: Callable[[Store], None], about: Hashable = None) -> None:
+        """Have this done by the thread that speaks to the database, instead of what still
+        waits about the same."""
         ...
 
 
@@ -141,5 +142,6 @@ class _Answer:
         steps = [*self._steps, *([under_way] if under_way else [])]
         request = self.request
         self._host.post(
-            lambda store: store.answer(request, steps=steps, result=result, failed=failed)
+            lambda store: store.answer(request, steps=steps, result=result, failed=failed),
+            ("answer", request),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -15,9 +15,10 @@ from orchestrator.loop.attempt_run import AttemptRun
 from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.engine_request import answer_request
 from orchestrator.loop.flusher import Flusher
-from orchestrator.loop.host_view import GivenUp, ProviderLost
+from orchestrator.loop.host_view import GivenUp
 from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.log_writer import LogWriter
+from orchestrator.loop.reach import Reach
 from orchestrator.loop.service import logger, monotonic
 from orchestrator.reconcile import Seen, Wanted, reconcile
 from orchestrator.store import CancelWish, Order, Request, Site, Store
@@ -44,12 +45,14 @@ BACKGROUND_THREADS = 16
 STOPPING_THREADS = 128
 """Stops wait for the program's grace, so they have threads of their own, made when needed."""
 MOST_FAILURES = 5
+CLOCK_SECONDS = 5.0
+"""So long the first answer to a probe is waited for, which tells the engine's clock."""
 
 
 class Desk(Protocol):
     """What a host asks of the thread that speaks to the database for it."""
 
-    def post(self, work: Callable[[Store], None]) -> None: ...
+    def post(self, work: Callable[[Store], None], about: Hashable = None) -> None: ...
 
 
 class ProviderHost:
@@ -81,11 +84,14 @@ class ProviderHost:
         self._guard = threading.Condition()
         self._ending = threading.Event()
         self._look = threading.Event()
-        self._reachable = True
+        self._released = threading.Event()
+        self._probed = threading.Event()
+        self._reach = Reach(site.name, site.lost_after_seconds, self._ending)
         self._out_of_sight = False
         """Some of what is in hand may be marked as not seen."""
-        self._unreachable_since: float | None = None
-        self._clock_offset = timedelta()
+        self._clock_offset: timedelta | None = None
+        """The engine's clock minus ours; None before the first answer to a probe."""
+        self._removing: set[int] = set()
         self._pool = ThreadPoolExecutor(
             BACKGROUND_THREADS, thread_name_prefix=f"gantry-{site.name}"
         )
@@ -123,7 +129,9 @@ class ProviderHost:
             run.cancel(wish)
 
     def tick(self) -> None:
-        """Look at the clocks of all attempts in hand."""
+        """Look at the clocks of all attempts in hand, once the engine's is known."""
+        if self._clock_offset is None:
+            return
         now = self.engine_now()
         with self._guard:
             runs = list(self._runs.values())
@@ -141,25 +149,34 @@ class ProviderHost:
         self.take(orders)
 
     def close(self) -> None:
-        """Leave everything running and let go."""
+        """Leave everything running and let go; waits for nothing."""
+        if self._ending.is_set():
+            return
         self._ending.set()
         self._look.set()
+        self._reach.let_go()
         with self._guard:
             runs = list(self._runs.values())
-            self._guard.notify_all()
         for run in runs:
             run.detach()
+        name = f"gantry-release-{self.site.name}"
+        threading.Thread(target=self._release, name=name, daemon=True).start()
 
-    def join(self, timeout: float) -> None:
-        """Wait until its threads have let go, then release the driver."""
-        deadline = monotonic() + timeout
+    def join(self, timeout: float) -> bool:
+        """Wait until its threads have let go and its driver is released; False when a call to
+        its engine is still under way. That one ends by its own deadline."""
+        return self._released.wait(timeout)
+
+    def _release(self) -> None:
+        """Release the driver when nobody uses it any more."""
         with self._guard:
-            while self._runs and monotonic() < deadline:
-                self._guard.wait(max(0.01, deadline - monotonic()))
-        self._watcher.join(max(0.0, deadline - monotonic()))
+            while self._runs:
+                self._guard.wait()
+        self._watcher.join()
         for pool in (self._pool, self._stops):
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
         self.driver.close()
+        self._released.set()
 
     # --- what an attempt asks (HostView) ---
 
@@ -170,28 +187,16 @@ class ProviderHost:
         if self._ending.is_set() or not self._keeper.trusted(self.fence):
             raise GivenUp("the lease may not be acted on")
 
+    def check_reach(self) -> None:
+        self._reach.check()
+
     def note_unreachable(self, error: Unreachable) -> None:
-        with self._guard:
-            if self._reachable:
-                self._reachable = False
-                self._unreachable_since = monotonic()
-                logger.warning("provider %s does not answer: %s", self.site.name, error)
+        self._reach.lost(error)
         self._look.set()
 
     def lost_contact(self, error: Unreachable) -> None:
         self.note_unreachable(error)
-        with self._guard:
-            while not self._reachable:
-                if self._ending.is_set():
-                    raise GivenUp("left while its provider was out of reach") from error
-                limit, since = self.site.lost_after_seconds, self._unreachable_since
-                if limit is not None and since is not None and monotonic() > since + limit:
-                    raise ProviderLost(
-                        self.site.name, f"not seen for {limit} s: {error}"
-                    ) from error
-                self._guard.wait(1.0)
-        if self._ending.wait(0.25):
-            raise GivenUp("left") from error
+        self._reach.wait(error)
 
     def check_mounts(self, run: RunSpec) -> None:
         for mount in run.mounts:
@@ -214,9 +219,14 @@ class ProviderHost:
             "done_bytes": progress.done_bytes,
             "total_bytes": progress.total_bytes,
         }
-        self._desk.post(lambda store: store.progress(self.fence, attempt, told))
+        about = ("progress", attempt)
+        self._desk.post(lambda store: store.progress(self.fence, attempt, told), about)
 
     def remove_later(self, attempt: int, handle: Handle) -> None:
+        with self._guard:
+            if attempt in self._removing:
+                return  # the check finds it again and again while the engine is slow
+            self._removing.add(attempt)
         self.in_background(lambda: self._remove(attempt, handle))
 
     def in_stopping(self, work: Callable[[], None]) -> None:
@@ -228,11 +238,15 @@ class ProviderHost:
         if not self._ending.is_set():
             self._pool.submit(self._guarded, work)
 
-    def post(self, work: Callable[[Store], None]) -> None:
-        self._desk.post(work)
+    def post(self, work: Callable[[Store], None], about: Hashable = None) -> None:
+        self._desk.post(work, about)
+
+    def engine_time(self, at: datetime) -> datetime:
+        self._probed.wait(CLOCK_SECONDS)
+        return at + (self._clock_offset or timedelta())
 
     def engine_now(self) -> datetime:
-        return datetime.now(UTC) + self._clock_offset
+        return self.engine_time(datetime.now(UTC))
 
     # --- its own threads ---
 
@@ -259,6 +273,7 @@ class ProviderHost:
     def _remove(self, attempt: int, handle: Handle) -> None:
         try:
             self.check_trust()
+            self.check_reach()
             crash_point("before_remove")
             self.driver.remove(handle, force=True)
             crash_point("after_remove")
@@ -287,7 +302,8 @@ class ProviderHost:
         """Compare now, and try again to remove what is left; how much of ours is there.
         Raises Unreachable."""
         owned = self.driver.list_owned()
-        self._desk.post(lambda store: self._compare(store, owned))
+        compare = ("compare", self.fence)
+        self._desk.post(lambda store: self._compare(store, owned), compare)
         return len(owned)
 
     def _watch(self) -> None:
@@ -321,25 +337,22 @@ class ProviderHost:
     def probed(self, probe: Probe) -> None:
         """Take in what a probe said: whoever waits for the engine goes on, the store is told."""
         up = probe.health is not Health.UNREACHABLE
+        if up:
+            self._clock_offset = timedelta(milliseconds=probe.clock_offset_ms or 0)
+        self._probed.set()
+        self._reach.probed(None if up else probe.detail)
         with self._guard:
-            came_back = up and not self._reachable
-            self._reachable = up
-            if up:
-                self._unreachable_since = None
-                self._clock_offset = timedelta(milliseconds=probe.clock_offset_ms or 0)
-            elif self._unreachable_since is None:
-                self._unreachable_since = monotonic()
             in_hand = list(self._runs)
             to_mark = bool(in_hand) and (not up or self._out_of_sight)
             self._out_of_sight = not up
-            self._guard.notify_all()
-        if came_back:
-            logger.info("provider %s answers again", self.site.name)
         site, fence = self.site.id, self.fence
-        self._desk.post(lambda store: store.save_probe(fence, site, probe))
+        self._desk.post(lambda store: store.save_probe(fence, site, probe), ("probe", fence))
         if to_mark:
             why = probe.detail
-            self._desk.post(lambda store: store.unseen(fence, in_hand, unseen=not up, why=why))
+            self._desk.post(
+                lambda store: store.unseen(fence, in_hand, unseen=not up, why=why),
+                ("unseen", fence),
+            )
 
     def _check(self) -> None:
         """Compare what is live with what is there: take up, look again, sweep."""
@@ -348,7 +361,8 @@ class ProviderHost:
         except Unreachable as error:
             self.note_unreachable(error)
             return
-        self._desk.post(lambda store: self._compare(store, owned))
+        compare = ("compare", self.fence)
+        self._desk.post(lambda store: self._compare(store, owned), compare)
 
     def _compare(self, store: Store, owned: Sequence[Owned]) -> None:
         """In the desk's thread: it reads the live attempts."""

@@ -39,6 +39,10 @@ class HostView(Protocol):
         """Raises GivenUp when the lease may not be acted on, or the process ends."""
         ...
 
+    def check_reach(self) -> None:
+        """Raises Unreachable at once while the engine is known not to answer."""
+        ...
+
     def lost_contact(self, error: Unreachable) -> None:
         """The engine did not answer: returns when it does again. Raises GivenUp, ProviderLost."""
         ...
@@ -56,6 +60,10 @@ class HostView(Protocol):
     def remove_later(self, attempt: int, handle: Handle) -> None: ...
     def in_stopping(self, work: Callable[[], None]) -> None:
         """Do this, a stop that may take its whole grace, beside everything else."""
+        ...
+
+    def engine_time(self, at: datetime) -> datetime:
+        """That moment on the engine's clock."""
         ...
 
     def engine_now(self) -> datetime:

@@ -90,6 +90,7 @@ class Keeper(Service):
         self._gained = gained
         self._lost = lost
         self._held: dict[str, tuple[Fence, float]] = {}
+        self._to_retake: set[Fence] = set()
         self._guard = threading.Lock()
         self.interval = ttl * RENEW_SHARE
 
@@ -105,16 +106,33 @@ class Keeper(Service):
             held = self._held.get(name)
         return held[0] if held is not None and monotonic() < held[1] else None
 
+    def retake(self, fence: Fence) -> None:
+        """Take this lease over from ourselves: under the new term nothing counts any more that
+        is still under way under the old one. Any thread; done in the keeper's next round."""
+        with self._guard:
+            self._to_retake.add(fence)
+        self.wake()
+
     def run_once(self) -> bool:
         begun = monotonic()
         self._step_down_overdue(begun)
         try:
+            self._give_up_to_retake()
             self._renew(begun)
             self._acquire(begun)
         except StoreDown:
             self._step_down_overdue(monotonic())
             raise
         return False
+
+    def _give_up_to_retake(self) -> None:
+        with self._guard:
+            asked, self._to_retake = self._to_retake, set()
+            held = [fence for fence, _ in self._held.values() if fence in asked]
+        for fence in held:
+            self._drop(fence, "it is taken anew")
+        if held:
+            self._store.release(held)
 
     def _renew(self, begun: float) -> None:
         with self._guard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,7 +164,11 @@ class SickEngine:
 
 @contextmanager
 def sick_engine(
-    seed: int, *, live_restore: bool = False, disk_mib: int = 0, **options: float
+    seed: int,
+    *,
+    live_restore: bool = False,
+    disk_mib: int = 0,
+    options: Mapping[str, float] | None = None,
 ) -> Iterator[SickEngine]:
     """A stage of which nothing is left behind. `options` are the provider's, such as its
     deadlines in seconds."""
@@ -175,7 +179,9 @@ def sick_engine(
     ):
         starts = StartsFile(world.folder / "oracle")
         provider = world.provider(
-            "sick", options={"base_url": engine.url} | options, mount_allow_list=[starts.allowed]
+            "sick",
+            options={"base_url": engine.url, **(options or {})},
+            mount_allow_list=[starts.allowed],
         )
         process = world.engine(ttl=1)
         process.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -68,6 +69,15 @@ class Host:
 
     def note_unreachable(self, error: Unreachable) -> None:
         pass
+
+    def check_reach(self) -> None:
+        pass
+
+    def engine_time(self, at: datetime) -> datetime:
+        return at
+
+    def engine_now(self) -> datetime:
+        return datetime.now(UTC)
 
     def remove_later(self, attempt: int, handle: object) -> None:
         pass

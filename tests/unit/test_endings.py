@@ -17,6 +17,7 @@ from jobs.endings import (
     classify,
     next_step,
     overdue,
+    restarted_outside,
 )
 from jobs.reasons import ENDS, REASONS, RETRYABLE, Blame, blame, reason_text
 from jobs.states import JobState, Outcome, Who, job_edge
@@ -96,6 +97,52 @@ def test_every_end_has_a_known_reason_with_plain_words(
     words = reason_text(ending.reason, ending.detail)
     assert words
     assert "{" not in words.replace(str(ending.detail.get("message", "")), "")
+
+
+RESTARTED = {"engine_restarted": True}
+AT_ITS_END = NOON + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("seen", "stop", "lost_at", "reason"),
+    [
+        # as an engine leaves its programs behind: by SIGKILL, by SIGTERM, with its machine
+        (exited(137, **RESTARTED), None, None, "engine_stopped"),
+        (exited(143, **RESTARTED), None, None, "engine_stopped"),
+        (exited(255, **RESTARTED), None, None, "engine_stopped"),
+        # the same by anybody's hand, while the engine went on
+        (exited(137), None, None, "signalled"),
+        (exited(143), None, AT_ITS_END, "signalled"),
+        (exited(255), None, None, "exit_code"),
+        # asked to end by an engine that goes, it left with a code of its own
+        (exited(3, **RESTARTED), None, AT_ITS_END + timedelta(seconds=1), "engine_stopped"),
+        # asked to end by an engine that comes up
+        (exited(3, ended_by_engine=True, **RESTARTED), None, None, "engine_stopped"),
+        # ended by itself while the engine was away, or before
+        (exited(3, **RESTARTED), None, AT_ITS_END - timedelta(seconds=0.3), "exit_code"),
+        (exited(3, **RESTARTED), None, AT_ITS_END + timedelta(seconds=60), "exit_code"),
+        (exited(3, **RESTARTED), None, None, "exit_code"),
+        # what it did in time, and what we know better
+        (exited(0, **RESTARTED), None, AT_ITS_END, "succeeded"),
+        (exited(137, oom_killed=True, **RESTARTED), None, None, "oom_killed"),
+        (exited(143, **RESTARTED), CANCEL, None, "cancelled"),
+        (exited(137, **RESTARTED), TIMEOUT, None, "timeout"),
+    ],
+)
+def test_an_engine_that_ended_the_program_is_the_cause_and_nobodys_signal(
+    seen: Observation, stop: StopCause | None, lost_at: datetime | None, reason: str
+) -> None:
+    assert classify(seen, stop, memory_mb=64, lost_at=lost_at).reason == reason
+
+
+def test_a_program_that_began_once_more_was_restarted_by_somebody_else() -> None:
+    again = exited(0, started_at=NOON + timedelta(milliseconds=500))
+    stop = restarted_outside(again, NOON)
+    assert stop is not None
+    assert classify(again, stop, memory_mb=64).reason == "restarted_outside"
+    assert restarted_outside(again, again.started_at) is None
+    assert restarted_outside(again, None) is None
+    assert restarted_outside(exited(0), NOON) is None
 
 
 def failed(reason: str, exit_code: int | None = None) -> Ending:
@@ -197,6 +244,21 @@ def test_an_infrastructure_failure_that_is_named_is_retried_without_charge(reaso
     policy = RetryPolicy(max_attempts=2, on=frozenset({reason}))
     step = after(failed(reason), policy)
     assert (step.state, step.charged) == (JobState.PENDING, False)
+
+
+@pytest.mark.parametrize("policy", [RetryPolicy(), RetryPolicy(on=frozenset({"engine_stopped"}))])
+def test_what_its_engine_ended_is_tried_again_free_of_charge_without_being_asked_for(
+    policy: RetryPolicy,
+) -> None:
+    step = after(failed("engine_stopped", 137), policy, attempt=2)
+    assert (step.state, step.charged) == (JobState.PENDING, False)
+    assert after(failed("engine_stopped"), policy, attempt=FREE_MOST + 1).state is JobState.FAILED
+
+
+def test_a_list_of_retries_that_leaves_the_engines_stop_out_is_kept_to() -> None:
+    policy = RetryPolicy(max_attempts=3, on=frozenset({3}))
+    step = after(failed("engine_stopped", 137), policy)
+    assert (step.state, step.charged) == (JobState.FAILED, False)
 
 
 def test_a_lost_provider_is_not_retried_unless_named_because_the_program_may_still_run() -> None:

@@ -167,6 +167,34 @@ def test_it_renews_often_enough_to_fail_twice(world: World) -> None:
     assert 2 * world.keeper.interval <= keeper_module.TRUST_SHARE * TTL
 
 
+def test_a_lease_that_is_taken_anew_has_its_next_term_in_the_same_round(world: World) -> None:
+    world.keeper.retake(Fence("provider:7", 1))
+    world.keeper.run_once()
+    assert world.lost == [Fence("provider:7", 1)]
+    assert world.gained[-1] == Fence("provider:7", 2)
+    assert world.leases.released == ["provider:7"]
+    world.keeper.run_once()
+    assert world.gained[-1] == Fence("provider:7", 2), "once"
+
+
+def test_a_lease_that_is_another_term_by_then_is_not_taken_anew(world: World) -> None:
+    world.keeper.retake(Fence("provider:7", 99))
+    world.keeper.run_once()
+    assert world.lost == []
+    assert world.keeper.held("provider:7") == Fence("provider:7", 1)
+
+
+def test_a_lease_that_is_taken_anew_is_not_acted_on_while_the_database_is_away(
+    world: World,
+) -> None:
+    world.keeper.retake(Fence("provider:7", 1))
+    world.leases.down = True
+    with pytest.raises(StoreDown):
+        world.keeper.run_once()
+    assert not world.keeper.trusted(Fence("provider:7", 1))
+    assert world.lost == [Fence("provider:7", 1)]
+
+
 HOLD = """
 import sys
 from pathlib import Path

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
+from threading import BoundedSemaphore, Lock
+from time import monotonic
 from typing import Any
 
 import requests
@@ -19,12 +21,16 @@ from docker import APIClient
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.transport import UnixHTTPAdapter
 from docker.transport.unixconn import UnixHTTPConnection, UnixHTTPConnectionPool
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from providers.drivers.docker.endpoint import Endpoint, find_endpoint
 from providers.drivers.docker.options import DockerOptions
 from providers.drivers.docker.translate import EngineError
 
 POOL_SIZE = 64
+CALLS = 32
+"""Calls to one engine at a time; stops, pulls and readings of logs are beside them."""
+_PIECE = 1 << 16
 
 
 class _Connection(UnixHTTPConnection):
@@ -77,6 +83,7 @@ class Engine:
         self._lock = Lock()
         self._endpoint: Endpoint | None = None
         self._current: _Connected | None = None
+        self._turns = BoundedSemaphore(CALLS)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -91,15 +98,51 @@ class Engine:
 
     def get(self, path: str, **query: Any) -> Any:
         """Ask a question; the answer's JSON. Raises EngineError, requests' and SDK errors."""
-        seconds = self.options.query_seconds
-        return self.send("GET", path, query, seconds=seconds).json()
+        return parsed(self.ask(path, **query))
 
-    def act(
-        self, method: str, path: str, body: Any = None, *, extra_seconds: float = 0, **query: Any
-    ) -> requests.Response:
-        """Change something, with the long deadline."""
-        seconds = self.options.effect_seconds + extra_seconds
-        return self.send(method, path, query, body=body, seconds=seconds)
+    def ask(self, path: str, **query: Any) -> bytes:
+        """Ask a question; the answer as it is."""
+        with self._turn(self.options.query_seconds):
+            return self._call("GET", path, query, seconds=self.options.query_seconds)
+
+    def act(self, method: str, path: str, body: Any = None, **query: Any) -> bytes:
+        """Change something, with the long deadline; the answer as it is."""
+        with self._turn(self.options.effect_seconds):
+            seconds = self.options.effect_seconds
+            return self._call(method, path, query, body=body, seconds=seconds)
+
+    def act_slowly(self, method: str, path: str, extra_seconds: float, **query: Any) -> None:
+        """Change something that takes its time by itself, beside all turns: its callers are
+        few, and wait for a program rather than for the engine."""
+        self._call(method, path, query, seconds=self.options.effect_seconds + extra_seconds)
+
+    @contextmanager
+    def _turn(self, seconds: float) -> Iterator[None]:
+        """One of the few calls at a time: an engine that hangs holds no more threads in its
+        socket than these, and one that is slow is not made slower by a crowd."""
+        if not self._turns.acquire(timeout=seconds):
+            raise requests.Timeout(f"{CALLS} other calls are waiting for the engine")
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def _call(self, method: str, path: str, query: Mapping[str, Any], **how: Any) -> bytes:
+        """One request, and its whole answer before twice the deadline is over, however slowly
+        that trickles in."""
+        give_up_at = monotonic() + 2 * how["seconds"]
+        with self.send(method, path, query, stream=True, **how) as response:
+            pieces = []
+            try:
+                while piece := response.raw.read1(_PIECE):
+                    pieces.append(piece)
+                    if monotonic() > give_up_at:
+                        raise requests.Timeout("the answer did not end in time")
+            except ReadTimeoutError as error:
+                raise requests.Timeout("the answer broke off") from error
+            except HTTPError as error:
+                raise requests.ConnectionError(error) from error
+            return b"".join(pieces)
 
     def send(
         self,
@@ -188,6 +231,14 @@ class Engine:
         with self._lock:
             if self._current is current:
                 self._current = None
+
+
+def parsed(content: bytes) -> Any:
+    """The JSON of an answer. Raises requests.JSONDecodeError for what is none."""
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise requests.JSONDecodeError(str(error), content.decode(errors="replace"), 0) from error
 
 
 def message_of(content: bytes) -> str:

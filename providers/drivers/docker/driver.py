@@ -32,7 +32,7 @@ from providers.driver import (
     StatsSample,
     Unreachable,
 )
-from providers.drivers.docker.client import Engine
+from providers.drivers.docker.client import Engine, parsed
 from providers.drivers.docker.container import container_body, container_name
 from providers.drivers.docker.logs import DockerLogStream
 from providers.drivers.docker.looking import look
@@ -40,7 +40,7 @@ from providers.drivers.docker.options import DockerOptions
 from providers.drivers.docker.probing import probe_engine
 from providers.drivers.docker.pulling import pull_image
 from providers.drivers.docker.removing import remove_container
-from providers.drivers.docker.restarts import restarted_since
+from providers.drivers.docker.restarts import with_engines_part
 from providers.drivers.docker.states import run_state
 from providers.drivers.docker.stats import StatsReader
 from providers.drivers.docker.translate import EngineError, has_no_room, translated
@@ -88,7 +88,7 @@ class DockerDriver:
         with translated("create the container"):
             try:
                 answer = self._engine.act("POST", "/containers/create", body, name=name)
-                return _handle(answer.json()["Id"])
+                return _handle(parsed(answer)["Id"])
             except EngineError as error:
                 if error.status == 404:
                     raise Rejected("image_not_found", error.message) from error
@@ -107,10 +107,7 @@ class DockerDriver:
     def observe(self, handle: Handle) -> Observation:
         container = _container(handle)
         with translated("look at the container"):
-            seen = look(self._engine, container)
-            if seen.exit_code and restarted_since(self._engine, seen):
-                return replace(seen, engine_restarted=True)
-            return seen
+            return with_engines_part(self._engine, container, look(self._engine, container))
 
     def list_owned(self) -> Sequence[Owned]:
         """Ours, in the engine's order. A running one comes without its times and an exited one
@@ -130,7 +127,7 @@ class DockerDriver:
             try:
                 if grace_seconds > 0:
                     whole = math.ceil(grace_seconds)
-                    self._engine.act("POST", f"{path}/stop", extra_seconds=whole, t=whole)
+                    self._engine.act_slowly("POST", f"{path}/stop", whole, t=whole)
                 else:
                     self._engine.act("POST", f"{path}/kill", signal="SIGKILL")
             except EngineError as error:

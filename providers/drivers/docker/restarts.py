@@ -9,6 +9,7 @@ alive, before which all those that it ended have ended.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
@@ -22,20 +23,31 @@ POWER_CUT = 255
 _ANSWER_BYTES = 1 << 20
 
 
-def restarted_since(engine: Engine, seen: Observation) -> bool:
-    """Whether this engine, which tells of a failed end, began after that end. False where it
-    does not tell (no `bridge` network). With live-restore a restart leaves programs alone, so
-    that only the loss of the whole machine counts.
+def with_engines_part(engine: Engine, container: str, seen: Observation) -> Observation:
+    """The observation, with what the engine may have had to do with a failed end.
+
+    An engine without a `bridge` network does not tell. With live-restore a restart leaves
+    programs alone, so that only the loss of the whole machine counts.
 
     Raises EngineError, OSError: above all when the engine, about to stop, takes no new
     connections, while those that are open still tell of the ends it brings about.
     """
     if not seen.exit_code or seen.could_not_start or seen.finished_at is None:
-        return False
+        return seen
     began = _began(engine)
     if began is None or seen.finished_at > began:
-        return False
-    return seen.exit_code == POWER_CUT or not engine.get("/info").get("LiveRestoreEnabled")
+        return seen
+    if seen.exit_code != POWER_CUT and engine.get("/info").get("LiveRestoreEnabled"):
+        return seen
+    did = _ended_before(engine, container, began)
+    return replace(seen, engine_restarted=True, ended_by_engine=did)
+
+
+def _ended_before(engine: Engine, container: str, began: datetime) -> bool:
+    """Whether this engine told the container to end before it took any call."""
+    told = json.dumps({"container": [container], "event": ["kill"]})
+    until = f"{began.timestamp():.6f}"
+    return bool(engine.ask("/events", since="0", until=until, filters=told).strip())
 
 
 def _began(engine: Engine) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Mapping
 from functools import partial
 
 from tests.chaos.campaign import Scenario, Trial, Verdict
@@ -60,10 +61,12 @@ def power_cut(trial: Trial) -> Verdict:
         return on.check()
 
 
-def hang(trial: Trial, *, seconds: float = 60, **options: float) -> Verdict:
+def hang(
+    trial: Trial, *, seconds: float = 60, options: Mapping[str, float] | None = None
+) -> Verdict:
     """dockerd takes connections and answers nothing for so long. What runs goes on running,
     what waits waits, and a neighbour's jobs never notice."""
-    with sick_engine(trial.seed, **options) as on:
+    with sick_engine(trial.seed, options=options) as on:
         on.world.provider("well", slots=4)
         for _ in range(3):
             on.submit("lasting", LASTING, ONCE)

@@ -3,12 +3,14 @@ says that its effect is unknown. No engine is needed."""
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -22,6 +24,7 @@ from providers.driver import (
     Unreachable,
 )
 from providers.drivers.docker import DockerDriver
+from providers.drivers.docker.client import CALLS as MOST
 
 HANDLE = {"v": 1, "id": "0" * 64}
 SPEC = RunSpec("instance", 1, 1, "uid", 1, "name", "image", ("true",))
@@ -83,6 +86,82 @@ def listening(answer: Callable[[bytes], bytes] | None) -> Iterator[str]:
         thread.join()
         for connection in accepted:
             connection.close()
+
+
+@contextmanager
+def crowded() -> Iterator[tuple[str, Callable[[], int]]]:
+    """Something that takes connections and never answers, and how many were open at once."""
+    server = socket.create_server(("127.0.0.1", 0), backlog=200)
+    open_now: set[socket.socket] = set()
+    most = 0
+
+    def serve() -> None:
+        nonlocal most
+        poll = select.poll()
+        poll.register(server, select.POLLIN)
+        known: dict[int, socket.socket] = {server.fileno(): server}
+        while not ended.is_set():
+            # those that went before those that came
+            for number, _ in sorted(poll.poll(20), key=lambda ready: ready[0] == server.fileno()):
+                if number == server.fileno():
+                    connection, _address = server.accept()
+                    known[connection.fileno()] = connection
+                    open_now.add(connection)
+                    most = max(most, len(open_now))
+                    poll.register(connection, select.POLLIN)
+                elif not known[number].recv(65536):
+                    poll.unregister(number)
+                    open_now.discard(known[number])
+                    known.pop(number).close()
+
+    ended = Event()
+    thread = Thread(target=serve)
+    thread.start()
+    try:
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}", lambda: most
+    finally:
+        ended.set()
+        thread.join()
+        for connection in (server, *open_now):
+            connection.close()
+
+
+@contextmanager
+def trickling() -> Iterator[str]:
+    """Tells its version, and answers everything else with one space now and then, without end."""
+    server = socket.create_server(("127.0.0.1", 0))
+    ended = Event()
+    threads: list[Thread] = []
+
+    def trickle(connection: socket.socket) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+        with connection, suppress(OSError):
+            if connection.recv(65536).startswith(b"GET /version"):
+                connection.sendall(engine_that(b"")(b"GET /version"))
+                return
+            connection.sendall(head)
+            while not ended.wait(DEADLINE_SECONDS / 10):
+                connection.sendall(b" ")
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            threads.append(Thread(target=trickle, args=(connection,)))
+            threads[-1].start()
+
+    accepting = Thread(target=serve)
+    accepting.start()
+    try:
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    finally:
+        ended.set()
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        for thread in (accepting, *threads):
+            thread.join()
 
 
 def assert_unreachable_in_time(driver: DockerDriver, call: Call) -> str:
@@ -234,3 +313,22 @@ def test_the_driver_is_what_the_contract_asks_for() -> None:
     driver = DockerDriver(ProviderConfig("test", "instance"))
     assert isinstance(driver, Driver)
     assert isinstance(driver, SupportsStats)
+
+
+def test_a_crowd_at_an_engine_that_hangs_holds_few_connections_and_is_told_in_time() -> None:
+    with crowded() as (address, most):
+        driver = driver_at(address)
+        with ThreadPoolExecutor(3 * MOST) as pool:
+            begun = time.monotonic()
+            asked = [pool.submit(driver.observe, HANDLE) for _ in range(3 * MOST)]
+            for answer in asked:
+                with pytest.raises(Unreachable):
+                    answer.result()
+            assert time.monotonic() - begun < 8 * DEADLINE_SECONDS
+        driver.close()
+        assert 1 <= most() <= MOST
+
+
+def test_an_answer_that_trickles_in_without_end_is_given_up() -> None:
+    with trickling() as address:
+        assert_unreachable_in_time(driver_at(address), CALLS["observe"])

@@ -1,0 +1,196 @@
+"""The host of a provider whose engine hangs, is slow, or has a clock of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from jobs.states import Phase
+from orchestrator.loop.flusher import Flusher
+from orchestrator.loop.host import ProviderHost
+from orchestrator.loop.keeper import Keeper
+from orchestrator.loop.log_writer import LogWriter
+from orchestrator.store import Order, Site, Store
+from providers.driver import (
+    Capabilities,
+    Driver,
+    Health,
+    Observation,
+    Probe,
+    RunSpec,
+    RunState,
+    Unreachable,
+)
+from providers.leases import Fence
+from tests.support.ledger import Ledger, always, never
+from tests.support.waiting import wait_until
+
+SPEC = RunSpec("test", job=3, attempt=1, uid="u", term=1, name="n", image="i")
+HANDLE = {"v": 1, "id": "c"}
+HOUR = timedelta(hours=1)
+
+
+class Engine:
+    """A driver whose calls wait at a gate: an engine that hangs until the gate is opened."""
+
+    capabilities = Capabilities("test", isolation=True)
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.answers = threading.Event()
+        """Probes are answered; set by whoever wants that."""
+        self.offset_ms = 0
+        self.inside = 0
+        self.removals = 0
+        self.stopped = threading.Event()
+        self.closed = threading.Event()
+
+    def probe(self) -> Probe:
+        if self.answers.wait(0.01):
+            return Probe(Health.HEALTHY, clock_offset_ms=self.offset_ms)
+        return Probe(Health.UNREACHABLE, detail="silent")
+
+    def list_owned(self) -> list[object]:
+        return []
+
+    def observe(self, handle: Mapping[str, Any]) -> Observation:
+        self.inside += 1
+        self.gate.wait(20)
+        self.inside -= 1
+        if self.closed.is_set():
+            raise AssertionError("it was used after it was closed")
+        return Observation(RunState.RUNNING)
+
+    def logs(self, handle: object, cursor: object, *, follow: bool) -> object:
+        raise Unreachable("no log")
+
+    def stop(self, handle: object, grace_seconds: float) -> None:
+        self.stopped.set()
+
+    def remove(self, handle: object, *, force: bool) -> None:
+        self.removals += 1
+        self.gate.wait(20)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class TestDesk:
+    """Keeps what is posted, as a desk does whose database is away."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.posted: dict[Hashable, int] = {}
+
+    def post(self, work: Callable[[Store], None], about: Hashable = None) -> None:
+        self.posted[about] = self.posted.get(about, 0) + 1
+
+
+class TestKeeper:
+    """Always trusted."""
+
+    __test__ = False
+    holder = "me"
+
+    def trusted(self, fence: Fence) -> bool:
+        return True
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    made = Engine()
+    yield made
+    made.gate.set()
+    made.answers.set()
+
+
+@pytest.fixture
+def host(engine: Engine) -> Iterator[ProviderHost]:
+    store = cast(Store, Ledger())
+    flusher = Flusher(store, freed=never, plans_here=always(True))
+    flusher.start(lambda name: None)
+    made = ProviderHost(
+        Site(1, "here", "test", {}, 1),
+        Fence("provider:1", 1),
+        cast(Driver, engine),
+        keeper=cast(Keeper, TestKeeper()),
+        flusher=flusher,
+        logs=LogWriter(store),
+        desk=TestDesk(),
+        instance="test",
+    )
+    yield made
+    made.close()
+    engine.gate.set()
+    assert made.join(10), "it lets go"
+    flusher.stop()
+    flusher.join(5)
+
+
+def running(attempt: int, started_at: datetime | None = None) -> Order:
+    return Order(
+        attempt=attempt, job=3, provider=1, phase=Phase.RUNNING, run=SPEC,
+        timeout_seconds=600, handle=HANDLE, started_at=started_at,
+    )  # fmt: skip
+
+
+def test_a_host_that_is_closed_waits_for_nothing_and_releases_its_driver_when_its_calls_end(
+    host: ProviderHost, engine: Engine
+) -> None:
+    host.take([running(attempt) for attempt in range(5)])
+    wait_until(lambda: engine.inside == 5, 5, "five threads hang in the engine")
+    host.close()
+    assert not host.join(0.05)
+    assert not engine.closed.is_set()
+    engine.gate.set()
+    assert host.join(10)
+    assert engine.closed.is_set()
+    alive = [t.name for t in threading.enumerate() if "here" in t.name or "attempt" in t.name]
+    assert alive == []
+
+
+def test_a_removal_that_takes_its_time_is_not_asked_for_again_and_again(
+    host: ProviderHost, engine: Engine
+) -> None:
+    engine.answers.set()
+    for _ in range(50):
+        host.remove_later(5, HANDLE)
+    wait_until(lambda: engine.removals == 1, 5, "it is removed")
+    host.remove_later(6, HANDLE)
+    wait_until(lambda: engine.removals == 2, 5, "the other one, too")
+    engine.gate.set()
+
+
+def test_no_call_is_made_for_a_removal_while_the_engine_is_known_not_to_answer(
+    host: ProviderHost, engine: Engine
+) -> None:
+    host.note_unreachable(Unreachable("silent"))
+    for attempt in range(40):
+        host.remove_later(attempt, HANDLE)
+    host.close()
+    assert host.join(10)
+    assert engine.removals == 0
+
+
+@pytest.mark.parametrize("skew", [-HOUR, HOUR])
+def test_a_time_limit_is_by_the_engines_clock_however_far_that_is_from_ours(
+    host: ProviderHost, engine: Engine, skew: timedelta
+) -> None:
+    engine.gate.set()
+    engine.offset_ms = int(skew.total_seconds() * 1000)
+    started = datetime.now(UTC) + skew
+    host.take([running(1, started_at=started)])
+    # an hour wrong either way; before the engine's clock is known nobody is stopped
+    host.tick()
+    engine.answers.set()
+    wait_until(lambda: abs(host.engine_now() - started) < HOUR / 60, 5, "its clock is known")
+    host.tick()
+    assert not engine.stopped.wait(0.2)
+    host.take([running(2, started_at=started - timedelta(seconds=601))])
+    host.tick()
+    assert engine.stopped.wait(5), "the overdue one is stopped"
