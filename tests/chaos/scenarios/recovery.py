@@ -47,18 +47,19 @@ def readopt(trial: Trial, *, running: int = RUNNING, kills: int = 5) -> Verdict:
         return _reattached(on, jobs, times, REATTACHED_SECONDS)
 
 
-def peer(trial: Trial, *, running: int = 20, kills: int = 3) -> Verdict:
-    """kill -9 of the owner of a provider while a peer on another machine lives: nothing but
-    the lease's end tells the peer."""
+def peer(trial: Trial, *, running: int = RUNNING, providers: int = 5, kills: int = 5) -> Verdict:
+    """kill -9 of the owner of some providers while a peer on another machine lives: nothing
+    but the leases' end tells the peer."""
     with world() as on:
-        lease = provider_lease(on.provider().pk)
+        names = [f"local-{n}" for n in range(providers)]
+        leases = [provider_lease(on.provider(name).pk) for name in names]
         pair = [on.engine(name, machine=name, ttl=TTL) for name in ("one", "two")]
-        for engine in pair:
-            engine.start()
-        jobs = ticking(on, running)
+        pair[0].start()
+        jobs = ticking(on, running, names)
+        pair[1].start()
         times: list[float] = []
         for _ in range(kills):
-            holder = wait_until(lambda: on.holder(lease), 60, "somebody drives the provider")
+            holder = wait_until(lambda: _holder(on, leases), 60, "one drives all providers")
             (owner,) = [e for e in pair if e.process.pid == int(holder.split("/")[1])]
             begun = time.monotonic()
             owner.kill()
@@ -67,9 +68,19 @@ def peer(trial: Trial, *, running: int = 20, kills: int = 3) -> Verdict:
         return _reattached(on, jobs, times, PEER_SECONDS)
 
 
-def ticking(on: EngineWorld, count: int) -> list[Job]:
-    """So many jobs that run and print a line each second, each with a line stored."""
-    jobs = [on.submit(script=TICKING, resources=TICK_ROOM) for _ in range(count)]
+def _holder(on: EngineWorld, leases: Sequence[str]) -> str:
+    """Who holds all of them; empty while that is nobody, or several."""
+    holders = {on.holder(lease) for lease in leases}
+    return holders.pop() if len(holders) == 1 else ""
+
+
+def ticking(on: EngineWorld, count: int, providers: Sequence[str] = ("local",)) -> list[Job]:
+    """So many jobs that run and print a line each second, each with a line stored; they take
+    the providers in turn."""
+    jobs = [
+        on.submit(script=TICKING, resources=TICK_ROOM, provider=providers[n % len(providers)])
+        for n in range(count)
+    ]
     ids = [job.pk for job in jobs]
     wait_until(
         lambda: (
