@@ -255,7 +255,11 @@ class AttemptRun:
                 crash_point("after_start")
         except Rejected as error:
             detail = {"message": str(error), "image": self.order.run.image}
-            self._end(Ending(Outcome.FAILED, error.reason, detail))
+            ending = Ending(Outcome.FAILED, error.reason, detail)
+            if error.reason == "removed_outside":  # before its start: nothing has run
+                words = "its container was removed by someone else before it was started"
+                ending = Ending(Outcome.FENCED, "fenced", {"message": words})
+            self._end(ending)
             return False
         except RegistryUnreachable as error:
             detail = {"message": str(error), "image": self.order.run.image}

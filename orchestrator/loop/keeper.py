@@ -23,6 +23,8 @@ from providers.leases import SCHEDULER, Fence, provider_lease
 
 RENEW_SHARE = 0.3
 TRUST_SHARE = 0.7
+LOOK_SHARE = 0.1
+"""A round so often while another process holds something: it may die at any time."""
 
 
 class HolderLock:
@@ -91,6 +93,7 @@ class Keeper(Service):
         self._lost = lost
         self._held: dict[str, tuple[Fence, float]] = {}
         self._to_retake: set[Fence] = set()
+        self._others_hold = False
         self._guard = threading.Lock()
         self.interval = ttl * RENEW_SHARE
 
@@ -112,6 +115,9 @@ class Keeper(Service):
         with self._guard:
             self._to_retake.add(fence)
         self.wake()
+
+    def next_wait(self) -> float:
+        return self._ttl * LOOK_SHARE if self._others_hold else self.interval
 
     def run_once(self) -> bool:
         begun = monotonic()
@@ -157,6 +163,7 @@ class Keeper(Service):
         for fence in surplus:
             self._drop(fence, "the provider was deleted")
             self._store.release([fence])
+        self._others_hold = bool(missing)
         if not missing:
             return
         dead = self._lock.dead_holders()
@@ -164,6 +171,7 @@ class Keeper(Service):
         gained = self._store.acquire(missing, dead)
         crash_point("after_acquire")
         self._lock.forget(dead)
+        self._others_hold = len(gained) < len(missing)
         for fence in gained:
             with self._guard:
                 self._held[fence.name] = (fence, begun + self._ttl * TRUST_SHARE)

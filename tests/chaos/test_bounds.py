@@ -20,7 +20,7 @@ def test_running_attempts_are_followed_again_soon_after_their_engine_process_was
 
 
 def test_a_flood_of_output_does_not_grow_the_engine_process() -> None:
-    verdict = flood(TRIAL, size=100 << 20)
+    verdict = flood(TRIAL, size=48 << 20)
     assert verdict.broken == []
     assert verdict.figures["samples"] > 3
 
@@ -32,5 +32,5 @@ def test_many_jobs_at_once_take_little_memory_and_six_connections_at_most() -> N
 
 
 def test_nothing_is_left_of_many_jobs() -> None:
-    verdict = leaks(TRIAL, count=40, warm=16)
+    verdict = leaks(TRIAL, count=24, warm=10)
     assert verdict.broken == []

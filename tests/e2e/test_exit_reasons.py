@@ -1,8 +1,7 @@
-"""How a real container ends, told in plain and distinct words."""
+"""How a real container runs and ends; every way of ending is in test_exit_truth.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -14,9 +13,8 @@ from jobs.services import job_cancel, job_release
 from projects.actor import SYSTEM
 from projects.models import Event
 from providers.driver import Stream
-from tests.support.container_starts import containers_of, engine_client
+from tests.support.container_starts import containers_of
 from tests.support.engine_process import EngineWorld
-from tests.support.odd_registry import OddRegistry
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
@@ -29,56 +27,10 @@ def _running(world: EngineWorld) -> None:
     world.engine().start()
 
 
-@pytest.fixture(scope="module")
-def registry() -> Iterator[OddRegistry]:
-    with OddRegistry() as registry:
-        yield registry
-
-
 def ended(world: EngineWorld, job: Job) -> tuple[str, str, int | None, str]:
     """State, reason, exit code and words of a job that must end now."""
     now = world.wait_for_end(job)
     return now.state, now.reason, now.exit_code, reason_text(now.reason, now.reason_detail)
-
-
-def test_six_ends_have_six_different_plain_reasons(
-    world: EngineWorld, registry: OddRegistry
-) -> None:
-    missing = world.submit("true", image=f"{registry.address}/missing/image:1")
-    no_command = world.submit("/bin/no-such-command")
-    exit_3 = world.submit("sh", "-c", "exit 3")
-    # `tail` keeps the endless last line of /dev/zero in memory
-    oom = world.submit("tail", "/dev/zero", resources={"memory_mb": 16})
-    timeout = world.submit("sleep", "60", resources={"timeout_seconds": 1})
-    cancelled = world.submit("sleep", "60")
-    world.wait_for(cancelled, "running")
-    job_cancel(SYSTEM, job_id=cancelled.pk)
-
-    found = {
-        name: ended(world, job)
-        for name, job in {
-            "missing": missing,
-            "no command": no_command,
-            "exit 3": exit_3,
-            "oom": oom,
-            "timeout": timeout,
-            "cancelled": cancelled,
-        }.items()
-    }
-    assert {name: end[:2] for name, end in found.items()} == {
-        "missing": ("failed", "image_not_found"),
-        "no command": ("failed", "could_not_start"),
-        "exit 3": ("failed", "exit_code"),
-        "oom": ("failed", "oom_killed"),
-        "timeout": ("failed", "timeout"),
-        "cancelled": ("cancelled", "cancelled"),
-    }
-    words = [end[3] for end in found.values()]
-    assert len(set(words)) == len(words)
-    assert not any("–" in word for word in words), words
-    assert found["exit 3"][2:] == (3, "The program exited with code 3.")
-    assert "16 MiB" in found["oom"][3]
-    assert "/bin/no-such-command" in found["no command"][3]
 
 
 def test_a_program_that_works_has_completed_with_its_times(world: EngineWorld) -> None:
@@ -90,24 +42,6 @@ def test_a_program_that_works_has_completed_with_its_times(world: EngineWorld) -
     assert attempt.finished_at >= attempt.started_at
     assert attempt.log_complete
     assert (world.log(job), world.log(job, Stream.STDERR)) == (b"out\n", b"err\n")
-
-
-def test_a_waiting_job_is_cancelled_before_it_was_anywhere(world: EngineWorld) -> None:
-    job = world.submit("true", hold=True)
-    job_cancel(SYSTEM, job_id=job.pk)
-    assert ended(world, job)[:2] == ("cancelled", "cancelled")
-    assert not Attempt.objects.filter(job=job).exists()
-
-
-def test_a_cancel_ends_a_job_whose_image_is_being_pulled(
-    world: EngineWorld, registry: OddRegistry
-) -> None:
-    job = world.submit("true", image=f"{registry.address}/slow/image:1")
-    registry.wait_for_puller("slow/image")
-    job_cancel(SYSTEM, job_id=job.pk)
-    assert ended(world, job)[:2] == ("cancelled", "cancelled")
-    registry.let_go()
-    assert world.starts.of(world.last_attempt(job).uid) == 0
 
 
 def test_a_cancel_asks_the_program_first_and_its_own_way_out_is_kept(world: EngineWorld) -> None:
@@ -141,13 +75,6 @@ def test_a_program_that_ignores_the_stop_is_killed_after_its_grace(world: Engine
     assert (last - first).total_seconds() < 5
 
 
-def test_a_job_that_nobody_can_place_fails_at_its_queue_limit(world: EngineWorld) -> None:
-    job = world.submit("true", resources={"cpu_cores": 512}, queue_timeout_seconds=1)
-    state, reason, code, words = ended(world, job)
-    assert (state, reason, code) == ("failed", "queue_timeout", None)
-    assert "1 s" in words
-
-
 def test_a_retry_is_a_new_attempt_after_its_wait(world: EngineWorld) -> None:
     job = world.submit(script="echo once; exit 4", retry={"max_attempts": 3, "backoff_seconds": 1})
     assert ended(world, job)[:3] == ("failed", "exit_code", 4)
@@ -170,20 +97,6 @@ def test_a_held_job_waits_until_it_is_released(world: EngineWorld) -> None:
     assert (world.state(held), Job.objects.get(pk=held.pk).reason) == ("pending", "held")
     job_release(SYSTEM, job_id=held.pk)
     world.wait_for(held, "completed")
-
-
-def test_a_container_removed_by_somebody_else_is_told_as_such(world: EngineWorld) -> None:
-    job = world.submit("sleep", "60")
-    world.wait_for(job, "running")
-    client = engine_client()
-    try:
-        handle = world.last_attempt(job).handle
-        assert handle is not None
-        client.remove_container(handle["id"], force=True)
-    finally:
-        client.close()
-    assert ended(world, job)[:2] == ("failed", "removed_outside")
-    assert world.last_attempt(job).log_complete is False
 
 
 HOSTILE = rb"""

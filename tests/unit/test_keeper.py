@@ -167,6 +167,17 @@ def test_it_renews_often_enough_to_fail_twice(world: World) -> None:
     assert 2 * world.keeper.interval <= keeper_module.TRUST_SHARE * TTL
 
 
+def test_it_looks_more_often_while_another_holds_something(world: World) -> None:
+    assert world.keeper.next_wait() == world.keeper.interval
+    world.leases.held["provider:7"] = "other"
+    world.leases.terms["provider:7"] += 1
+    world.keeper.run_once()
+    assert world.keeper.next_wait() <= 0.1 * TTL
+    world.leases.held["provider:7"] = ""
+    world.keeper.run_once()
+    assert world.keeper.next_wait() == world.keeper.interval
+
+
 def test_a_lease_that_is_taken_anew_has_its_next_term_in_the_same_round(world: World) -> None:
     world.keeper.retake(Fence("provider:7", 1))
     world.keeper.run_once()

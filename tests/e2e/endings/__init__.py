@@ -3,4 +3,5 @@
 from tests.e2e.endings import images, programs, stops
 from tests.e2e.endings.case import Case
 
-CASES: list[Case] = [*programs.CASES, *images.CASES, *stops.CASES]
+CASES: list[Case] = [*images.CASES, *stops.CASES, *programs.CASES]
+"""Those that take longest come first: all are played at the same time."""

@@ -91,6 +91,9 @@ PULLS = [
         "{odd}/slow/image:1",
         provider="impatient",
     ),
+    _tried(
+        "the pull takes longer than the provider's limit", "{odd}/cut/image:2", provider="short"
+    ),
     Case(
         how="nobody listens at the registry's address, of a job that retries its own failures",
         spec=TRUE
@@ -113,6 +116,15 @@ def _damage(scene: Scene) -> bool:
 
 REFUSED = "The provider refused the job: "
 REFUSALS = [
+    Case(
+        how="the working directory is a file, which the engine calls its own failure (500)",
+        spec=TRUE | {"working_dir": "/etc/passwd"},
+        reason="engine_failed",
+        words="The provider's engine could not make its container: … /etc/passwd is not a "
+        "directory",
+        attempts=5,
+        charged=0,
+    ),
     Case(
         how="a mounted folder is not there",
         spec=TRUE

@@ -162,6 +162,7 @@ def stage(world: EngineWorld, folder: Path) -> Iterator[Stage]:
 def _plain_providers(world: EngineWorld, closed: str) -> None:
     world.provider("local", mount_allow_list=["/nowhere"])
     world.provider("impatient", options={"pull_silence_seconds": 0.5})
+    world.provider("short", options={"pull_seconds": 1.5})
     for name, password in (("with-login", PASSWORD), ("wrong-login", "wrong")):
         RegistryCredential.objects.create(
             provider=world.provider(name),

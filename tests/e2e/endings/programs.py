@@ -89,15 +89,6 @@ CASES = [
         "the command is not executable", command("/etc/passwd"), 126, "…/etc/passwd…denied"
     ),
     _cannot_start("the command is a folder", command("/etc"), 126, "…/etc…denied"),
-    Case(
-        how="the working directory is a file, which the engine calls its own failure (500)",
-        spec=command("true") | {"working_dir": "/etc/passwd"},
-        reason="engine_failed",
-        words="The provider's engine could not make its container: … /etc/passwd is not a "
-        "directory",
-        attempts=5,
-        charged=0,
-    ),
     _cannot_start(
         "the image has no such user", command("true") | {"user": "nobody-here"}, None, "…user…"
     ),

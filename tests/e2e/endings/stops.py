@@ -13,6 +13,7 @@ GATES = {
     "creating": r"POST \S+/containers/create",
     "starting": r"POST \S+/start",
     "finishing": r"GET \S+/logs\?\S*follow=0",
+    "vanishing": r"POST \S+/start",
     "doomed": "",
 }
 """By provider: the calls that its engine does not get before the gate is opened."""
@@ -188,6 +189,17 @@ OTHERS = [
         words="Its container was removed by someone outside Gantry.",
         log_complete=False,
         hand=when(in_phase("running"), by_hand("DELETE", "", force=1)),
+    ),
+    Case(
+        how="its container is removed by somebody else before it was started: another is made",
+        spec=program("echo done") | _behind("vanishing"),
+        state="completed",
+        reason="succeeded",
+        exit_code=0,
+        words="Finished with exit code 0.",
+        attempts=2,
+        starts=1,
+        hand=when(in_phase("starting"), by_hand("DELETE", "", force=1), opening("vanishing")),
     ),
     Case(
         how="its container is removed by somebody else, and may be tried again",
