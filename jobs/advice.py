@@ -36,6 +36,7 @@ _TEXTS = {
     "provider_lost": "The program may still run there. Look at the provider before a rerun.",
     "engine_stopped": "The engine was restarted under the job. Run it again.",
     "restarted_outside": "Somebody restarted the container on the provider. Run it again.",
+    "spec_unreadable": "Submit it anew. Its stored spec was changed, or is of another version.",
     "secrets_unreadable": "Give the secrets anew: run it again with edits.",
     "engine_failed": "Look at the working directory and mounts, and at the engine's own log.",
     "gantry_failed": "Tell your administrator: the log of the engine process says more.",

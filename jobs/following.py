@@ -80,10 +80,14 @@ def _reason(ending: Ending, step: Step, job: Followed) -> tuple[str, Mapping[str
 
 
 def retry_policy(spec: Mapping[str, Any]) -> RetryPolicy:
-    """The retry policy of a stored spec."""
-    retry = spec.get("retry") or {}
-    return RetryPolicy(
-        max_attempts=int(retry.get("max_attempts", 1)),
-        backoff_seconds=float(retry.get("backoff_seconds", 10)),
-        on=frozenset(retry.get("on") or ()),
-    )
+    """The retry policy of a stored spec; of one that cannot be read, the default: it must
+    not keep an attempt from ending."""
+    try:
+        retry = spec.get("retry") or {}
+        return RetryPolicy(
+            max_attempts=int(retry.get("max_attempts", 1)),
+            backoff_seconds=float(retry.get("backoff_seconds", 10)),
+            on=frozenset(retry.get("on") or ()),
+        )
+    except (AttributeError, TypeError, ValueError):
+        return RetryPolicy()

@@ -32,6 +32,7 @@ _SHORT = {
     "provider_lost": "provider lost",
     "engine_stopped": "engine stopped",
     "restarted_outside": "container restarted",
+    "spec_unreadable": "spec unreadable",
     "secrets_unreadable": "secrets unreadable",
     "engine_failed": "engine failed",
     "gantry_failed": "Gantry failed",

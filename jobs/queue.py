@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,21 +12,22 @@ from jobs.sql import fetch
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A pending job that may be placed now; `expired` when its queue limit has passed."""
+    """A pending job that may be placed now; `expired` when its queue limit has passed.
+    `requires` is as it is stored."""
 
     id: int
     cpu_millis: int
     memory_mb: int
     gpus: int
     provider: str
-    requires: tuple[Mapping[str, Any], ...]
+    requires: Any
     expired: bool
 
 
 def queued() -> list[Queued]:
     """The queue in its order (priority, then first come), held and backed-off jobs left out."""
     return [
-        Queued(job, cpu, memory, gpus, provider, tuple(_decoded(requires) or ()), expired)
+        Queued(job, cpu, memory, gpus, provider, _decoded(requires), expired)
         for job, cpu, memory, gpus, provider, requires, expired in fetch("queue")
     ]
 
@@ -39,4 +39,7 @@ def held_capacity() -> dict[int, Held]:
 
 def _decoded(value: Any) -> Any:
     # Django leaves jsonb of a raw query as text.
-    return json.loads(value) if isinstance(value, str) else value
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

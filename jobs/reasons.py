@@ -85,6 +85,7 @@ ENDS: tuple[Reason, ...] = (
         True,
     ),
     Reason("rejected", "The provider refused the job: {message}", _U, True),
+    Reason("spec_unreadable", "Its stored spec cannot be read: {message}", _I),
     Reason("secrets_unreadable", "Its secrets cannot be opened: {message}", _I),
     Reason("engine_failed", "The provider's engine could not make its container: {message}", _I),
     Reason("gantry_failed", "Gantry itself could not go on with it: {message}", _I),

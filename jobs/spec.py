@@ -157,8 +157,11 @@ class JobSpec(StrictModel):
         return values
 
 
-def in_order(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored spec in the order of its fields here; the database keeps none."""
+def in_order(stored: object) -> dict[str, Any]:
+    """A stored spec in the order of its fields here; the database keeps none. One that is no
+    object, which nobody could have submitted, is shown as what it is."""
+    if not isinstance(stored, Mapping):
+        return {"unreadable": stored}
     names = [*JobSpec.model_fields, "secret_env_names"]
     return {name: stored[name] for name in names if name in stored} | dict(stored)
 

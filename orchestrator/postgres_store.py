@@ -11,14 +11,22 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django.db.models.functions import Now
 
 from jobs import log_store, transitions
+from jobs.endings import Ending
 from jobs.frames import Position
 from jobs.log_store import Append
 from jobs.logs import position
 from jobs.models import Attempt, Job
-from jobs.orders import run_spec
+from jobs.orders import (
+    DEFAULT_TIMEOUT_SECONDS,
+    SpecUnreadable,
+    bare_spec,
+    requirements,
+    run_spec,
+    timeout_seconds,
+)
 from jobs.queue import queued
 from jobs.sql import fetch
-from jobs.states import LIVE_PHASES, Phase
+from jobs.states import LIVE_PHASES, Outcome, Phase
 from jobs.transitions import BatchResult, Move, Placement, Wait, ledger
 from orchestrator.room import fitting_now, provider_views
 from orchestrator.scheduling.policy import Plan
@@ -80,6 +88,15 @@ def _or_down(
     return cast("Callable[Concatenate[PostgresStore, P], R]", call)
 
 
+def _requirements(stored: Any) -> tuple[Requirement, ...]:
+    """What the planner heeds. Of a job whose own cannot be read, nothing: wherever it is
+    placed, its host ends it before anything is made (`_order`)."""
+    try:
+        return tuple(Requirement(r.key, r.op, r.values) for r in requirements(stored))
+    except SpecUnreadable:
+        return ()
+
+
 class PostgresStore:
     """Each calling thread has its own connection, which Django keeps by thread."""
 
@@ -138,10 +155,7 @@ class PostgresStore:
                     q.memory_mb,
                     q.gpus,
                     q.provider,
-                    tuple(
-                        Requirement(r["key"], r["op"], tuple(r.get("values") or ()))
-                        for r in q.requires
-                    ),
+                    _requirements(q.requires),
                 ),
                 q.expired,
             )
@@ -189,25 +203,32 @@ class PostgresStore:
         cancel = None
         if job.cancel_requested_at is not None:
             cancel = CancelWish(attempt.pk, job.cancel_requested_by, job.cancel_requested_at)
-        hidden, broken = {}, ""
+        hidden, broken, unfit = {}, "", None
         try:
             hidden = secrets.open_values(job.secrets)
         except secrets.SecretUnreadable as error:
             broken = str(error)
-        resources = job.spec.get("resources") or {}
+            unfit = Ending(Outcome.FAILED, "secrets_unreadable", {"message": broken})
+        known: dict[str, Any] = {"instance": self.instance, "term": attempt.term}
+        try:
+            run, timeout = run_spec(job, attempt, **known, secrets=hidden), timeout_seconds(job)
+        except SpecUnreadable as error:
+            run, timeout = bare_spec(job, attempt, **known), DEFAULT_TIMEOUT_SECONDS
+            unfit = Ending(Outcome.FAILED, "spec_unreadable", {"message": str(error)})
         return Order(
             attempt=attempt.pk,
             job=job.pk,
             provider=attempt.provider_id,
             phase=Phase(attempt.phase),
-            run=run_spec(job, attempt, instance=self.instance, term=attempt.term, secrets=hidden),
-            timeout_seconds=float(resources.get("timeout_seconds") or 86_400),
+            run=run,
+            timeout_seconds=timeout,
             handle=attempt.handle,
             started_at=attempt.started_at,
             fencing=attempt.fencing_at is not None,
             cancel=cancel,
             secrets=tuple(hidden.values()),
             broken=broken,
+            unfit=unfit,
             log=position(attempt.pk) if attempt.log_seq else Position(),
             cursor=attempt.log_cursor,
             not_seen=attempt.not_seen_since is not None,

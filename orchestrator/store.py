@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from jobs.endings import Ending
 from jobs.frames import Position
 from jobs.log_store import Append
 from jobs.states import Phase
@@ -58,7 +59,9 @@ class Order:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Values to mask in its log."""
     broken: str = ""
-    """Why it cannot be run at all (its secrets cannot be opened), in plain words."""
+    """Why its secrets, which its log would be masked with, cannot be opened."""
+    unfit: Ending | None = None
+    """How it ends instead of being begun: its secrets or its spec cannot be read."""
     log: Position = field(default_factory=Position)
     cursor: Mapping[str, Any] | None = None
     not_seen: bool = False

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs.endings import Ending, StopCause, classify, overdue
+from jobs.endings import Ending, StopCause, classify, overdue, overdue_stop, restarted_outside
 from jobs.notes import Note, former_stop, late_start
 from jobs.states import STARTED_PHASES, Outcome, Phase
 from orchestrator.loop.attempt_log import AttemptLog
@@ -25,6 +25,7 @@ from orchestrator.loop.service import logger, monotonic
 from orchestrator.reconcile import Action, decide
 from orchestrator.store import CancelWish, Order
 from providers.driver import (
+    Forgetful,
     Handle,
     NoCapacity,
     Observation,
@@ -40,6 +41,10 @@ STOP_GRACE_SECONDS = 10.0
 SETTLE_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 PROGRESS_SECONDS = 1.0
 CREATE_TRIES = 5
+LONGEST_PAUSE = 10.0
+
+
+ENDED_UNSEEN = "it ended while its engine was away, so what it wrote last may be missing"
 
 
 class EngineFailed(Exception):
@@ -64,6 +69,10 @@ class AttemptRun:
         self._adopted = order.phase in STARTED_PHASES
         self._stop_delivered = self._adopted and order.cancel is not None
         self._stopped_here = False
+        self._lost_at: datetime | None = None
+        self._losses = 0
+        self._back_at: datetime | None = None
+        self._seen_running = False
         self._may_be_stopped = False
         self._guard = threading.Lock()
         self._detached = threading.Event()
@@ -133,6 +142,7 @@ class AttemptRun:
         while not self._detached.is_set():
             try:
                 self._host.check_trust()
+                self._host.check_reach()
                 if self._driver.observe(handle).state is RunState.RUNNING:
                     at = self._host.engine_now()
                     self._stop = StopCause(self._stop.reason, self._stop.detail, at)
@@ -142,7 +152,6 @@ class AttemptRun:
                     crash_point("after_stop")
                 return
             except Unreachable as error:
-                self._host.check_reach()
                 self._host.note_unreachable(error)
                 self._log.pause(1.0)
             except GivenUp:
@@ -167,11 +176,10 @@ class AttemptRun:
         return self.order.run.attempt, self.order.job
 
     def _drive(self) -> None:
-        if self.order.broken and self._moves.phase in (Phase.PLACED, Phase.PULLING):
-            detail = {"message": self.order.broken}
-            self._end(Ending(Outcome.FAILED, "secrets_unreadable", detail))
-            return
         if self._moves.phase in (Phase.PLACED, Phase.PULLING):
+            if self.order.unfit is not None:
+                self._end(self.order.unfit)
+                return
             self._moves.taken_up(None)
             if self._bring():
                 self._follow()
@@ -278,6 +286,7 @@ class AttemptRun:
         self._host.check_trust()
         crash_point("before_pull")
         try:
+            self._host.check_reach()
             self._driver.pull(image, self._host.credential(image), self._pulling)
             crash_point("after_pull")
         except Unreachable as error:
@@ -286,7 +295,6 @@ class AttemptRun:
             self._end(Ending(Outcome.FENCED, "fenced", {"message": str(error)}))
             raise GivenUp("its provider does not answer") from error
 
-            self._host.check_reach()
     def _pulling(self, progress: PullProgress) -> None:
         if self._moves.phase is Phase.PLACED:
             self._moves.move(Phase.PULLING)
@@ -329,21 +337,25 @@ class AttemptRun:
         if send:
             self._host.in_stopping(self._send_stop)
         while seen.state is RunState.RUNNING:
+            self._lost_at, self._seen_running = None, True
+            if again := restarted_outside(seen, self.started_at):
+                self._ask_stop(again)
             try:
                 self._log.read(self._handle, follow=True)
+                self._losses = 0
                 seen = self._look()
                 if seen.state is RunState.RUNNING:
                     self._log.pause(0.2)
             except Unreachable as error:
                 # Perhaps only its log cannot be read; whether it runs is asked all the same.
-                self._host.lost_contact(error)
+                self._lost_contact(error)
                 seen = self._observed()
         self._finish(seen)
 
     def _settled(self) -> Observation:
         """The state after start, told to the store as `running` once it is known."""
         seen = self._observed()
-        self.started_at = seen.started_at or self.started_at
+        self.started_at = self.started_at or seen.started_at
         if self._moves.phase is Phase.CREATING:
             # Started by a hand that is not ours, before we asked: it runs all the same.
             self._moves.move(Phase.STARTING, handle=self._handle)
@@ -361,7 +373,16 @@ class AttemptRun:
             try:
                 return self._driver.observe(self._handle)
             except Unreachable as error:
-                self._host.lost_contact(error)
+                self._lost_contact(error)
+
+    def _lost_contact(self, error: Unreachable) -> None:
+        """Wait until the engine answers again; the moment may tell who ended the program."""
+        self._lost_at = self._lost_at or self._host.engine_now()
+        self._host.lost_contact(error)
+        # An engine that answers probes, but not this: asked less and less often.
+        self._log.pause(min(LONGEST_PAUSE, 0.1 * 2**self._losses) if self._losses else 0.0)
+        self._losses += 1
+        self._back_at = self._host.engine_now()
 
     def _look(self) -> Observation:
         """Its state after the end of a reading, which an engine may tell before the exit."""
@@ -375,8 +396,18 @@ class AttemptRun:
 
     def _finish(self, seen: Observation) -> None:
         crash_point("exit_seen")
-        stop = self._stop if self._stop_delivered else self._former_stop(seen)
-        ending = classify(seen, stop, memory_mb=self.order.run.memory_mb)
+        stop = self._stop if self._stop_delivered else None
+        if stop is not None and not self._stopped_here:
+            # A former driver's: only when it was asked for is known, and that by our clock.
+            stop = replace(stop, at=self._host.engine_time(stop.at))
+        if stop is None and self._adopted:
+            stop = overdue_stop(seen, self.order.timeout_seconds)
+        ending = classify(
+            seen,
+            stop or restarted_outside(seen, self.started_at),
+            memory_mb=self.order.run.memory_mb,
+            lost_at=self._lost_at,
+        )
         notes = []
         if ending.reason in ("cancelled", "timeout") and not self._stopped_here:
             notes.append(former_stop(ending.reason, ending.detail))
@@ -391,18 +422,28 @@ class AttemptRun:
         there = seen.state is not RunState.GONE
         crash_point("before_drain")
         complete = self._log.drain(self._handle, there=there, lasting=self._moves.tell)
+        if complete and self._ended_unseen(seen):
+            self._log.note, complete = ENDED_UNSEEN, False
         crash_point("after_drain")
         self._end(ending, seen=seen, complete=complete, notes=notes)
 
-    def _former_stop(self, seen: Observation) -> StopCause | None:
-        """The stop at its time limit that a former driver of this attempt delivered."""
-        limit = self.order.timeout_seconds
-        if not self._adopted or seen.started_at is None or seen.finished_at is None:
-            return None
-        if not overdue(seen.started_at, limit, seen.finished_at):
-            return None
-        due = seen.started_at + timedelta(seconds=limit)
-        return StopCause("timeout", {"limit": f"{limit:g} s"}, due)
+    def _ended_unseen(self, seen: Observation) -> bool:
+        """Whether the program may have ended while its engine was away: what it wrote last
+        is then lost, and nothing in its log tells."""
+        since = self._lost_at
+        if since is None and self._adopted and not self._seen_running:
+            since = seen.started_at
+        if since is None or seen.finished_at is None or not isinstance(self._driver, Forgetful):
+            return False
+        if self._back_at is not None and seen.finished_at > self._back_at:
+            return False
+        try:
+            restarted = self._driver.restarted_since(since)
+        except Unreachable as error:
+            self._host.note_unreachable(error)
+            restarted = None
+        # Where nobody knows, an outage that was seen counts, and a mere absence does not.
+        return self._lost_at is not None if restarted is None else restarted
 
     # --- telling ---
 

@@ -121,9 +121,9 @@ def stamp(moment: datetime | None) -> SafeString | str:
 
 
 @register.filter
-def duration(seconds: float | None) -> str:
-    """A length of time in words."""
-    return "–" if seconds is None else quantities.duration_text(seconds)
+def duration(seconds: object) -> str:
+    """A length of time in words; a dash for what is none."""
+    return quantities.duration_text(seconds) if isinstance(seconds, int | float) else "–"
 
 
 @register.filter
