@@ -38,6 +38,7 @@ from providers.driver import (
 )
 
 STOP_GRACE_SECONDS = 10.0
+STOP_AGAIN_SECONDS = 1.0
 SETTLE_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 PROGRESS_SECONDS = 1.0
 CREATE_TRIES = 5
@@ -153,9 +154,11 @@ class AttemptRun:
                 return
             except Unreachable as error:
                 self._host.note_unreachable(error)
-                self._log.pause(1.0)
+                self._log.pause(STOP_AGAIN_SECONDS)
             except GivenUp:
-                return
+                # Perhaps the database was away for a moment only: whoever takes the lease
+                # over sends the stop, and if nobody does, this thread still has to.
+                self._log.pause(STOP_AGAIN_SECONDS)
 
     # --- the thread ---
 

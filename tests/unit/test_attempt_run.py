@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -13,11 +13,11 @@ import pytest
 from jobs.frames import Position
 from jobs.states import Phase
 from jobs.transitions import Move, Written
-from orchestrator.loop import attempt_log
+from orchestrator.loop import attempt_log, attempt_run
 from orchestrator.loop.attempt_run import AttemptRun
-from orchestrator.loop.host_view import HostView
+from orchestrator.loop.host_view import GivenUp, HostView
 from orchestrator.loop.log_writer import LogWriter
-from orchestrator.store import Order, Store
+from orchestrator.store import CancelWish, Order, Store
 from providers.driver import Observation, RunSpec, RunState, Unreachable
 from providers.leases import Fence
 from tests.support.ledger import Ledger
@@ -105,3 +105,49 @@ def test_a_program_whose_log_cannot_be_read_ends_all_the_same(
     assert host.asked[-1].log_complete is False
     assert host.asked[-1].ending is not None
     assert host.asked[-1].ending.reason == "succeeded"
+
+
+class Stoppable(Engine):
+    """Runs until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__([RUNNING])
+
+    def stop(self, handle: Mapping[str, Any], grace_seconds: float) -> None:
+        self.states = [Observation(RunState.EXITED, exit_code=143)]
+
+
+class Doubtful(Host):
+    """May not act on its lease for a moment: the database was away, and comes back."""
+
+    def __init__(self, driver: Engine) -> None:
+        super().__init__(driver)
+        self.doubts = 2
+
+    def check_trust(self) -> None:
+        if self.doubts:
+            self.doubts -= 1
+            raise GivenUp("the lease may not be acted on")
+
+    def in_stopping(self, work: Callable[[], None]) -> None:
+        threading.Thread(target=work, daemon=True).start()
+
+
+def test_a_stop_that_met_a_doubtful_lease_is_sent_when_the_lease_holds_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
+    monkeypatch.setattr(attempt_run, "STOP_AGAIN_SECONDS", 0.01)
+    host = Doubtful(Stoppable())
+    order = Order(
+        attempt=5, job=3, provider=1, phase=Phase.RUNNING, run=SPEC, timeout_seconds=60,
+        handle={"v": 1, "id": "c"}, cancel=CancelWish(5, "somebody", datetime.now(UTC)),
+    )  # fmt: skip
+    sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
+    run = AttemptRun(order, cast(HostView, host), sink)
+    thread = threading.Thread(target=run.run, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive(), "the program was never stopped"
+    assert host.asked[-1].ending is not None
+    assert host.asked[-1].ending.reason == "cancelled"
