@@ -174,6 +174,8 @@ class AttemptRun:
                 self._end(Ending(Outcome.FAILED, "provider_lost", detail), complete=False)
         except (GivenUp, LogLost) as error:
             logger.info("attempt %d of job %d let go: %s", *self._names(), error)
+        finally:
+            self._detached.set()  # a stop that is still to be sent is not this thread's any more
 
     def _names(self) -> tuple[int, int]:
         return self.order.run.attempt, self.order.job

@@ -118,11 +118,12 @@ class Stoppable(Engine):
 
 
 class Doubtful(Host):
-    """May not act on its lease for a moment: the database was away, and comes back."""
+    """May not act on its lease for a while: the database was away, and comes back."""
 
-    def __init__(self, driver: Engine) -> None:
+    def __init__(self, driver: Engine, doubts: int) -> None:
         super().__init__(driver)
-        self.doubts = 2
+        self.doubts = doubts
+        self.stopping: list[threading.Thread] = []
 
     def check_trust(self) -> None:
         if self.doubts:
@@ -130,7 +131,17 @@ class Doubtful(Host):
             raise GivenUp("the lease may not be acted on")
 
     def in_stopping(self, work: Callable[[], None]) -> None:
-        threading.Thread(target=work, daemon=True).start()
+        self.stopping.append(threading.Thread(target=work, daemon=True))
+        self.stopping[-1].start()
+
+
+def cancelled_run(host: Doubtful) -> AttemptRun:
+    order = Order(
+        attempt=5, job=3, provider=1, phase=Phase.RUNNING, run=SPEC, timeout_seconds=60,
+        handle={"v": 1, "id": "c"}, cancel=CancelWish(5, "somebody", datetime.now(UTC)),
+    )  # fmt: skip
+    sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
+    return AttemptRun(order, cast(HostView, host), sink)
 
 
 def test_a_stop_that_met_a_doubtful_lease_is_sent_when_the_lease_holds_again(
@@ -138,16 +149,22 @@ def test_a_stop_that_met_a_doubtful_lease_is_sent_when_the_lease_holds_again(
 ) -> None:
     monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
     monkeypatch.setattr(attempt_run, "STOP_AGAIN_SECONDS", 0.01)
-    host = Doubtful(Stoppable())
-    order = Order(
-        attempt=5, job=3, provider=1, phase=Phase.RUNNING, run=SPEC, timeout_seconds=60,
-        handle={"v": 1, "id": "c"}, cancel=CancelWish(5, "somebody", datetime.now(UTC)),
-    )  # fmt: skip
-    sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
-    run = AttemptRun(order, cast(HostView, host), sink)
-    thread = threading.Thread(target=run.run, daemon=True)
+    host = Doubtful(Stoppable(), doubts=2)
+    thread = threading.Thread(target=cancelled_run(host).run, daemon=True)
     thread.start()
     thread.join(10)
     assert not thread.is_alive(), "the program was never stopped"
     assert host.asked[-1].ending is not None
     assert host.asked[-1].ending.reason == "cancelled"
+
+
+def test_a_stop_is_not_tried_for_ever_once_the_program_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
+    monkeypatch.setattr(attempt_run, "STOP_AGAIN_SECONDS", 0.01)
+    host = Doubtful(Engine([RUNNING, EXITED]), doubts=10**9)
+    cancelled_run(host).run()
+    (stopping,) = host.stopping
+    stopping.join(10)
+    assert not stopping.is_alive()
