@@ -8,6 +8,7 @@ PYTHON := .venv/bin/python
 MANAGE := $(PYTHON) manage.py
 # Settings make a data folder when they are read; tools that only look must not make a real one.
 LOOKING := GANTRY_DATA=.venv/lint-data
+SEEDS := 2000
 CHAOS := tests/chaos/results
 
 .PHONY: help
@@ -44,6 +45,10 @@ format: venv-dev ## Put code and templates into shape
 	@$(PYTHON) -m ruff check --fix-only --quiet .
 	@$(PYTHON) -m ruff format --quiet .
 	@.venv/bin/djlint --quiet --reformat templates || true
+
+.PHONY: sim
+sim: venv-dev ## Simulate engines, faults and a clock from SEEDS=2000 seeds (ARGS="--seed 7 --trace" for one)
+	@$(LOOKING) $(PYTHON) -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 .PHONY: bench
 bench: venv-dev ## Measure Gantry against bare containers
