@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models.functions import Now
+from psycopg.errors import IdleInTransactionSessionTimeout
 
 from jobs import log_store, transitions
 from jobs.endings import Ending
@@ -79,8 +80,10 @@ def _or_down(
         try:
             return method(self, *args, **kwargs)
         except (OperationalError, InterfaceError, InternalError) as error:
-            # A session that the server ended (idle in its transaction) is an InternalError.
-            if isinstance(error, InternalError) and connection.is_usable():
+            # The server ends a session that hangs in its transaction by an InternalError.
+            # Whether the connection is usable does not tell: Django has opened a new one.
+            ended = isinstance(error.__cause__, IdleInTransactionSessionTimeout)
+            if isinstance(error, InternalError) and not ended:
                 raise
             connection.close()
             raise StoreDown(str(error).strip()) from error

@@ -12,6 +12,8 @@ from orchestrator.store import Store
 from projects.notify import JobChange
 from providers.leases import SCHEDULER, provider_lease
 
+LONGEST_REST = 2.0
+
 
 class Scheduler(Service):
     """Snapshot → plan → commit, when woken and each second."""
@@ -66,7 +68,8 @@ class Scheduler(Service):
             self._placed()
             logger.debug("placed %d, %d wait", placed, len(made.waits))
         self._tell(changes)
-        # A long queue makes a long look: never spend more than half of the time looking.
-        took = monotonic() - begun
+        # A long queue makes a long look: never spend more than half of the time looking. A
+        # database that hung made it longer still, and that is no reason to rest.
+        took = min(monotonic() - begun, LONGEST_REST)
         self._rest_until = monotonic() + (took if took > 0.05 else 0.0)
         return False

@@ -14,6 +14,9 @@ from jobs.log_store import Append
 from jobs.models import Attempt, Job, LogChunk
 from jobs.states import Phase
 from jobs.transitions import Placement, Wait, Written
+from orchestrator import postgres_store
+from orchestrator.postgres_store import PostgresStore
+from orchestrator.store import StoreDown
 from projects.models import Event
 from providers import leases
 from providers.leases import SCHEDULER, Fence
@@ -124,6 +127,37 @@ def test_an_owner_that_hangs_in_its_transaction_is_ended_by_the_server_and_lands
     stale.do(lambda: connection.close())
     assert taken.term == fence.term + 1
     assert row(attempt)["phase"] == "placed"
+
+
+@pytest.mark.parametrize("at", ["commit", "statement"])
+def test_a_store_whose_session_was_ended_in_its_transaction_is_down_and_comes_back(
+    stale: OtherSession, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """As after SIGSTOP and SIGCONT in the middle of a write: nothing is known, nothing dies."""
+    attempt, fence = placed()
+    store = PostgresStore("hung", 10)
+    wrote, go_on = threading.Event(), threading.Event()
+
+    def hang(word: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET idle_in_transaction_session_timeout = '300ms'")
+            wrote.set()
+            assert go_on.wait(20)
+            if at == "statement":
+                cursor.execute("SELECT 1")
+
+    monkeypatch.setattr(postgres_store, "notify_engine", hang)
+    moves = [move(attempt, fence, Phase.CREATING)]
+    hung = stale.begin(lambda: store.apply(moves, None, wake_scheduler=True))
+    assert wrote.wait(10)
+    taken = take_over(fence)
+    go_on.set()
+    with pytest.raises(StoreDown):
+        hung.result(10)
+    assert row(attempt)["phase"] == "placed"
+    later = stale.begin(lambda: store.apply(moves, None, wake_scheduler=False))
+    assert later.result(10).written == [Written.FENCED]
+    assert taken.term == fence.term + 1
 
 
 def test_a_stale_term_writes_nothing_anywhere() -> None:
