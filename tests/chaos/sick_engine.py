@@ -10,6 +10,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from django.db import connection
+
 from jobs.models import Attempt, Job
 from jobs.reasons import reason_text
 from jobs.states import TERMINAL, Outcome
@@ -97,6 +99,14 @@ class SickEngine:
     def wait_for_health(self, state: str, seconds: float) -> None:
         """Wait until the provider is told to be in that state."""
         wait_until(lambda: self.health().health == state, seconds, f"the provider is {state}")
+
+    def wait_until_seen_again(self) -> None:
+        """Wait until the engine process has got an answer after now."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            (now,) = cursor.fetchone()
+        seen = Provider.objects.filter(pk=self.provider.pk, health="healthy", probed_at__gt=now)
+        wait_until(seen.exists, 30, "the provider was seen again")
 
     def threads(self) -> int:
         """How many threads the engine process has now."""

@@ -43,6 +43,7 @@ def restart(trial: Trial, *, live_restore: bool) -> Verdict:
         on.tell(AWAY)
         pause(on.rng.uniform(0.3, 2.2))
         on.engine.start()
+        on.wait_until_seen_again()
         on.tell(BACK)
         return on.check(**{str(number.name): 1})
 
