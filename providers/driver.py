@@ -389,9 +389,10 @@ class Forgetful(Protocol):
     """Drivers of engines that, when they die, can lose the last output of a program that
     ends meanwhile, and say nothing of it afterwards."""
 
-    def restarted_since(self, moment: datetime) -> bool | None:
-        """Whether the engine was started anew after that moment of its own clock; None
-        where it cannot tell. Raises Unreachable."""
+    def saw_end(self, handle: Handle, lost_at: datetime) -> bool | None:
+        """Whether the engine was there when this program ended, after it was out of sight
+        from that moment of the engine's clock on; None where it cannot tell. Raises
+        Unreachable."""
         ...
 
 

@@ -43,8 +43,6 @@ SETTLE_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 PROGRESS_SECONDS = 1.0
 CREATE_TRIES = 5
 LONGEST_PAUSE = 10.0
-
-
 ENDED_UNSEEN = "it ended while its engine was away, so what it wrote last may be missing"
 
 
@@ -440,15 +438,16 @@ class AttemptRun:
             since = seen.started_at
         if since is None or seen.finished_at is None or not isinstance(self._driver, Forgetful):
             return False
+        assert self._handle is not None
         if self._back_at is not None and seen.finished_at > self._back_at:
             return False
         try:
-            restarted = self._driver.restarted_since(since)
+            seen_to_end = self._driver.saw_end(self._handle, since)
         except Unreachable as error:
             self._host.note_unreachable(error)
-            restarted = None
+            seen_to_end = None
         # Where nobody knows, an outage that was seen counts, and a mere absence does not.
-        return self._lost_at is not None if restarted is None else restarted
+        return self._lost_at is not None if seen_to_end is None else not seen_to_end
 
     # --- telling ---
 

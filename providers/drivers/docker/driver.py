@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +33,7 @@ from providers.driver import (
 )
 from providers.drivers.docker.client import Engine, parsed
 from providers.drivers.docker.container import container_body, container_name
+from providers.drivers.docker.events import saw_end
 from providers.drivers.docker.logs import DockerLogStream
 from providers.drivers.docker.looking import look
 from providers.drivers.docker.options import DockerOptions
@@ -139,6 +139,10 @@ class DockerDriver:
         self._stats.forget(container)
         with translated("remove the container"):
             remove_container(self._engine, container, force=force)
+
+    def saw_end(self, handle: Handle, lost_at: datetime) -> bool | None:
+        with translated("ask the engine what it remembers"):
+            return saw_end(self._engine, _container(handle), lost_at)
 
     def stats(self, handle: Handle) -> StatsSample | None:
         with translated("read the statistics"):

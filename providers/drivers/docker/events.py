@@ -1,9 +1,13 @@
-"""What an engine remembers: whether it is the one that was there before.
+"""What an engine remembers: whether it was there when a program ended.
 
-An engine keeps its last 256 events in memory, and nothing else tells that it was restarted.
-So an engine that remembers an event from before a moment has lived since then; one that
-remembers few, none of them so old, has not. When it has forgotten by sheer number of
-events, nobody can tell.
+With live-restore an engine that dies leaves its programs alone. What one of them writes
+after that is kept in a pipe for the next engine, but is lost when the program ends before
+that one is there, and nothing tells: the exit code is right, the log ends in good order.
+
+An engine keeps its last 256 events in memory. One that remembers an event from before it
+was out of sight has lived through it. One that remembers the end of the container was there
+for it, unless it brought it about while it came up. One that remembers few events, and
+neither of these, was not. When it has forgotten by sheer number, nobody can tell.
 """
 
 from __future__ import annotations
@@ -18,13 +22,14 @@ FULL = 200
 answer holds a few less, for not all of them are of its containers.)"""
 
 
-def restarted_since(engine: Engine, moment: datetime) -> bool | None:
-    """See providers.driver.Forgetful. Something must have happened on the engine before
-    that moment, such as the making of a container. Raises EngineError."""
-    now = engine.get("/info")["SystemTime"]
-    until = datetime.fromisoformat(now).timestamp()
+def saw_end(engine: Engine, container: str, lost_at: datetime) -> bool | None:
+    """See providers.driver.Forgetful. Raises EngineError."""
+    until = datetime.fromisoformat(engine.get("/info")["SystemTime"]).timestamp()
     told = engine.ask("/events", since="1", until=f"{until:.6f}")
-    stamps = [json.loads(line)["timeNano"] for line in told.splitlines()]
-    if any(stamp < moment.timestamp() * 1e9 for stamp in stamps):
-        return False
-    return None if len(stamps) >= FULL else True
+    events = [json.loads(line) for line in told.splitlines()]
+    if any(event["timeNano"] < lost_at.timestamp() * 1e9 for event in events):
+        return True
+    own = {event["Action"] for event in events if event.get("id") == container}
+    if "die" in own and "kill" not in own:
+        return True
+    return None if len(events) >= FULL else False
