@@ -93,7 +93,7 @@ class Told:
 @pytest.mark.django_db
 def test_the_checker_finds_second_starts_unknown_starts_and_ends_without_a_start() -> None:
     job = make_job(state="completed", reason="succeeded")
-    attempt = make_attempt(phase="ended", job=job)
+    attempt = make_attempt(phase="ended", job=job, reason="succeeded")
     twice = Told({str(attempt.uid): ["", ""]})
     stranger = Told({"somebody-else": [""]})
     for witness, words in [

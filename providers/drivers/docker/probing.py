@@ -51,10 +51,16 @@ def _api(version: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def _offset_ms(info: Mapping[str, Any], asked: datetime, answered: datetime) -> int | None:
-    """The engine's clock minus ours; it was read about half-way between question and answer."""
+    """The engine's clock minus ours; it was read about half-way between question and answer.
+
+    Clocks that may agree are taken to agree: what is only a slow answer would stop programs
+    before their time.
+    """
     engine_now = engine_time(info.get("SystemTime"))
     if engine_now is None:
         return None
+    if asked <= engine_now <= answered:
+        return 0
     middle = asked + (answered - asked) / 2
     return round((engine_now - middle).total_seconds() * 1000)
 

@@ -63,7 +63,8 @@ class Checker:
             elif attempt.outcome == Outcome.FENCED:
                 self.broken.append(f"{words} started, but was fenced as never started")
         for uid, attempt in known.items():
-            ran = attempt.outcome in (Outcome.COMPLETED, Outcome.FAILED)
+            # One that was stopped may have had no time for its first act.
+            ran = attempt.reason in ("succeeded", "exit_code")
             if ran and uid not in starts:
                 told = f"attempt {attempt.number} of job {attempt.job_id} {attempt.outcome}"
                 self.broken.append(f"{name}: {told} ({attempt.reason}) without a start")

@@ -85,12 +85,17 @@ class FakeEngines:
 
 
 def agree(witnesses: Sequence[Witness]) -> bool:
-    """True once all have seen the same number of each attempt's starts. An engine tells of
-    a start a moment after it."""
+    """True once the last witness, who sees every start, has seen all that the others tell of.
+
+    The others are programs' own testimonies: one that was stopped before its first act gave
+    none. An engine tells of a start a moment after it.
+    """
+    *programs, engine = witnesses
 
     def same() -> bool:
-        told = [{u: len(n) for u, n in w.starts().items()} for w in witnesses]
-        return all(one == told[0] for one in told)
+        seen = {uid: len(nonces) for uid, nonces in engine.starts().items()}
+        told = [(uid, len(n)) for witness in programs for uid, n in witness.starts().items()]
+        return all(seen.get(uid) == count for uid, count in told)
 
     try:
         wait_until(same, AGREE_SECONDS, "the witnesses agree")
