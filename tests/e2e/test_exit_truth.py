@@ -1,5 +1,5 @@
 """Every way in which a job can end, at once, against a real engine: what is stored is true,
-and said in plain words. The table is in tests/e2e/endings/, its page is docs/endings.md."""
+and said in plain words. The table is in tests/e2e/endings/, docs/reasons.md shows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from jobs.models import Attempt
 from providers.models import Provider
 from tests.e2e.endings import CASES
 from tests.e2e.endings.case import Case
-from tests.e2e.endings.play import JobScene, Stage, differences, stage
+from tests.e2e.endings.play import JobScene, play
+from tests.e2e.endings.surroundings import Surroundings, surroundings
+from tests.e2e.endings.truth import differences
 from tests.support.container_starts import containers_of
 from tests.support.engine_process import EngineWorld
 from tests.support.waiting import wait_until
@@ -20,20 +22,20 @@ pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 
 
 @pytest.fixture(scope="module")
-def scenery(world: EngineWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with stage(world, tmp_path_factory.mktemp("endings")) as made:
+def around(world: EngineWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
+    with surroundings(world, tmp_path_factory.mktemp("endings")) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def played(scenery: Stage) -> dict[str, JobScene]:
+def played(around: Surroundings) -> dict[str, JobScene]:
     """All cases, each at its end."""
-    return {scene.case.how: scene for scene in scenery.play(CASES)}
+    return {scene.case.how: scene for scene in play(around, CASES)}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.how for case in CASES])
-def test_it_is_told_truly(case: Case, played: dict[str, JobScene]) -> None:
-    found = differences(played[case.how])
+def test_it_is_told_truly(case: Case, world: EngineWorld, played: dict[str, JobScene]) -> None:
+    found = differences(world, played[case.how])
     assert not found, "; ".join(found)
 
 
