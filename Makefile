@@ -65,6 +65,10 @@ chaos: venv-dev ## Run the long fault campaigns in the background; goes on where
 chaos-table: venv-dev ## What the fault campaigns have found so far
 	@exec $(PYTHON) -m tests.chaos --table $(ARGS)
 
+.PHONY: drill
+drill: venv-dev ## Deaths of each process, an upgrade with 50 jobs running, a restore; see docs/operations.md
+	@exec $(PYTHON) -m tests.drills $(ARGS)
+
 .PHONY: shell
 shell: venv ## A Python shell inside a running Gantry's settings
 	@exec $(MANAGE) shell

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -24,6 +24,7 @@ from orchestrator.local.apt import AptFailed
 from orchestrator.local.image import SAMPLE, ensure_image
 from orchestrator.local.instance_lock import InstanceLock, end_leftovers
 from orchestrator.local.postgres import EmbeddedPostgres
+from orchestrator.local.postgres_watch import PostgresWatch
 from orchestrator.local.prefixed_output import PrefixedOutput
 from orchestrator.local.supervisor import GRACE_SECONDS, STOP_SIGNALS, Service, Supervisor
 from providers.driver import Probe
@@ -78,7 +79,8 @@ class OneMachine:
             prepare = [sys.executable, str(MANAGE), "prepare", "--local-provider", kind]
             subprocess.run(prepare, stdin=subprocess.DEVNULL, check=True)
             supervisor = Supervisor(self.services(), output, on_change=lock.record)
-            with Announcer(self.bind, self.port, self.public_url, output):
+            watch = PostgresWatch(postgres, output) if postgres else nullcontext()
+            with watch, Announcer(self.bind, self.port, self.public_url, output):
                 supervisor.run()
             output.say("Stopped. Jobs that run in containers go on; the next start adopts them.")
         finally:

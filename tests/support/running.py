@@ -35,9 +35,10 @@ def free_port() -> int:
 
 
 class RunningGantry:
-    """One `up`: its address, its output, its processes."""
+    """One `up`: its address, its output, its processes. `project` is whose code it runs."""
 
     def __init__(self, data_dir: Path, port: int, environment: Mapping[str, str]) -> None:
+        self.project = PROJECT
         self.data_dir = data_dir
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
@@ -79,7 +80,7 @@ class RunningGantry:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd=PROJECT,
+                cwd=self.project,
                 env=self.environment,
                 start_new_session=True,
             )
@@ -102,7 +103,7 @@ class RunningGantry:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            cwd=PROJECT,
+            cwd=self.project,
             env=self.environment,
             timeout=120,
             check=False,
@@ -129,6 +130,13 @@ class RunningGantry:
         """Signal `up` and wait for its end; its exit code."""
         self.process.send_signal(number)
         return self.process.wait(STOP_SECONDS)
+
+    def lose(self) -> None:
+        """End all of its processes without a word to any of them; what they run goes on."""
+        self.process.kill()
+        self.process.wait()
+        end_leftovers(self.data_dir, 0.0)
+        EmbeddedPostgres(self.data_dir).stop()
 
     def destroy(self) -> None:
         """End everything and delete the data folder, whatever state it is in."""
