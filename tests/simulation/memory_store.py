@@ -12,22 +12,20 @@ from typing import Any, get_args
 
 from jobs.following import sequel
 from jobs.log_store import Append
-from jobs.states import ACTIVE, JobState, Phase, Who, job_edge
+from jobs.states import ACTIVE, JobState, Phase, Who
 from jobs.transitions import BatchResult, Move, Written
-from orchestrator.scheduling.policy import Placed, Plan, Waiting
-from orchestrator.scheduling.room import still_fitting, view_of
-from orchestrator.scheduling.snapshot import PendingJob, Snapshot
-from orchestrator.store import CancelWish, Leftover, Order, Request, Site, Word
-from projects.notify import JobChange, LiveChanges
+from orchestrator.store import CancelWish, Leftover, Order, Request, Word
+from projects.notify import LiveChanges
 from providers.driver import Owned, Probe, RunSpec
 from providers.leases import Fence
-from tests.simulation.rows import PROJECT, AttemptRow, JobRow, LeaseRow, Rows
+from tests.simulation.memory_queue import MemoryQueue, change, may
+from tests.simulation.rows import AttemptRow, JobRow, Rows
 
 INSTANCE = "00000000-0000-0000-0000-000000000001"
 
 
-class MemoryStore:
-    """One engine process's view of the rows; times are the rows' clock."""
+class MemoryStore(MemoryQueue):
+    """One engine process's view of the rows."""
 
     def __init__(
         self,
@@ -38,145 +36,9 @@ class MemoryStore:
         instance: str = INSTANCE,
         log_limit: int = 2**26,
     ) -> None:
-        self.rows = rows
-        self.holder = holder
+        super().__init__(rows, holder, ttl)
         self.instance = instance
         self.log_limit = log_limit
-        self._ttl = timedelta(seconds=ttl)
-
-    def fenced(self, fence: Fence) -> bool:
-        """True while that lease is held at that term."""
-        lease = self.rows.leases.get(fence.name)
-        return lease is not None and lease.term == fence.term
-
-    # --- leases ---
-
-    def acquire(self, names: Sequence[str], dead_holders: Sequence[str]) -> list[Fence]:
-        taken, now = [], self.rows.now()
-        for name in sorted(set(names)):
-            lease = self.rows.leases.get(name)
-            free = (
-                lease is None
-                or lease.expires_at <= now
-                or lease.holder == ""
-                or lease.holder in dead_holders
-            )
-            if free:
-                term = lease.term + 1 if lease else 1
-                self.rows.leases[name] = LeaseRow(self.holder, term, now + self._ttl)
-                taken.append(Fence(name, term))
-        return taken
-
-    def renew(self, held: Sequence[Fence]) -> set[str]:
-        kept = set()
-        for fence in held:
-            lease = self.rows.leases[fence.name]
-            if self.fenced(fence) and lease.holder == self.holder:
-                lease.expires_at = self.rows.now() + self._ttl
-                kept.add(fence.name)
-        return kept
-
-    def release(self, held: Sequence[Fence]) -> None:
-        for fence in held:
-            if self.fenced(fence):
-                lease = self.rows.leases[fence.name]
-                lease.holder, lease.expires_at = "", self.rows.now()
-
-    # --- the queue ---
-
-    def sites(self) -> list[Site]:
-        return [
-            Site(p.pk, p.name, p.kind, p.options, p.rev, p.lost_after_seconds)
-            for p in self.rows.providers.values()
-            if not p.deleted
-        ]
-
-    def snapshot(self) -> Snapshot:
-        now = self.rows.now()
-        waiting = [
-            job
-            for job in self.rows.jobs.values()
-            if job.state == JobState.PENDING
-            and not job.held
-            and (job.not_before is None or job.not_before <= now)
-        ]
-        if not waiting:
-            return Snapshot((), ())
-        waiting.sort(key=lambda job: (-job.priority, job.pk))
-        queue = tuple(PendingJob(job.pk, job.demand, self._overdue(job)) for job in waiting)
-        held = self.rows.held()
-        return Snapshot(
-            queue,
-            tuple(
-                view_of(p, held.get(p.pk), now)
-                for p in self.rows.providers.values()
-                if not p.deleted and p.mode != "inactive"
-            ),
-        )
-
-    def _overdue(self, job: JobRow) -> bool:
-        limit = job.queue_timeout_seconds
-        return limit is not None and job.queued_at + timedelta(seconds=limit) <= self.rows.now()
-
-    def commit_plan(
-        self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
-    ) -> tuple[int, list[JobChange]]:
-        if not self.fenced(fence):
-            return 0, []
-        held, now = self.rows.held(), self.rows.now()
-        views = {
-            p.pk: view_of(p, held.get(p.pk), now)
-            for p in self.rows.providers.values()
-            if not p.deleted and p.mode == "active"
-        }
-        placed = [
-            job
-            for p in still_fitting(plan.placements, views)
-            if (job := self._place(p)) is not None
-        ]
-        explained = [job for w in plan.waits if (job := self._explain(w)) is not None]
-        expired = [job for pk in plan.expired if (job := self._expire(pk)) is not None]
-        if placed and wake_hosts:
-            self.rows.notify("placed")
-        return len(placed), [_change(job) for job in (*placed, *explained, *expired)]
-
-    def _place(self, placed: Placed) -> JobRow | None:
-        job = self.rows.jobs[placed.job]
-        if not _may(job, JobState.SCHEDULED, Who.SCHEDULER):
-            return None
-        if job.held or job.cancel_requested_at is not None:
-            return None
-        job.state, job.reason = JobState.SCHEDULED, "placed"
-        job.detail = {"provider": placed.provider_name}
-        job.provider, job.not_before = placed.provider, None
-        job.attempt += 1
-        attempt = AttemptRow(
-            pk=len(self.rows.attempts) + 1,
-            job=job,
-            number=job.attempt,
-            uid=self.rows.new_uid(),
-            provider=placed.provider,
-        )
-        self.rows.attempts[attempt.pk] = self.rows.live[attempt.pk] = attempt
-        self.rows.touch(job)
-        self.rows.changed.append(attempt)
-        return job
-
-    def _explain(self, wait: Waiting) -> JobRow | None:
-        job = self.rows.jobs[wait.job]
-        if job.state != JobState.PENDING or (job.reason, job.detail) == (wait.reason, wait.detail):
-            return None
-        job.reason, job.detail = wait.reason, wait.detail
-        self.rows.touch(job)
-        return job
-
-    def _expire(self, pk: int) -> JobRow | None:
-        job = self.rows.jobs[pk]
-        if job.queue_timeout_seconds is None or not _may(job, JobState.FAILED, Who.SCHEDULER):
-            return None
-        job.state, job.reason = JobState.FAILED, "queue_timeout"
-        self.rows.touch(job)
-        return job
 
     # --- attempts ---
 
@@ -241,7 +103,7 @@ class MemoryStore:
             written = self._move(move)
             result.written.append(written)
             if written is Written.DONE:
-                result.jobs.append(_change(self.rows.jobs[move.job]))
+                result.jobs.append(change(self.rows.jobs[move.job]))
         if live is not None:
             live.add_jobs(result.jobs)
         if wake_scheduler:
@@ -272,7 +134,7 @@ class MemoryStore:
         return Written.DONE
 
     def _run_job(self, job: JobRow) -> None:
-        if not _may(job, JobState.RUNNING, Who.HOST):
+        if not may(job, JobState.RUNNING, Who.HOST):
             raise AssertionError(f"job {job.pk} is not scheduled, but its attempt runs")
         job.state, job.reason, job.detail = JobState.RUNNING, "", {}
 
@@ -387,15 +249,6 @@ class MemoryStore:
         row.status = "working" if result is None else "failed" if failed else "done"
 
     def close(self) -> None: ...
-
-
-def _may(job: JobRow, target: JobState, who: Who) -> bool:
-    edge = job_edge(JobState(job.state), target)
-    return edge is not None and who in edge.who
-
-
-def _change(job: JobRow) -> JobChange:
-    return JobChange(job.pk, job.rev, PROJECT)
 
 
 def _wish(attempt: AttemptRow) -> CancelWish | None:

@@ -8,21 +8,22 @@ from typing import Any
 
 import pytest
 
-from jobs.endings import Ending
+from jobs.endings import classify
 from jobs.log_store import Append
-from jobs.states import Outcome, Phase
+from jobs.states import Phase
 from orchestrator import reconcile
 from orchestrator.loop import attempt_run
 from orchestrator.loop.attempt_log import AttemptLog
 from orchestrator.loop.attempt_moves import AttemptMoves
 from orchestrator.loop.attempt_run import AttemptRun
+from orchestrator.loop.desk import Desk
 from orchestrator.loop.host import ProviderHost
 from orchestrator.loop.log_writer import LogWriter
 from orchestrator.reconcile import Action
 from orchestrator.scheduling import policy
 from orchestrator.store import Order
-from providers.driver import RunState, Unreachable
-from tests.simulation import memory_store
+from providers.driver import Observation, RunState, Unreachable
+from tests.simulation import memory_queue
 from tests.simulation.memory_store import MemoryStore
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -82,12 +83,23 @@ def _lost_is_tried_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(attempt_run, "decide", wrong)
 
 
-def _fenced_before_removal(patch: pytest.MonkeyPatch) -> None:
-    def fence(self: AttemptRun) -> bool:
-        self._end(Ending(Outcome.FENCED, "fenced", {}))
-        return False
+def _gone_without_a_word(patch: pytest.MonkeyPatch) -> None:
+    finish = AttemptRun._finish
 
-    patch.setattr(AttemptRun, "_fence", fence)
+    def wrong(self: AttemptRun, seen: Observation) -> None:
+        if seen.state is RunState.GONE:
+            self._end(classify(seen, self._stop.delivered(seen), memory_mb=0))
+        else:
+            finish(self, seen)
+
+    patch.setattr(AttemptRun, "_finish", wrong)
+
+
+def _desk_without_rest(patch: pytest.MonkeyPatch) -> None:
+    def wait(self: Desk) -> float:
+        return 0.0
+
+    patch.setattr(Desk, "next_wait", wait)
 
 
 def _refusals_unheard(patch: pytest.MonkeyPatch) -> None:
@@ -134,7 +146,7 @@ def _nothing_swept(patch: pytest.MonkeyPatch) -> None:
 
 def _capacity_unchecked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(policy._Room, "fits", lambda self, demand: True)
-    patch.setattr(memory_store, "still_fitting", lambda placements, views: list(placements))
+    patch.setattr(memory_queue, "still_fitting", lambda placements, views: list(placements))
 
 
 def _nobody_adopts(patch: pytest.MonkeyPatch) -> None:
@@ -163,13 +175,14 @@ MUTATIONS = (
     Mutation("what is adopted is started", _exited_is_started, "started 2 times"),
     Mutation("a fence is not told before it is set", _taken_back_without_telling, "nobody else"),
     Mutation("what was lost is tried again", _lost_is_tried_again, "as never started, and was"),
-    Mutation("an end is told before the removal", _fenced_before_removal, "started after"),
-    Mutation("refused moves are not heard", _refusals_unheard, ""),
+    Mutation("of what is gone nothing is said", _gone_without_a_word, "nothing says so"),
+    Mutation("a desk never rests", _desk_without_rest, "not settled"),
+    Mutation("refused moves are not heard", _refusals_unheard, "started 2 times"),
     Mutation("a log is written again after a lost reply", _log_written_again, "not as written"),
     Mutation("a gap is not told", _gap_untold, "nothing says so"),
     Mutation("a takeover reads a log from its beginning", _cursor_forgotten, "not as written"),
     Mutation("nothing is swept or taken up later", _nothing_swept, "not settled"),
     Mutation("neither a plan nor its commit counts", _capacity_unchecked, "more than it has"),
     Mutation("nobody takes up what a dead process drove", _nobody_adopts, "not settled"),
-    Mutation("what is live is swept", _wrongly_swept, ""),
+    Mutation("what is live is swept", _wrongly_swept, "not settled"),
 )

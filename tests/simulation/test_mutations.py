@@ -8,7 +8,7 @@ from tests.simulation.listening import quiet
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.world import World
 
-WITHIN = 1500
+WITHIN = 1000
 """So many seeds at most may pass before it shows."""
 
 

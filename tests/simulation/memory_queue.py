@@ -1,0 +1,169 @@
+"""The twin's leases and its queue: who may plan, what waits, and what is placed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from jobs.states import JobState, Who, job_edge
+from orchestrator.scheduling.policy import Placed, Plan, Waiting
+from orchestrator.scheduling.room import still_fitting, view_of
+from orchestrator.scheduling.snapshot import PendingJob, Snapshot
+from orchestrator.store import Site
+from projects.notify import JobChange
+from providers.leases import Fence
+from tests.simulation.rows import PROJECT, AttemptRow, JobRow, LeaseRow, Rows
+
+
+class MemoryQueue:
+    """What of the store concerns leases and jobs that wait; times are the rows' clock."""
+
+    def __init__(self, rows: Rows, holder: str, ttl: float) -> None:
+        self.rows = rows
+        self.holder = holder
+        self._ttl = timedelta(seconds=ttl)
+
+    def fenced(self, fence: Fence) -> bool:
+        """True while that lease is held at that term."""
+        lease = self.rows.leases.get(fence.name)
+        return lease is not None and lease.term == fence.term
+
+    # --- leases ---
+
+    def acquire(self, names: Sequence[str], dead_holders: Sequence[str]) -> list[Fence]:
+        taken, now = [], self.rows.now()
+        for name in sorted(set(names)):
+            lease = self.rows.leases.get(name)
+            free = (
+                lease is None
+                or lease.expires_at <= now
+                or lease.holder == ""
+                or lease.holder in dead_holders
+            )
+            if free:
+                term = lease.term + 1 if lease else 1
+                self.rows.leases[name] = LeaseRow(self.holder, term, now + self._ttl)
+                taken.append(Fence(name, term))
+        return taken
+
+    def renew(self, held: Sequence[Fence]) -> set[str]:
+        kept = set()
+        for fence in held:
+            lease = self.rows.leases[fence.name]
+            if self.fenced(fence) and lease.holder == self.holder:
+                lease.expires_at = self.rows.now() + self._ttl
+                kept.add(fence.name)
+        return kept
+
+    def release(self, held: Sequence[Fence]) -> None:
+        for fence in held:
+            if self.fenced(fence):
+                lease = self.rows.leases[fence.name]
+                lease.holder, lease.expires_at = "", self.rows.now()
+
+    # --- the queue ---
+
+    def sites(self) -> list[Site]:
+        return [
+            Site(p.pk, p.name, p.kind, p.options, p.rev, p.lost_after_seconds)
+            for p in self.rows.providers.values()
+            if not p.deleted
+        ]
+
+    def snapshot(self) -> Snapshot:
+        now = self.rows.now()
+        waiting = [
+            job
+            for job in self.rows.jobs.values()
+            if job.state == JobState.PENDING
+            and not job.held
+            and (job.not_before is None or job.not_before <= now)
+        ]
+        if not waiting:
+            return Snapshot((), ())
+        waiting.sort(key=lambda job: (-job.priority, job.pk))
+        queue = tuple(PendingJob(job.pk, job.demand, self._overdue(job)) for job in waiting)
+        held = self.rows.held()
+        return Snapshot(
+            queue,
+            tuple(
+                view_of(p, held.get(p.pk), now)
+                for p in self.rows.providers.values()
+                if not p.deleted and p.mode != "inactive"
+            ),
+        )
+
+    def _overdue(self, job: JobRow) -> bool:
+        limit = job.queue_timeout_seconds
+        return limit is not None and job.queued_at + timedelta(seconds=limit) <= self.rows.now()
+
+    def commit_plan(
+        self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
+    ) -> tuple[int, list[JobChange]]:
+        if not self.fenced(fence):
+            return 0, []
+        held, now = self.rows.held(), self.rows.now()
+        views = {
+            p.pk: view_of(p, held.get(p.pk), now)
+            for p in self.rows.providers.values()
+            if not p.deleted and p.mode == "active"
+        }
+        placed = [
+            job
+            for p in still_fitting(plan.placements, views)
+            if (job := self._place(p)) is not None
+        ]
+        explained = [job for w in plan.waits if (job := self._explain(w)) is not None]
+        expired = [job for pk in plan.expired if (job := self._expire(pk)) is not None]
+        if placed and wake_hosts:
+            self.rows.notify("placed")
+        return len(placed), [change(job) for job in (*placed, *explained, *expired)]
+
+    def _place(self, placed: Placed) -> JobRow | None:
+        job = self.rows.jobs[placed.job]
+        if not may(job, JobState.SCHEDULED, Who.SCHEDULER):
+            return None
+        if job.held or job.cancel_requested_at is not None:
+            return None
+        job.state, job.reason = JobState.SCHEDULED, "placed"
+        job.detail = {"provider": placed.provider_name}
+        job.provider, job.not_before = placed.provider, None
+        job.attempt += 1
+        attempt = AttemptRow(
+            pk=len(self.rows.attempts) + 1,
+            job=job,
+            number=job.attempt,
+            uid=self.rows.new_uid(),
+            provider=placed.provider,
+        )
+        self.rows.attempts[attempt.pk] = self.rows.live[attempt.pk] = attempt
+        self.rows.touch(job)
+        self.rows.changed.append(attempt)
+        return job
+
+    def _explain(self, wait: Waiting) -> JobRow | None:
+        job = self.rows.jobs[wait.job]
+        if job.state != JobState.PENDING or (job.reason, job.detail) == (wait.reason, wait.detail):
+            return None
+        job.reason, job.detail = wait.reason, wait.detail
+        self.rows.touch(job)
+        return job
+
+    def _expire(self, pk: int) -> JobRow | None:
+        job = self.rows.jobs[pk]
+        if job.queue_timeout_seconds is None or not may(job, JobState.FAILED, Who.SCHEDULER):
+            return None
+        job.state, job.reason = JobState.FAILED, "queue_timeout"
+        self.rows.touch(job)
+        return job
+
+
+def may(job: JobRow, target: JobState, who: Who) -> bool:
+    """Whether the table lets this actor bring the job there."""
+    edge = job_edge(JobState(job.state), target)
+    return edge is not None and who in edge.who
+
+
+def change(job: JobRow) -> JobChange:
+    """What pages are told of it."""
+    return JobChange(job.pk, job.rev, PROJECT)
