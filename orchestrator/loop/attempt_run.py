@@ -8,16 +8,16 @@ attempt belongs to somebody else, or has ended.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs.endings import Ending, StopCause, classify, overdue, overdue_stop, restarted_outside
-from jobs.notes import Note, former_stop, late_start
+from jobs.endings import Ending, StopCause, classify, overdue, restarted_outside
+from jobs.notes import Note, late_start
 from jobs.states import STARTED_PHASES, Outcome, Phase
 from orchestrator.loop.attempt_log import AttemptLog
 from orchestrator.loop.attempt_moves import AttemptMoves
+from orchestrator.loop.attempt_stop import AttemptStop
 from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.host_view import GivenUp, HostView, ProviderLost
 from orchestrator.loop.log_writer import LogLost, LogSink
@@ -37,8 +37,6 @@ from providers.driver import (
     Unreachable,
 )
 
-STOP_GRACE_SECONDS = 10.0
-STOP_AGAIN_SECONDS = 1.0
 SETTLE_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 PROGRESS_SECONDS = 1.0
 CREATE_TRIES = 5
@@ -62,19 +60,12 @@ class AttemptRun:
         self._fencing = order.fencing
         self._log = AttemptLog(order, host, sink)
         self._handle: Handle | None = order.handle
-        self._stop: StopCause | None = None
-        self._stop_taken = False
-        # Of an attempt that is adopted, its former driver may have delivered the stop.
+        self._stop = AttemptStop(order, host, self._moves)
         self._adopted = order.phase in STARTED_PHASES
-        self._stop_delivered = self._adopted and order.cancel is not None
-        self._stopped_here = False
         self._lost_at: datetime | None = None
         self._losses = 0
         self._back_at: datetime | None = None
         self._seen_running = False
-        self._may_be_stopped = False
-        self._guard = threading.Lock()
-        self._detached = threading.Event()
         self._told_progress = 0.0
         if order.cancel is not None:
             self.cancel(order.cancel)
@@ -88,14 +79,14 @@ class AttemptRun:
 
     def cancel(self, wish: CancelWish) -> None:
         """Somebody wants the job cancelled: end it now where that is possible, else stop it."""
-        self._ask_stop(StopCause("cancelled", {"by": wish.by}, wish.at))
+        self._stop.ask(StopCause("cancelled", {"by": wish.by}, wish.at))
 
     def check_time(self, now: datetime) -> None:
         """Stop it when its run time is over; `now` on the engine's clock."""
         started, limit = self.started_at, self.order.timeout_seconds
         if started is not None and overdue(started, limit, now):
             due = started + timedelta(seconds=limit)
-            self._ask_stop(StopCause("timeout", {"limit": f"{limit:g} s"}, due))
+            self._stop.ask(StopCause("timeout", {"limit": f"{limit:g} s"}, due))
 
     def look_again(self) -> None:
         """End the present reading, so that the engine is asked what is there."""
@@ -104,59 +95,15 @@ class AttemptRun:
     def give_up(self, message: str) -> None:
         """End it as it is: going on has failed again and again. What runs is removed."""
         try:
-            detail = {"message": message}
-            self._end(Ending(Outcome.FAILED, "gantry_failed", detail), complete=False)
+            ending = Ending(Outcome.FAILED, "gantry_failed", {"message": message})
+            self._end(ending, complete=False)
         except (GivenUp, LogLost) as error:
             logger.info("attempt %d of job %d let go: %s", *self._names(), error)
 
     def detach(self) -> None:
         """Leave it running: the process ends or the lease is lost."""
-        self._detached.set()
+        self._stop.let_go()
         self._log.detach()
-
-    def _ask_stop(self, cause: StopCause) -> None:
-        with self._guard:
-            if self._stop is not None:
-                return
-            self._stop = cause
-            crash_point("stop_asked")
-            send = self._may_be_stopped
-            early = self._moves.phase in (Phase.PLACED, Phase.PULLING)
-        if send:
-            self._host.in_stopping(self._send_stop)
-        elif early:
-            self._host.in_stopping(self._end_early)
-
-    def _end_early(self) -> None:
-        """Before anything was made: the first of this and `creating` wins."""
-        self._moves.end_early(self._stopped_ending())
-
-    def _send_stop(self) -> None:
-        with self._guard:
-            handle = self._handle
-            if self._stop_taken or handle is None:
-                return
-            self._stop_taken = True
-        assert self._stop is not None
-        while not self._detached.is_set():
-            try:
-                self._host.check_trust()
-                self._host.check_reach()
-                if self._driver.observe(handle).state is RunState.RUNNING:
-                    at = self._host.engine_now()
-                    self._stop = StopCause(self._stop.reason, self._stop.detail, at)
-                    self._stop_delivered = self._stopped_here = True
-                    crash_point("before_stop")
-                    self._driver.stop(handle, STOP_GRACE_SECONDS)
-                    crash_point("after_stop")
-                return
-            except Unreachable as error:
-                self._host.note_unreachable(error)
-                self._log.pause(STOP_AGAIN_SECONDS)
-            except GivenUp:
-                # Perhaps the database was away for a moment only: whoever takes the lease
-                # over sends the stop, and if nobody does, this thread still has to.
-                self._log.pause(STOP_AGAIN_SECONDS)
 
     # --- the thread ---
 
@@ -173,7 +120,7 @@ class AttemptRun:
         except (GivenUp, LogLost) as error:
             logger.info("attempt %d of job %d let go: %s", *self._names(), error)
         finally:
-            self._detached.set()  # a stop that is still to be sent is not this thread's any more
+            self._stop.let_go()
 
     def _names(self) -> tuple[int, int]:
         return self.order.run.attempt, self.order.job
@@ -240,7 +187,7 @@ class AttemptRun:
         crash_point("after_fence")
         words = "its container was made but not started, and was removed"
         ending = Ending(Outcome.FENCED, "fenced", {"message": words})
-        self._end(self._stopped_ending() if self._stop else ending)
+        self._end(self._stop.ending() if self._stop.asked else ending)
         return False
 
     def _bring(self) -> bool:
@@ -256,9 +203,9 @@ class AttemptRun:
                 crash_point("after_creating")
                 self._handle = self._create()
                 crash_point("after_create")
-                if self._stop is None:
+                if not self._stop.asked:
                     self._moves.move(Phase.STARTING, handle=self._handle)
-                if self._stop is not None:
+                if self._stop.asked:
                     return self._fence()
                 self._host.check_trust()
                 crash_point("after_starting")
@@ -307,7 +254,7 @@ class AttemptRun:
             self._host.progress(self.order.attempt, progress)
 
     def _unless_stopped(self) -> None:
-        if self._stop is not None:
+        if self._stop.asked:
             raise GivenUp("stopped before it was made")
 
     def _create(self) -> Handle:
@@ -334,15 +281,11 @@ class AttemptRun:
         """Read its log until it has ended, whatever the connection does meanwhile."""
         seen = self._settled()
         assert self._handle is not None
-        with self._guard:
-            self._may_be_stopped = True
-            send = self._stop is not None
-        if send:
-            self._host.in_stopping(self._send_stop)
+        self._stop.allow(self._handle)
         while seen.state is RunState.RUNNING:
             self._lost_at, self._seen_running = None, True
             if again := restarted_outside(seen, self.started_at):
-                self._ask_stop(again)
+                self._stop.ask(again)
             try:
                 self._log.read(self._handle, follow=True)
                 self._losses = 0
@@ -399,21 +342,12 @@ class AttemptRun:
 
     def _finish(self, seen: Observation) -> None:
         crash_point("exit_seen")
-        stop = self._stop if self._stop_delivered else None
-        if stop is not None and not self._stopped_here:
-            # A former driver's: only when it was asked for is known, and that by our clock.
-            stop = replace(stop, at=self._host.engine_time(stop.at))
-        if stop is None and self._adopted:
-            stop = overdue_stop(seen, self.order.timeout_seconds)
         ending = classify(
             seen,
-            stop or restarted_outside(seen, self.started_at),
+            self._stop.delivered(seen) or restarted_outside(seen, self.started_at),
             memory_mb=self.order.run.memory_mb,
             lost_at=self._lost_at,
         )
-        notes = []
-        if ending.reason in ("cancelled", "timeout") and not self._stopped_here:
-            notes.append(former_stop(ending.reason, ending.detail))
         if self._moves.phase is Phase.RUNNING:
             self._moves.move(
                 Phase.FINISHING,
@@ -428,7 +362,7 @@ class AttemptRun:
         if complete and self._ended_unseen(seen):
             self._log.note, complete = ENDED_UNSEEN, False
         crash_point("after_drain")
-        self._end(ending, seen=seen, complete=complete, notes=notes)
+        self._end(ending, seen=seen, complete=complete, notes=self._stop.notes(ending))
 
     def _ended_unseen(self, seen: Observation) -> bool:
         """Whether the program may have ended while its engine was away: what it wrote last
@@ -451,11 +385,6 @@ class AttemptRun:
 
     # --- telling ---
 
-    def _stopped_ending(self) -> Ending:
-        assert self._stop is not None
-        outcome = Outcome.CANCELLED if self._stop.reason == "cancelled" else Outcome.FAILED
-        return Ending(outcome, self._stop.reason, self._stop.detail)
-
     def _end(
         self,
         ending: Ending,
@@ -467,8 +396,5 @@ class AttemptRun:
         note = self._log.note
         self._moves.end(ending, seen=seen, log_complete=complete, log_note=note, notes=notes)
         crash_point("after_ended")
-        self._forget_container()
-
-    def _forget_container(self) -> None:
         if self._handle is not None:
             self._host.remove_later(self.order.attempt, self._handle)

@@ -13,7 +13,7 @@ import pytest
 from jobs.frames import Position
 from jobs.states import Phase
 from jobs.transitions import Move, Written
-from orchestrator.loop import attempt_log, attempt_run
+from orchestrator.loop import attempt_log, attempt_stop
 from orchestrator.loop.attempt_run import AttemptRun
 from orchestrator.loop.host_view import GivenUp, HostView
 from orchestrator.loop.log_writer import LogWriter
@@ -148,7 +148,7 @@ def test_a_stop_that_met_a_doubtful_lease_is_sent_when_the_lease_holds_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
-    monkeypatch.setattr(attempt_run, "STOP_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(attempt_stop, "STOP_AGAIN_SECONDS", 0.01)
     host = Doubtful(Stoppable(), doubts=2)
     thread = threading.Thread(target=cancelled_run(host).run, daemon=True)
     thread.start()
@@ -162,7 +162,7 @@ def test_a_stop_is_not_tried_for_ever_once_the_program_has_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
-    monkeypatch.setattr(attempt_run, "STOP_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(attempt_stop, "STOP_AGAIN_SECONDS", 0.01)
     host = Doubtful(Engine([RUNNING, EXITED]), doubts=10**9)
     cancelled_run(host).run()
     (stopping,) = host.stopping
