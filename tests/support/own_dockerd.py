@@ -17,6 +17,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,19 +132,26 @@ class OwnDockerd:
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def answers(self) -> bool:
-        """Whether it answers now."""
-        try:
-            with contextlib.closing(docker.APIClient(base_url=self.url, timeout=2)) as client:
-                return bool(client.ping())
-        except docker.errors.DockerException:
-            return False
-        except OSError:
-            return False
+        """Whether it answers now. (The SDK leaves its socket open where nobody listens.)"""
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.settimeout(2)
+            try:
+                asking.connect(str(self.socket))
+                asking.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+                return b"200 OK" in asking.recv(100)
+            except OSError:
+                return False
 
     def said(self) -> str:
         """The end of what dockerd wrote."""
         log = self.folder / "dockerd.log"
         return log.read_text(errors="replace")[-2000:] if log.exists() else ""
+
+    def asked_to(self, action: str) -> bool:
+        """Whether it has told of such an event of a container since it was started."""
+        with contextlib.closing(self.client()) as client:
+            told = client.events(since=0, until=time.time(), filters={"event": action})
+            return any(True for _ in told)
 
     # --- its disk ---
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import time
 from typing import Any
@@ -36,7 +38,13 @@ class Command(BaseCommand):
         process = EngineProcess(settings.DATA_DIR, settings.LEASE_TTL)
         connection.close()
         settle()
-        sys.exit(process.run())
+        status = process.run()
+        # All is written and given back. The interpreter's own end would wait for the calls
+        # that are still under way, perhaps to an engine that hangs.
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
     def _wait_for_migrations(self) -> None:
         """Wait while the schema is older than this program; the new one is made by `up`."""

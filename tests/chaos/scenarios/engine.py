@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
+from jobs.services import job_cancel
+from projects.actor import SYSTEM
 from tests.chaos.campaign import Scenario, Trial, Verdict
 from tests.chaos.sick_engine import (
     ANEW,
@@ -77,27 +79,50 @@ def hang(
         on.submit("meanwhile", LASTING, ONCE)
         on.wait_for_health("unreachable", 40)
         noticed = time.monotonic() - begun
-        neighbours = 0
-        while time.monotonic() - begun < seconds:
-            on.world.wait_for_end(on.world.submit("true", provider="well"), 20)
+        neighbours, slowest = 0, 0.0
+        while time.monotonic() - begun < seconds or not neighbours:
+            asked = time.monotonic()
+            on.world.wait_for_end(on.world.submit("true", provider="well"), 60)
+            slowest = max(slowest, time.monotonic() - asked)
             neighbours += 1
         threads = on.threads()
         error = on.health().last_error
         on.engine.go_on()
+        went_on = time.monotonic()
         on.tell(BACK)
         on.wait_for_health("healthy", 30)
-        recovered = time.monotonic() - begun - seconds
+        recovered = time.monotonic() - went_on
         verdict = on.check(
             **{
                 "longest until noticed s": round(noticed, 1),
                 "longest until healthy again s": round(recovered, 1),
                 "most threads": threads,
                 "neighbour's jobs": neighbours,
+                "longest job of the neighbour s": round(slowest, 2),
             }
         )
         if not error:
             verdict.broken.append("the provider did not say what is wrong")
         return verdict
+
+
+def left_while_hung(trial: Trial) -> Verdict:
+    """The engine process is asked to end while a call to an engine that hangs is under way:
+    it ends in time, and the next one finds what came of the call."""
+    with sick_engine(trial.seed) as on:
+        job = on.submit("stubborn", STUBBORN, (("cancelled",),))
+        on.submit("lasting", LASTING, ONCE)
+        on.wait_until_all_run()
+        job_cancel(SYSTEM, job_id=job.pk)
+        wait_until(lambda: on.engine.asked_to("kill"), 20, "the stop is under way")
+        on.engine.hang()
+        begun = time.monotonic()
+        on.process.stop()
+        took = time.monotonic() - begun
+        on.engine.go_on()
+        on.process.start()
+        on.tell(BACK)
+        return on.check(**{"longest until ended s": round(took, 1)})
 
 
 def pause(seconds: float) -> None:
@@ -111,4 +136,5 @@ SCENARIOS = [
     Scenario("engine.restart-live", "docker", 20, partial(restart, live_restore=True)),
     Scenario("engine.power-cut", "docker", 5, power_cut),
     Scenario("engine.hang", "docker", 10, hang),
+    Scenario("engine.left-while-hung", "docker", 3, left_while_hung),
 ]
