@@ -150,7 +150,7 @@ class OwnDockerd:
     def asked_to(self, action: str) -> bool:
         """Whether it has told of such an event of a container since it was started."""
         with contextlib.closing(self.client()) as client:
-            told = client.events(since=0, until=time.time(), filters={"event": action})
+            told = client.events(since=0, until=int(time.time()), filters={"event": action})
             return any(True for _ in told)
 
     # --- its disk ---
