@@ -54,7 +54,7 @@ def test_a_seed_is_the_same_run_in_every_process() -> None:
         environment.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
         done = subprocess.run(
             [sys.executable, "-c", DIGESTS],
-            env=environment, capture_output=True, text=True, timeout=60, check=True,
+            env=environment, capture_output=True, text=True, timeout=300, check=True,
         )  # fmt: skip
         return done.stdout.splitlines()[-1]
 
