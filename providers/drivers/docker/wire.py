@@ -58,6 +58,9 @@ class Wire:
                 raise EngineError(response.status, message_of(response.read(_READ_BYTES)))
             self.answered_ns = _moment(response.headers.get("Date"))
             self._body = Body(chunked=bool(response.chunked), length=response.length)
+            if not self._body.delimited:
+                # The engine always delimits; http.client takes half a head for a whole one.
+                raise ConnectionError("the answer was cut in its head")
             connected.setblocking(False)
             # What came along with the headers sits in the response's own buffer.
             with contextlib.suppress(ssl.SSLWantReadError):

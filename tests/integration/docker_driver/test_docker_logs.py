@@ -13,12 +13,12 @@ from threading import Thread
 
 import pytest
 
-from providers.driver import Handle, LogBatch, LogFrame, ProviderConfig, Stream
+from providers.driver import Handle, LogBatch, LogFrame, ProviderConfig, Stream, Unreachable
 from providers.drivers.docker import DockerDriver, container
 from providers.drivers.docker.endpoint import find_endpoint
 from providers.drivers.docker.options import DockerOptions
 from tests.integration.docker_driver.place import Place, joined
-from tests.support.fault_proxy import FaultProxy
+from tests.support.fault_proxy import FaultProxy, Faults
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.docker
@@ -169,6 +169,32 @@ def test_a_follower_that_was_held_up_in_the_middle_has_no_hole_that_is_not_told(
     holes = [at for (_, a), (at, b) in pairwise(numbers) if b != a + 1]
     assert holes
     assert set(holes) <= set(gaps)
+
+
+def test_an_answer_that_is_cut_at_any_byte_is_no_end_of_the_log(
+    place: Place, tmp_path: Path
+) -> None:
+    handle = place.shell("echo one; echo two >&2; echo three")
+    place.finish(handle)
+    whole = place.read(handle)
+    ends: set[bool] = set()
+    with FaultProxy(tmp_path / "docker.sock", find_endpoint(DockerOptions()).socket_path) as proxy:
+        through = DockerDriver(ProviderConfig("", "", {"base_url": f"unix://{proxy.address}"}))
+        through.observe(handle)  # connects
+        for at in range(1, 500):
+            fault = Faults(cut_down_at=at)
+            proxy.choose = lambda said, fault=fault: fault if b"/logs?" in said else None  # type: ignore[misc]
+            frames: list[LogFrame] = []
+            try:
+                for batch in through.logs(handle, None, follow=False):
+                    frames += batch.frames
+                ended = True
+            except Unreachable:
+                ended = False
+            ends.add(ended)
+            assert frames == whole if ended else frames == whole[: len(frames)], at
+        through.close()
+    assert ends == {True, False}
 
 
 def last_number(place: Place, handle: Handle) -> int:
