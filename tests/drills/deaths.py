@@ -126,7 +126,10 @@ def _another(gantry: RunningGantry) -> Callable[[], bool]:
     before: list[int] = []
 
     def is_so() -> bool:
-        now = gantry.pid_of("qcluster")
+        try:
+            now = gantry.pid_of("qcluster")
+        except KeyError:
+            return False  # between its death and its next start
         if not before or now != before[0]:
             before[:] = [now]
             return True
