@@ -164,7 +164,8 @@ class SickEngine:
             count = len(testified.get(str(attempt.uid), ()))
             if count != one.starts:
                 yield f"attempt {attempt.number} was started {count} times"
-        if attempts and attempts[-1].log_complete and one.starts == 1:
+        whole = reasons[-1:] in (("succeeded",), ("exit_code",))
+        if whole and attempts[-1].log_complete:
             flaw = wrong_with(self.world.log(job))
             if flaw:
                 yield f"its log is told to be complete, but {flaw}"
