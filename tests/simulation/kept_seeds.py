@@ -1,4 +1,4 @@
-"""Seeds that break when a mended decision is put back, each with what it found.
+"""Seeds that broke when a mended decision was put back, each with what it found.
 
 They run in every `make test`. A seed is a run of this code: a change of the loop or of the
 plots makes another run of it, which is why each fault found has a test of its own, too.

@@ -22,7 +22,7 @@ from orchestrator.loop.log_writer import LogWriter
 from orchestrator.reconcile import Action
 from orchestrator.scheduling import policy
 from orchestrator.store import Order
-from providers.driver import Observation, RunState, Unreachable
+from providers.driver import RunState, Unreachable
 from tests.simulation import memory_queue
 from tests.simulation.memory_store import MemoryStore
 
@@ -81,18 +81,6 @@ def _lost_is_tried_again(patch: pytest.MonkeyPatch) -> None:
         return Action.RETRY if action is Action.LOST else action
 
     patch.setattr(attempt_run, "decide", wrong)
-
-
-def _gone_without_a_word(patch: pytest.MonkeyPatch) -> None:
-    finish = AttemptRun._finish
-
-    def wrong(self: AttemptRun, seen: Observation) -> None:
-        if seen.state is RunState.GONE:
-            self._end(classify(seen, self._stop.delivered(seen), memory_mb=0))
-        else:
-            finish(self, seen)
-
-    patch.setattr(AttemptRun, "_finish", wrong)
 
 
 def _desk_without_rest(patch: pytest.MonkeyPatch) -> None:
@@ -175,7 +163,6 @@ MUTATIONS = (
     Mutation("what is adopted is started", _exited_is_started, "started 2 times"),
     Mutation("a fence is not told before it is set", _taken_back_without_telling, "nobody else"),
     Mutation("what was lost is tried again", _lost_is_tried_again, "as never started, and was"),
-    Mutation("of what is gone nothing is said", _gone_without_a_word, "nothing says so"),
     Mutation("a desk never rests", _desk_without_rest, "not settled"),
     Mutation("refused moves are not heard", _refusals_unheard, "started 2 times"),
     Mutation("a log is written again after a lost reply", _log_written_again, "not as written"),
