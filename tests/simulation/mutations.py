@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from jobs.endings import classify
 from jobs.log_store import Append
 from jobs.states import Phase
 from orchestrator import reconcile
