@@ -30,6 +30,8 @@ from jobs.blocks import (
     unpack_block,
 )
 from jobs.frames import Chunk
+from jobs.left_out import LeftOut
+from jobs.log_trim import head_bytes, log_limit
 from jobs.models import Attempt, LogChunk
 
 _PAGE = 128
@@ -66,7 +68,7 @@ def log_folder(job_id: int, number: int) -> str:
 
 def archive_log(attempt_id: int, *, storage: Storage = default_storage) -> Moved:
     """Archives an attempt's chunks block by block: all of them once it has ended, and only
-    whole blocks while it runs.
+    whole blocks of its head while it runs, for the tail moves on.
 
     Raises what the storage raises (nothing is lost then: the chunks are still in the
     table), and OperationalError when the attempt's row is held for longer than 500 ms.
@@ -76,8 +78,10 @@ def archive_log(attempt_id: int, *, storage: Storage = default_storage) -> Moved
         attempt = Attempt.objects.only("job_id", "number", "phase", "log_archived_seq").get(
             pk=attempt_id
         )
-        chunks, full = _next_chunks(attempt_id, attempt.log_archived_seq)
-        if not chunks or not (full or attempt.phase == "ended"):
+        ended = attempt.phase == "ended"
+        most = None if ended else head_bytes(log_limit())
+        chunks, full = _next_chunks(attempt_id, attempt.log_archived_seq, most)
+        if not chunks or not (full or ended):
             return moved
         block = _write(log_folder(attempt.job_id, attempt.number), chunks, storage)
         if not _commit(attempt_id, attempt.log_archived_seq, block):
@@ -93,7 +97,11 @@ def archived_chunks(
     A block that is missing or damaged comes as one Gap, and so does a log that retention
     has deleted. What is not archived yet is in the table: see `stored_chunks`.
     """
+    left_out = LeftOut.stored(attempt.log_left_out)
     for block in blocks_after(attempt, after_seq):
+        if left_out and after_seq < left_out.last_seq < block.first_seq:
+            yield gap_of(left_out, after_seq)
+            after_seq = left_out.last_seq
         try:
             chunks = read_block(block, storage=storage)
         except (OSError, CorruptBlock) as error:
@@ -102,6 +110,9 @@ def archived_chunks(
         else:
             yield from (chunk for chunk in chunks if chunk.seq > after_seq)
         after_seq = block.last_seq
+    if left_out and left_out.holds(after_seq + 1) and attempt.log_archive:
+        yield gap_of(left_out, after_seq)
+        after_seq = left_out.last_seq
     if after_seq < attempt.log_archived_seq:
         why = attempt.log_note or "it was deleted"
         yield Gap(after_seq + 1, attempt.log_archived_seq, 1, attempt.log_lines, why)
@@ -120,6 +131,7 @@ def stored_chunks(
             after_seq = item.last_seq if isinstance(item, Gap) else item.seq
             yield item
         known = attempt.log_archived_seq
+        left_out = LeftOut.stored(attempt.log_left_out)
         while True:
             page = list(
                 LogChunk.objects.filter(attempt_id=attempt_id, seq__gt=after_seq)
@@ -133,7 +145,11 @@ def stored_chunks(
                 break
             if not page:
                 return
+            if page[0].seq != after_seq + 1 and not (left_out and left_out.holds(after_seq + 1)):
+                break  # its middle was left out since
             for row in page:
+                if left_out and after_seq < left_out.last_seq < row.seq:
+                    yield gap_of(left_out, after_seq)
                 after_seq = row.seq
                 yield chunk_of(row)
 
@@ -154,7 +170,13 @@ def read_block(block: Block, *, storage: Storage = default_storage) -> list[Chun
     return unpack_block(stored)
 
 
-_INDEX = ("log_archived_seq", "log_archive", "log_note", "log_lines")
+def gap_of(left_out: LeftOut, after_seq: int) -> Gap:
+    """The place of what is left out, for a reader that stands there."""
+    first = max(left_out.first_seq, after_seq + 1)
+    return Gap(first, left_out.last_seq, left_out.first_line, left_out.lines, left_out.words)
+
+
+_INDEX = ("log_archived_seq", "log_archive", "log_note", "log_lines", "log_left_out")
 _COLUMNS = (
     "attempt_id",
     "seq",
@@ -170,8 +192,9 @@ _COLUMNS = (
 )
 
 
-def _next_chunks(attempt_id: int, after_seq: int) -> tuple[list[Chunk], bool]:
-    """The chunks of the next block, and whether it is full."""
+def _next_chunks(attempt_id: int, after_seq: int, head: int | None) -> tuple[list[Chunk], bool]:
+    """The chunks of the next block, and whether nothing more fits into it. A block has no
+    hole, and none that begins past the `head`, where there is one."""
     chunks: list[Chunk] = []
     size = 0
     while True:
@@ -185,7 +208,9 @@ def _next_chunks(attempt_id: int, after_seq: int) -> tuple[list[Chunk], bool]:
         for row in rows:
             chunk = plain(chunk_of(row))
             size += record_size(chunk)
-            if chunks and size > BLOCK_BYTES:
+            if head is not None and chunk.stdout_offset + chunk.stderr_offset >= head:
+                return chunks, bool(chunks)
+            if chunks and (size > BLOCK_BYTES or chunk.seq != after_seq + 1):
                 return chunks, True
             chunks.append(chunk)
             after_seq = chunk.seq

@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jobs.archive import Gap, blocks_after, chunk_of, read_block
+from jobs.archive import Gap, blocks_after, chunk_of, gap_of, read_block
 from jobs.blocks import Block, CorruptBlock
 from jobs.frames import BODY_LIMIT, Chunk
+from jobs.left_out import LeftOut
 from jobs.logs import Stretch, opened
 from jobs.models import Attempt, LogChunk
 from projects.hub import hub
@@ -60,15 +61,19 @@ def read_after(attempt_id: int, after_seq: int, most_bytes: int = BATCH_BYTES) -
             "log_archived_seq",
             "log_archive",
             "log_note",
+            "log_left_out",
         ).get(pk=attempt_id)
-        if after_seq < attempt.log_archived_seq:
+        left_out = LeftOut.stored(attempt.log_left_out)
+        if left_out and left_out.holds(after_seq + 1) and _has_any(attempt):
+            chunks = [gap_of(left_out, after_seq)]
+        elif after_seq < attempt.log_archived_seq:
             chunks = _archived(attempt, after_seq)
         elif after_seq < attempt.log_seq:
             rows = _stored(attempt_id, after_seq)
             chunks = [*rows]
             if not rows or rows[0].seq != after_seq + 1:
-                if _archived_seq(attempt_id) != attempt.log_archived_seq:
-                    continue  # archived between the two queries
+                if _moved(attempt):
+                    continue  # archived, or its middle left out, between the two queries
                 upto = rows[0].seq - 1 if rows else attempt.log_seq
                 chunks = [Gap(after_seq + 1, upto, attempt.log_lines, 0, "it is not stored")]
         else:
@@ -175,5 +180,14 @@ def _stored(attempt_id: int, after_seq: int) -> list[Chunk]:
     return [chunk_of(row) for row in rows[:_PAGE]]
 
 
-def _archived_seq(attempt_id: int) -> int:
-    return Attempt.objects.values_list("log_archived_seq", flat=True).get(pk=attempt_id)
+def _moved(attempt: Attempt) -> bool:
+    now = Attempt.objects.only("log_archived_seq", "log_left_out").get(pk=attempt.pk)
+    return (now.log_archived_seq, now.log_left_out) != (
+        attempt.log_archived_seq,
+        attempt.log_left_out,
+    )
+
+
+def _has_any(attempt: Attempt) -> bool:
+    """Whether anything of it is stored still: retention says more than what was left out."""
+    return bool(attempt.log_archive) or attempt.log_archived_seq < attempt.log_seq

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from jobs.archive import read_block
 from jobs.blocks import Block, CorruptBlock
+from jobs.left_out import LeftOut
 from jobs.models import Attempt, LogChunk
 
 _COLUMNS = ("seq", "first_line", "stdout_offset", "stderr_offset")
@@ -55,24 +56,42 @@ def seq_before_tail(attempt_id: int, lines: int, most_bytes: int | None = None) 
 
 def _last_seq(attempt_id: int, before: Callable[[_Place], bool]) -> int:
     """The seq of the last chunk that begins before the place looked for; 0 where none does."""
-    attempt = Attempt.objects.only("log_seq", "log_archived_seq", "log_archive").get(pk=attempt_id)
-    low, high = attempt.log_archived_seq, attempt.log_seq
-    while low < high:  # the answer is in low…high; low stands for "not in the table"
+    attempt = Attempt.objects.only(
+        "log_seq", "log_archived_seq", "log_archive", "log_left_out"
+    ).get(pk=attempt_id)
+    archived = attempt.log_archived_seq
+    left_out = LeftOut.stored(attempt.log_left_out)
+    parts = [(archived, attempt.log_seq)]
+    if left_out and left_out.last_seq > archived:
+        parts = [(left_out.last_seq, attempt.log_seq), (archived, left_out.first_seq - 1)]
+    for low, high in parts:
+        found = _last_in_table(attempt, before, low, high)
+        if found is None:  # archived since, or gone with its retention
+            return _last_archived_seq(Attempt.objects.get(pk=attempt_id), before)
+        if found > low:
+            return found
+    return _last_archived_seq(attempt, before)
+
+
+def _last_in_table(
+    attempt: Attempt, before: Callable[[_Place], bool], low: int, high: int
+) -> int | None:
+    """The same among the chunks after `low` up to `high`, all of them in the table; `low`
+    where none does, None when one of them is not there."""
+    while low < high:
         middle = (low + high + 1) // 2
         row = (
-            LogChunk.objects.filter(attempt_id=attempt_id, seq=middle)
+            LogChunk.objects.filter(attempt_id=attempt.pk, seq=middle)
             .only(*_COLUMNS, "attempt_id")
             .first()
         )
-        if row is None:  # archived since, or gone with its retention
-            return _last_archived_seq(Attempt.objects.get(pk=attempt_id), before)
+        if row is None:
+            return None
         if before(row):
             low = middle
         else:
             high = middle - 1
-    if low > attempt.log_archived_seq:
-        return low
-    return _last_archived_seq(attempt, before)
+    return low
 
 
 def _last_archived_seq(attempt: Attempt, before: Callable[[_Place], bool]) -> int:

@@ -179,6 +179,7 @@ class Attempt(models.Model):
     log_cursor = models.JSONField(null=True)
     log_archived_seq = models.BigIntegerField(default=0)
     log_archive = models.JSONField(default=list)
+    log_left_out = models.JSONField(null=True)
 
     class Meta:
         ordering = ["job_id", "number"]

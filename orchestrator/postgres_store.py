@@ -15,6 +15,7 @@ from jobs import log_store, transitions
 from jobs.endings import Ending
 from jobs.frames import Position
 from jobs.log_store import Append
+from jobs.log_trim import trim_all
 from jobs.logs import position
 from jobs.models import Attempt, Job
 from jobs.orders import (
@@ -269,6 +270,7 @@ class PostgresStore:
     def append_logs(self, appends: Sequence[Append]) -> set[int]:
         with transaction.atomic():
             grown = log_store.append(appends)
+            trim_all([a for a in appends if a.attempt in grown], self.log_limit)
             live = LiveChanges(logs={a.attempt: a.after.seq for a in appends if a.attempt in grown})
             if live:
                 notify_live(live)

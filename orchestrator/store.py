@@ -108,8 +108,6 @@ class Store(Protocol):
     """What the loop needs of the database."""
 
     instance: str
-    log_limit: int
-    """Most bytes kept of one attempt's output; what follows is dropped, and said so."""
 
     def acquire(self, names: Sequence[str], dead_holders: Sequence[str]) -> list[Fence]: ...
     def renew(self, held: Sequence[Fence]) -> set[str]: ...

@@ -75,13 +75,8 @@ class LogWriter(Service):
                 self._room.wait(1.0)
             if sink.lost or self._stopping.is_set():
                 raise LogLost(f"attempt {sink.attempt}")
-            stored = sink.position.stdout_bytes + sink.position.stderr_bytes
-            if stored + sink.size < self._store.log_limit:
-                sink.frames.extend(batch.frames)
-                sink.size += sum(len(frame.data) for frame in batch.frames)
-            elif not sink.gap:
-                limit = self._store.log_limit / 2**20
-                sink.note, sink.gap = f"cut after {limit:g} MiB", True
+            sink.frames.extend(batch.frames)
+            sink.size += sum(len(frame.data) for frame in batch.frames)
             sink.cursor = batch.cursor
             other = self._dirty.get(sink.attempt)
             if other is not None and other is not sink:

@@ -63,8 +63,8 @@ class Running:
         self._run, self._thread = self._taken(order)
 
     def _taken(self, order: Order) -> tuple[AttemptRun, threading.Thread]:
-        sink = self._bench.writer.sink(order.attempt, self._bench.fence, order.log)
-        run = AttemptRun(order, cast(HostView, _Host(self._bench, self)), sink)
+        self._sink = self._bench.writer.sink(order.attempt, self._bench.fence, order.log)
+        run = AttemptRun(order, cast(HostView, _Host(self._bench, self)), self._sink)
         thread = threading.Thread(target=run.run, name=f"bench-{order.attempt}")
         thread.start()
         return run, thread
@@ -81,6 +81,7 @@ class Running:
         self._thread.join(END_SECONDS)
         if self.end is not None:
             return
+        self._sink.flush().result(END_SECONDS)
         last = self._bench.last_append(self.order.attempt)
         cursor = json.loads(json.dumps(dict(last.cursor))) if last else None
         position = last.after if last else Position()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.chaos.campaign import Trial, Verdict
-from tests.chaos.scenarios.logs import capped, clean, cuts, removed, rotated, undecodable
+from tests.chaos.scenarios.logs import clean, cuts, removed, rotated, undecodable
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.usefixtures("chaos_ground")]
 
@@ -24,7 +24,7 @@ def test_logs_whose_readings_are_cut_anywhere_are_stored_byte_for_byte() -> None
 
 
 @pytest.mark.parametrize("number", [0, 1])
-@pytest.mark.parametrize("lose", [rotated, removed, undecodable, capped])
+@pytest.mark.parametrize("lose", [rotated, removed, undecodable])
 def test_output_that_is_lost_is_said_to_be_lost(
     lose: Callable[[Trial], Verdict], number: int
 ) -> None:

@@ -26,7 +26,6 @@ class Ledger:
     """Attempts and their phases. `breaks` is how the next writes fail, in their order."""
 
     instance = "test"
-    log_limit = 1 << 27
 
     def __init__(self) -> None:
         self.at: dict[int, Phase] = {}

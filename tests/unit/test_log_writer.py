@@ -228,17 +228,3 @@ def test_ending_writes_what_is_left(ledger: Ledger, writer: LogWriter) -> None:
     writer.stop()
     writer.finish()
     assert stored(ledger, 1) == b"first\nlast\n"
-
-
-def test_output_beyond_the_limit_is_dropped_and_the_log_says_so(
-    ledger: Ledger, writer: LogWriter
-) -> None:
-    ledger.log_limit = 20
-    sink = writer.sink(1, FENCE, Position())
-    for n in range(4):
-        sink.write(batch(b"twelve bytes", n))
-    written(writer, sink.flush())
-    assert sink.gap
-    assert stored(ledger, 1) == 2 * b"twelve bytes"
-    assert ledger.appends[-1].note.startswith("cut after")
-    assert ledger.appends[-1].cursor == {"n": 3}, "what is dropped has been read all the same"

@@ -1,0 +1,157 @@
+"""A log that grows too long keeps its beginning and its end, byte for byte, and says what is
+left out between, wherever it is read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.db import transaction
+
+from jobs.archive import Gap, archive_log
+from jobs.left_out import LeftOut
+from jobs.log_follow import read_after
+from jobs.log_replies import LogFormat
+from jobs.log_seek import seq_before_line
+from jobs.log_trim import trim
+from jobs.logs import LogLine, raw_bytes, read_lines, tail_lines
+from jobs.models import Attempt, LogChunk
+from projects.models import InstanceSettings
+from tests.support import log_rows
+from tests.support.attempts import make_attempt
+
+pytestmark = pytest.mark.django_db
+
+LIMIT = 400_000
+BATCH = 1000
+WIDTH = 40
+
+
+@pytest.fixture(autouse=True)
+def _limit() -> None:
+    InstanceSettings.objects.update(log_limit_bytes=LIMIT)
+
+
+def grown(batches: int, *, each: int = BATCH) -> tuple[Attempt, bytes]:
+    """A running attempt whose log grew by so many batches of lines, cut back as it grows."""
+    made = make_attempt(phase="running")
+    written = b""
+    for n in range(batches):
+        frames = log_rows.lines(1 + n * each, each, width=WIDTH)
+        written += b"".join(frame.data for frame in frames)
+        with transaction.atomic():
+            log_rows.append(made, frames)
+            trim(made.pk, LIMIT)
+    made.refresh_from_db()
+    return made, written
+
+
+def left_out(made: Attempt) -> LeftOut:
+    made.refresh_from_db()
+    found = LeftOut.stored(made.log_left_out)
+    assert found is not None
+    return found
+
+
+def end(made: Attempt) -> None:
+    Attempt.objects.filter(pk=made.pk).update(
+        phase="ended", outcome="completed", ended_at="2026-01-01T00:00:00Z"
+    )
+
+
+def test_a_log_within_the_limit_is_whole() -> None:
+    made, written = grown(8)
+    assert made.log_left_out is None
+    assert b"".join(raw_bytes(made.pk)) == written
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_head_and_tail_are_byte_for_byte_what_was_written_and_the_middle_is_told(
+    archived: bool,
+) -> None:
+    made, written = grown(60)
+    if archived:
+        archive_log(made.pk)
+        end(made)
+        archive_log(made.pk)
+        assert not LogChunk.objects.filter(attempt=made).exists()
+    cut = left_out(made)
+    note = (
+        f"\n[Gantry: lines {cut.first_line} to {cut.next_line - 1} are missing: {cut.words}]\n"
+    ).encode()
+    head, tail = b"".join(raw_bytes(made.pk)).split(note)
+    assert written.startswith(head)
+    assert written.endswith(tail)
+    assert len(head) + cut.size + len(tail) == len(written)
+    assert len(head) >= LIMIT // 2
+    assert LIMIT // 2 <= len(tail) <= LIMIT // 2 + LIMIT // 8
+    assert cut.lines == written[len(head) : len(written) - len(tail)].count(b"\n")
+    assert (made.log_complete, made.log_note) == (False, cut.words)
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_lines_keep_their_numbers_and_are_found_by_them(archived: bool) -> None:
+    made, _ = grown(60)
+    if archived:
+        end(made)
+        archive_log(made.pk)
+    cut = left_out(made)
+    items = list(read_lines(made.pk))
+    gaps = [item for item in items if isinstance(item, Gap)]
+    numbers = [item.number for item in items if isinstance(item, LogLine)]
+    assert [(gap.first_line, gap.lines) for gap in gaps] == [(cut.first_line, cut.lines)]
+    assert numbers == [*range(1, cut.first_line), *range(cut.next_line, 60_001)]
+    assert all(
+        int(item.data.split()[0]) == item.number for item in items if isinstance(item, LogLine)
+    )
+    for wanted in (1, cut.first_line - 1, cut.next_line, 60_000):
+        found = next(iter(read_lines(made.pk, from_line=wanted)))
+        assert isinstance(found, LogLine)
+        assert found.number == wanted
+    inside = cut.first_line + cut.lines // 2
+    assert seq_before_line(made.pk, inside) <= cut.first_seq
+    last = tail_lines(made.pk, 5)
+    assert [item.number for item in last if isinstance(item, LogLine)] == [*range(59_996, 60_001)]
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_reader_that_goes_on_batch_by_batch_meets_the_gap_once(archived: bool) -> None:
+    made, _ = grown(60)
+    if archived:
+        end(made)
+        archive_log(made.pk)
+    cut = left_out(made)
+    seq, gaps, ndjson = 0, [], b""
+    while (reading := read_after(made.pk, seq)).items:
+        gaps += [item for item in reading.items if isinstance(item, Gap)]
+        ndjson += LogFormat(ndjson=True).write(reading.items)
+        assert reading.seq > seq
+        seq = reading.seq
+    assert seq == made.log_seq
+    assert [(gap.first_seq, gap.last_seq) for gap in gaps] == [(cut.first_seq, cut.last_seq)]
+    told = [json.loads(line)["gap"] for line in ndjson.splitlines() if b'"gap"' in line]
+    assert told == [{"line": cut.first_line, "lines": cut.lines, "why": cut.words}]
+
+
+def test_a_reader_that_stands_in_what_is_left_out_meanwhile_is_told_and_goes_on() -> None:
+    made, _ = grown(60)
+    cut = left_out(made)
+    reading = read_after(made.pk, cut.first_seq + 3)
+    assert [type(item) for item in reading.items[:1]] == [Gap]
+    assert reading.seq == cut.last_seq
+
+
+def test_of_a_running_log_only_the_head_is_archived_and_the_table_stays_small() -> None:
+    made, _ = grown(20)
+    archive_log(made.pk)
+    made.refresh_from_db()
+    cut = left_out(made)
+    assert made.log_archived_seq < cut.first_seq
+    for n in range(20, 60):
+        with transaction.atomic():
+            log_rows.append(made, log_rows.lines(1 + n * BATCH, BATCH, width=WIDTH))
+            trim(made.pk, LIMIT)
+    rows = LogChunk.objects.filter(attempt=made)
+    size = sum(len(row.body) for row in rows)
+    assert size < LIMIT + LIMIT // 8
+    assert left_out(made).size > cut.size
