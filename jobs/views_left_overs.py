@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from jobs.left_overs import MOST_SHOWN, left_overs
 from projects.actor import Actor
 from projects.pages import fragment, page_actor, refusals
-from providers.selectors import provider_get, provider_list
+from providers.selectors import provider_get
 from providers.views_live import request_context
 
 
@@ -39,9 +39,10 @@ def _context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     wanted = int(given) if given.isdecimal() and len(given) < 19 else None
     found = left_overs(actor, wanted)
     provider = provider_get(actor, wanted) if wanted is not None else None
+    concerned = {one.provider.pk: one.provider for one in found}
     return {
         "left": found[:MOST_SHOWN],
         "more": len(found) > MOST_SHOWN,
         "provider": provider,
-        "providers": [provider] if provider else provider_list(actor),
+        "providers": [provider] if provider else list(concerned.values()),
     }
