@@ -209,8 +209,7 @@ class Observation:
 
     `exit_code` is set when `EXITED` (128 + n for signal n). `error` is the engine's own
     text, e.g. why a start was refused. Times are aware datetimes of the engine's clock.
-    `could_not_start` is true when the engine or the init process says that the program
-    itself was never executed (missing, not executable).
+    `could_not_start`: the engine or the init process says that it was never executed.
     """
 
     state: RunState
