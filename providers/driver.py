@@ -220,9 +220,8 @@ class Observation:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     engine_restarted: bool = False
-    """True when the engine itself began after this failed end: it may have brought it about."""
     ended_by_engine: bool = False
-    """True when the engine tells that it did: it ended, as it came up, what still ran."""
+    """The engine itself began after this failed end; it tells that it brought it about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +283,7 @@ class LogBatch:
     """Frames in the engine's order, and the cursor from which reading goes on after them.
 
     The cursor is small JSON; it is stored in the transaction that stores the frames, so
-    that a restarted reader neither loses nor doubles a byte. `gap` is plain words when the
-    driver knows that output before these frames is lost.
+    that a restarted reader neither loses nor doubles a byte. `gap`: output before is lost.
     """
 
     frames: tuple[LogFrame, ...]
@@ -294,7 +292,6 @@ class LogBatch:
 
 
 GONE_UNREAD = "it was gone from the engine before its output was read to the end"
-"""The `gap` of a reading of what is not there (any more)."""
 
 
 class LogStream(Protocol):
@@ -302,7 +299,7 @@ class LogStream(Protocol):
 
     def __iter__(self) -> Iterator[LogBatch]:
         """Batches as they come. Ends at EOF, which alone proves nothing: `observe` decides.
-        What is gone gives one batch without frames, whose `gap` says so.
+        What is gone gives one batch without frames, whose `gap` is GONE_UNREAD.
 
         Raises Unreachable when the connection breaks or stays silent past its deadline.
         """
@@ -385,13 +382,10 @@ class Driver(Protocol):
 
 @runtime_checkable
 class Forgetful(Protocol):
-    """Drivers of engines that, when they die, can lose the last output of a program that
-    ends meanwhile, and say nothing of it afterwards."""
+    """Drivers of engines that may lose the last output of what ends while they are away."""
 
     def saw_end(self, handle: Handle, lost_at: datetime) -> bool | None:
-        """Whether the engine was there when this program ended, after it was out of sight
-        from that moment of the engine's clock on; None where it cannot tell. Raises
-        Unreachable."""
+        """Whether it saw this end, lost to us at that moment of its clock; None: unknown."""
         ...
 
 

@@ -194,9 +194,9 @@ class FaultProxy:
                 await self._gates[way].wait()
                 faults = link.faults or self.faults
                 if faults.delay_seconds:
-                    await asyncio.sleep(faults.delay_seconds)
+                    await self._slowly(faults.delay_seconds)
                 if faults.bytes_per_second:
-                    await asyncio.sleep(len(data) / faults.bytes_per_second)
+                    await self._slowly(len(data) / faults.bytes_per_second)
                 if faults.black_hole:
                     continue
                 end = faults.cut_up_at if way == "up" else faults.cut_down_at
@@ -210,6 +210,11 @@ class FaultProxy:
                 sink.write(data)
                 await sink.drain()
                 passed += len(data)
+
+    async def _slowly(self, seconds: float) -> None:
+        late = self._loop.create_future()
+        self._loop.call_later(seconds, lambda: late.done() or late.set_result(None))
+        await late
 
     def _asked(self, link: _Link, data: bytes) -> None:
         """Look at what the client sent."""
