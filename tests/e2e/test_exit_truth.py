@@ -52,5 +52,5 @@ def test_nothing_was_started_twice_and_no_container_is_left(
         Attempt.objects.filter(provider=lost).values_list("handle__id", flat=True)
     )  # nobody can remove it: its engine does not answer
     wait_until(
-        lambda: set(containers_of(world.instance)) <= stays, 20, "all containers are removed"
+        lambda: set(containers_of(world.instance)) <= stays, 60, "all containers are removed"
     )

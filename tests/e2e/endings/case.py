@@ -26,6 +26,11 @@ class Scene(Protocol):
         """Of its live attempt; empty when there is none."""
         ...
 
+    @property
+    def cancelled_for(self) -> float:
+        """Seconds since somebody asked for its cancel; 0 when nobody did."""
+        ...
+
     def said(self, text: bytes) -> bool:
         """Whether its log holds this."""
         ...
@@ -69,6 +74,9 @@ class Case:
     words: str
     exit_code: int | None = None
     attempts: int = 1
+    """With or without those that were taken back before their start."""
+    fenced: int = 0
+    """At least so many were taken back; a busy engine may add one."""
     charged: int | None = None
     """Tries used up of the job's own; None: one for an end that is the program's doing."""
     starts: int | None = None

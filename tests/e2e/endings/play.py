@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from django.utils import timezone
+
 from jobs.models import Attempt, Job
 from jobs.services import job_cancel, job_release
 from jobs.states import LIVE_PHASES, TERMINAL
@@ -54,6 +56,11 @@ class JobScene:
     def phase(self) -> str:
         live = self.attempt is not None and self.attempt.phase in LIVE_PHASES
         return self.attempt.phase if self.attempt is not None and live else ""
+
+    @property
+    def cancelled_for(self) -> float:
+        asked = self.job.cancel_requested_at
+        return (timezone.now() - asked).total_seconds() if asked else 0.0
 
     def said(self, text: bytes) -> bool:
         live = self.attempt is not None and self.attempt.log_seq > 0

@@ -35,6 +35,26 @@ def when(ready: Callable[[Scene], bool], *deeds: Callable[[Scene], None]) -> Han
     return hand
 
 
+def in_turn(*hands: Hand) -> Hand:
+    """One after the other, each in its own moment."""
+    left = list(hands)
+
+    def hand(scene: Scene) -> bool:
+        if left and left[0](scene):
+            left.pop(0)
+        return not left
+
+    return hand
+
+
+HEARD_SECONDS = 4.0
+"""By then the engine process knows of a cancel, also when its notice was lost."""
+
+
+def heard(scene: Scene) -> bool:
+    return scene.cancelled_for > HEARD_SECONDS
+
+
 def in_phase(phase: str) -> Callable[[Scene], bool]:
     return lambda scene: scene.phase == phase
 
@@ -100,13 +120,13 @@ CANCELS = [
     ),
     _cancelled(
         "while its container is being created",
-        when(in_phase("creating"), cancel, opening("creating")),
+        in_turn(when(in_phase("creating"), cancel), when(heard, opening("creating"))),
         spec=SLEEP | _behind("creating"),
         starts=0,
     ),
     _cancelled(
         "while it is being started",
-        when(in_phase("starting"), cancel, opening("starting")),
+        in_turn(when(in_phase("starting"), cancel), when(heard, opening("starting"))),
         spec=SLEEP | _behind("starting"),
         exit_code=143,
         starts=1,
@@ -197,7 +217,7 @@ OTHERS = [
         reason="succeeded",
         exit_code=0,
         words="Finished with exit code 0.",
-        attempts=2,
+        fenced=1,
         starts=1,
         hand=when(in_phase("starting"), by_hand("DELETE", "", force=1), opening("vanishing")),
     ),

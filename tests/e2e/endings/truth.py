@@ -14,6 +14,7 @@ def differences(world: EngineWorld, scene: JobScene) -> list[str]:
     case = scene.case
     job = Job.objects.get(pk=scene.job.pk)
     attempts = list(Attempt.objects.filter(job=job).order_by("number"))
+    fenced = sum(attempt.outcome == "fenced" for attempt in attempts)
     words = reason_text(job.reason, job.reason_detail)
     charged = case.charged
     if charged is None:
@@ -23,7 +24,8 @@ def differences(world: EngineWorld, scene: JobScene) -> list[str]:
         ("state", job.state, case.state),
         ("reason", job.reason, case.reason),
         ("exit code", job.exit_code, case.exit_code),
-        ("attempts", len(attempts), case.attempts),
+        ("attempts", {len(attempts), len(attempts) - fenced} & {case.attempts}, {case.attempts}),
+        ("enough were taken back", fenced >= case.fenced, True),
         ("charged", job.charged, charged),
     ]
     found = [
