@@ -212,9 +212,9 @@ class FaultProxy:
                 passed += len(data)
 
     async def _slowly(self, seconds: float) -> None:
-        late = self._loop.create_future()
-        self._loop.call_later(seconds, lambda: late.done() or late.set_result(None))
-        await late
+        late = asyncio.Event()
+        self._loop.call_later(seconds, late.set)
+        await late.wait()
 
     def _asked(self, link: _Link, data: bytes) -> None:
         """Look at what the client sent."""

@@ -183,7 +183,7 @@ def test_an_answer_that_is_cut_at_any_byte_is_no_end_of_the_log(
         through.observe(handle)  # connects
         for at in range(1, 500):
             fault = Faults(cut_down_at=at)
-            proxy.choose = lambda said, fault=fault: fault if b"/logs?" in said else None  # type: ignore[misc]
+            proxy.choose = lambda said, fault=fault: fault if b"/logs?" in said else None
             frames: list[LogFrame] = []
             try:
                 for batch in through.logs(handle, None, follow=False):
