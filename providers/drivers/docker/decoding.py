@@ -5,7 +5,14 @@ from __future__ import annotations
 from providers.driver import Cursor, LogBatch, LogFrame, Stream
 from providers.drivers.docker.frames import SYSTEM_ERROR, FrameParser, Piece, PieceReader
 from providers.drivers.docker.lines import LineTracker
-from providers.drivers.docker.resume import Position, Seeker, Verdict, fingerprint
+from providers.drivers.docker.resume import (
+    Fingerprint,
+    Position,
+    Seeker,
+    Verdict,
+    fingerprint,
+    last_read,
+)
 
 GAP = "output before this may be lost: the engine rotated it away before it was read"
 _START: Cursor = {"v": 1}
@@ -33,6 +40,11 @@ class LogDecoder:
         self._lines = LineTracker(place)
         self._held: list[Piece] = []
         self._found_last = False
+
+    @property
+    def last(self) -> Fingerprint | None:
+        """The last frame, as `last_read` tells it of a cursor."""
+        return last_read(self._position.cursor()) if self._stamps else None
 
     @property
     def unfinished(self) -> bool:

@@ -14,9 +14,11 @@ from providers.drivers.docker.decoding import LogDecoder
 from providers.drivers.docker.frames import NotALog
 from providers.drivers.docker.looking import is_running
 from providers.drivers.docker.pace import Pace
+from providers.drivers.docker.resume import last_read
 from providers.drivers.docker.translate import EngineError, translated
 from providers.drivers.docker.wire import Wire
 
+BROKE_OFF = "a record that the engine cannot read has hidden what comes after it"
 _DOING = "read the log"
 
 
@@ -50,6 +52,26 @@ class DockerLogStream:
             self._pace.begin()
             ended = yield from self._read(follow=True)
             yield from self._read(follow=False)
+        if not (self._follow or self._gone or self._wire.closed) and self._broke_off():
+            yield LogBatch((), self._cursor or {"v": 1}, BROKE_OFF)
+
+    def _broke_off(self) -> bool:
+        """Whether the engine has a last frame that the reading to the end did not bring: at a
+        record that it cannot decode an answer may end as if there were no more."""
+        decoder = LogDecoder(None)
+        try:
+            if not self._ask("", follow=False, tail=1):
+                return False
+            while data := self._receive(follow=False):
+                decoder.feed(data)
+        except NotALog:
+            return False
+        finally:
+            self._wire.release()
+        if decoder.last is None or decoder.last == last_read(self._cursor):
+            return False
+        with translated(_DOING):
+            return not is_running(self._engine, self._container)
 
     def close(self) -> None:
         """End the reading, also one that waits in another thread."""
@@ -94,9 +116,10 @@ class DockerLogStream:
         stamp = batch.frames[-1].at_ns if batch.frames else 0
         return bool(stamp) and self._pace.may_be_passed(size, stamp, time_ns())
 
-    def _ask(self, since: str, follow: bool) -> bool:
+    def _ask(self, since: str, follow: bool, tail: int = 0) -> bool:
         """Open the answer; false when there is none to be had, which `observe` explains."""
         query = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
+        query |= {"tail": tail} if tail else {}
         path = f"/containers/{self._container}/logs?{urlencode(query)}"
         with translated(_DOING):
             try:

@@ -43,6 +43,12 @@ def fingerprint(piece: Piece) -> Fingerprint:
     return (piece.at_ns, CODES[piece.stream], len(piece.data), zlib.crc32(piece.data))
 
 
+def last_read(cursor: Mapping[str, Any] | None) -> Fingerprint | None:
+    """The last frame before the place that a cursor names."""
+    window = (cursor or {}).get("window")
+    return _print(window[-1]) if window else None
+
+
 class Position:
     """The frames read so far, as far as it takes to find the place again."""
 

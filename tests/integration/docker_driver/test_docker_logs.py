@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import re
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 
+import docker
 import pytest
 
 from providers.driver import Handle, LogBatch, LogFrame, ProviderConfig, Stream, Unreachable
@@ -195,6 +198,23 @@ def test_an_answer_that_is_cut_at_any_byte_is_no_end_of_the_log(
             assert frames == whole if ended else frames == whole[: len(frames)], at
         through.close()
     assert ends == {True, False}
+
+
+def test_a_damaged_record_never_ends_a_log_in_silence(place: Place) -> None:
+    handle = place.shell("i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line $i; done")
+    place.finish(handle)
+    with closing(docker.APIClient()) as client:
+        root = Path(client.info()["DockerRootDir"])
+    file = root / "containers" / str(handle["id"]) / "local-logs" / "container.log"
+    whole = file.read_bytes()
+    header = whole.index(b"line 1000") - 100
+    chance = random.Random(7)
+    for _ in range(60):
+        at = header + chance.randrange(100)
+        file.write_bytes(whole[:at] + chance.randbytes(300) + whole[at + 300 :])
+        assert any(batch.gap for batch in place.driver.logs(handle, None, follow=False))
+    file.write_bytes(whole)
+    assert not any(batch.gap for batch in place.driver.logs(handle, None, follow=False))
 
 
 def last_number(place: Place, handle: Handle) -> int:
