@@ -145,7 +145,7 @@ def test_a_polite_end_leaves_containers_running_and_the_next_start_adopts_them(
     wait_until(lambda: all(lines_stored(world, job) >= 5 for job in jobs), 30, "5 lines of each")
     assert engine.stop() == 0
     assert world.holder(SCHEDULER) == ""
-    assert world.connections() == 0
+    wait_until(lambda: world.connections() == 0, 5, "the server to end their sessions")
     assert len(containers_of(world.instance)) >= 3
     assert {world.state(job) for job in jobs} == {"running"}
     engine.start()

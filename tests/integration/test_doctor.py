@@ -36,6 +36,14 @@ def ago(**time: float) -> datetime:
     return timezone.now() - timedelta(**time)
 
 
+def made_now(columns: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a case, its durations counted back from this moment."""
+    return {
+        name: timezone.now() - value if isinstance(value, timedelta) else value
+        for name, value in columns.items()
+    }
+
+
 def found(look: Callable[[], Iterator[Finding]], part: str) -> Finding:
     """The finding that says this. All that is wrong comes with advice."""
     findings = list(look())
@@ -185,7 +193,7 @@ ENGINES: list[tuple[dict[str, Any], Level, str]] = [
         "here does not answer since 2026-01-31 12:00:00 UTC: refused",
     ),
     ({"probed_at": None, "health": "unknown"}, Level.WARNING, "here was never looked at"),
-    ({"probed_at": ago(minutes=5)}, Level.PROBLEM, "here was last looked at 5 min"),
+    ({"probed_at": timedelta(minutes=5)}, Level.PROBLEM, "here was last looked at 5 min"),
     ({"health": "degraded", "last_error": "slow"}, Level.WARNING, "here is degraded: slow"),
     (
         {"disk_free_bytes": 10**9, "disk_total_bytes": 10**12},
@@ -199,7 +207,7 @@ ENGINES: list[tuple[dict[str, Any], Level, str]] = [
 
 @pytest.mark.parametrize(("columns", "level", "words"), ENGINES, ids=[e[2] for e in ENGINES])
 def test_what_is_wrong_with_an_engine(columns: dict[str, Any], level: Level, words: str) -> None:
-    make_provider("here", **columns)
+    make_provider("here", **made_now(columns))
     assert found(engines.look, words).level is level
 
 
@@ -262,19 +270,24 @@ def test_jobs_out_of_sight_are_told_by_provider() -> None:
 
 
 STUCK: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"phase": "placed", "placed_at": ago(minutes=3)}, {}, "no engine process has taken it up"),
-    ({"phase": "finishing", "finishing_at": ago(minutes=3)}, {}, "its log not drained"),
-    ({"phase": "running"}, {"cancel_requested_at": ago(minutes=3)}, "to be cancelled"),
+    (
+        {"phase": "placed", "placed_at": timedelta(minutes=3)},
+        {},
+        "no engine process has taken it up",
+    ),
+    ({"phase": "finishing", "finishing_at": timedelta(minutes=3)}, {}, "its log not drained"),
+    ({"phase": "running"}, {"cancel_requested_at": timedelta(minutes=3)}, "to be cancelled"),
 ]
 
 
 @pytest.mark.parametrize(("attempt", "job", "words"), STUCK, ids=[case[2] for case in STUCK])
 def test_what_is_stuck_is_named(attempt: dict[str, Any], job: dict[str, Any], words: str) -> None:
-    made = make_attempt(**attempt)
+    columns = made_now(attempt)
+    made = make_attempt(**columns)
     Attempt.objects.filter(pk=made.pk).update(
-        **{name: value for name, value in attempt.items() if name.endswith("_at")}
+        **{name: value for name, value in columns.items() if name.endswith("_at")}
     )
-    Job.objects.filter(pk=made.job_id).update(**job)
+    Job.objects.filter(pk=made.job_id).update(**made_now(job))
     told = found(jobs.look, words)
     assert told.level is Level.WARNING
     assert f"job {made.job_id}." in told.words

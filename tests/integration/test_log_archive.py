@@ -15,6 +15,7 @@ from jobs import archive
 from jobs.archive import Gap, archive_log, archived_chunks, stored_chunks
 from jobs.frames import Chunk, unpack
 from jobs.models import Attempt, LogChunk
+from projects.models import InstanceSettings
 from tests.support.attempts import make_attempt
 from tests.support.log_rows import append, lines
 
@@ -33,6 +34,7 @@ def ended(db: None) -> Attempt:
 
 @pytest.fixture
 def running(db: None) -> Attempt:
+    InstanceSettings.objects.get_or_create(pk=1)  # a flushed database has none
     return make_attempt(phase="running")
 
 

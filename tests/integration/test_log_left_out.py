@@ -29,7 +29,7 @@ WIDTH = 40
 
 @pytest.fixture(autouse=True)
 def _limit() -> None:
-    InstanceSettings.objects.update(log_limit_bytes=LIMIT)
+    InstanceSettings.objects.update_or_create(pk=1, defaults={"log_limit_bytes": LIMIT})
 
 
 def grown(batches: int, *, each: int = BATCH) -> tuple[Attempt, bytes]:

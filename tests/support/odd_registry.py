@@ -51,16 +51,20 @@ def _part(kind: str, data: bytes) -> dict[str, Any]:
 CONFIG = json.dumps(
     {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
 ).encode()
-LAYER = b"\x1f\x8b" + b"x" * LAYER_BYTES
 
 
-def _manifest() -> bytes:
+def _layer(kind: str) -> bytes:
+    """Each kind has a layer of its own: engines fetch one that two images share only once."""
+    return b"\x1f\x8b" + kind.encode() * (LAYER_BYTES // len(kind))
+
+
+def _manifest(kind: str) -> bytes:
     return json.dumps(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": _part("container.image.v1+json", CONFIG),
-            "layers": [_part("image.rootfs.diff.tar.gzip", LAYER)],
+            "layers": [_part("image.rootfs.diff.tar.gzip", _layer(kind))],
         }
     ).encode()
 
@@ -80,9 +84,9 @@ MANIFESTS: dict[str, tuple[int, str, bytes]] = {
     "failing": (500, JSON, _error("UNKNOWN")),
     "garbled": (200, MANIFEST, b"this is no manifest"),
     "foreign": (200, LIST, _foreign()),
-    "hollow": (200, MANIFEST, _manifest()),
-    "forged": (200, MANIFEST, _manifest()),
-    "cut": (200, MANIFEST, _manifest()),
+    "hollow": (200, MANIFEST, _manifest("hollow")),
+    "forged": (200, MANIFEST, _manifest("forged")),
+    "cut": (200, MANIFEST, _manifest("cut")),
 }
 
 
@@ -149,8 +153,9 @@ class OddRegistry:
 
 def _send_part(request: BaseHTTPRequestHandler, kind: str) -> None:
     """A blob: the config or the layer, as this kind of image has it."""
-    layer = request.path.endswith(_digest(LAYER))
-    data = LAYER if layer else CONFIG
+    content = _layer(kind)
+    layer = request.path.endswith(_digest(content))
+    data = content if layer else CONFIG
     if kind == "hollow":
         _send(request, 404, JSON, _error("BLOB_UNKNOWN"))
     elif kind == "forged":
