@@ -125,6 +125,7 @@ def stored_chunks(
 
     Ends at what is stored now. Between two chunks no transaction is open.
     """
+    looked_anew_at = -1
     while True:
         attempt = Attempt.objects.only(*_INDEX).get(pk=attempt_id)
         for item in archived_chunks(attempt, after_seq, storage=storage):
@@ -145,13 +146,19 @@ def stored_chunks(
                 break
             if not page:
                 return
-            if page[0].seq != after_seq + 1 and not (left_out and left_out.holds(after_seq + 1)):
-                break  # its middle was left out since
             for row in page:
-                if left_out and after_seq < left_out.last_seq < row.seq:
+                if left_out and left_out.holds(after_seq + 1) and left_out.last_seq == row.seq - 1:
                     yield gap_of(left_out, after_seq)
+                elif row.seq != after_seq + 1:
+                    if looked_anew_at != after_seq:
+                        looked_anew_at = after_seq
+                        break  # its middle, or more of it, was left out since
+                    yield Gap(after_seq + 1, row.seq - 1, row.first_line, 0, "it is not stored")
                 after_seq = row.seq
                 yield chunk_of(row)
+            else:
+                continue
+            break
 
 
 def blocks_after(attempt: Attempt, after_seq: int = 0) -> list[Block]:

@@ -200,6 +200,14 @@ def _is_free(ending: Ending, policy: RetryPolicy) -> bool:
     return ending.outcome is Outcome.FENCED or ending.reason in FREE_TRIES
 
 
+def lost_with(provider: str, why: str, *, may_run: bool) -> Ending:
+    """The end of an attempt whose provider was given up for lost. One that was never started
+    cannot run any more, and is had again free of charge."""
+    if may_run:
+        return Ending(Outcome.FAILED, "provider_lost", {"provider": provider, "message": why})
+    return Ending(Outcome.FENCED, "fenced", {"message": f"{provider} was given up for lost: {why}"})
+
+
 def overdue_stop(seen: Observation, limit_seconds: float) -> StopCause | None:
     """The stop at its time limit that a former driver of this attempt must have delivered."""
     if seen.started_at is None or seen.finished_at is None:

@@ -177,7 +177,10 @@ def _block(block: Block) -> list[Chunk]:
 
 def _stored(attempt_id: int, after_seq: int) -> list[Chunk]:
     rows = LogChunk.objects.filter(attempt_id=attempt_id, seq__gt=after_seq).order_by("seq")
-    return [chunk_of(row) for row in rows[:_PAGE]]
+    found = [chunk_of(row) for row in rows[:_PAGE]]
+    first = found[0].seq if found else 0
+    # Up to the first hole only: what was left out there is told by the next reading.
+    return [chunk for nth, chunk in enumerate(found) if chunk.seq == first + nth]
 
 
 def _moved(attempt: Attempt) -> bool:

@@ -107,6 +107,8 @@ ACTIVE: frozenset[JobState] = frozenset({_J.SCHEDULED, _J.RUNNING})
 LIVE_PHASES: frozenset[Phase] = frozenset(Phase) - {_P.ENDED}
 STARTED_PHASES: frozenset[Phase] = frozenset({_P.RUNNING, _P.FINISHING})
 """Phases in which the program is known to have started."""
+NEVER_STARTED: frozenset[Phase] = frozenset({_P.PLACED, _P.PULLING, _P.CREATING})
+"""Phases in which it cannot have: the commit of `starting` comes before any start."""
 
 _JOB_EVENTS = {(e.source, e.target): e for e in JOB_EDGES}
 _PHASE_EVENTS = {(e.source, e.target): e for e in PHASE_EDGES}

@@ -8,14 +8,12 @@ from django.db.models.functions import Now
 from jobs.endings import Ending
 from jobs.models import Attempt
 from jobs.notes import log_gap
-from jobs.states import LIVE_PHASES, Outcome, Phase, Who
+from jobs.states import LIVE_PHASES, NEVER_STARTED, Outcome, Phase, Who
 from jobs.transitions.ends import Ended, end_jobs
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.notify import notify_engine, notify_jobs
 
-NEVER_STARTED = frozenset({Phase.PLACED, Phase.PULLING, Phase.CREATING})
-"""Where no start was committed yet: none will be, because that commit is refused now."""
 NOTE = "it was force-finished while its provider did not answer."
 
 

@@ -41,9 +41,7 @@ class PostgresWatch:
 
     def _watch(self) -> None:
         failures = 0
-        while not self._over.wait(
-            PAUSES[min(failures, len(PAUSES)) - 1] if failures else LOOK_SECONDS
-        ):
+        while not self._over.wait(_pause(failures)):
             if self._postgres.running():
                 failures = 0
                 continue

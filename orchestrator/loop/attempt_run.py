@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs.endings import Ending, StopCause, classify, overdue, restarted_outside
+from jobs.endings import Ending, StopCause, classify, lost_with, overdue, restarted_outside
 from jobs.notes import Note, late_start
-from jobs.states import STARTED_PHASES, Outcome, Phase
+from jobs.states import NEVER_STARTED, STARTED_PHASES, Outcome, Phase
 from orchestrator.loop.attempt_log import AttemptLog
 from orchestrator.loop.attempt_moves import AttemptMoves
 from orchestrator.loop.attempt_stop import AttemptStop
@@ -25,6 +25,7 @@ from orchestrator.loop.service import logger, monotonic
 from orchestrator.reconcile import Action, decide
 from orchestrator.store import CancelWish, Order
 from providers.driver import (
+    DriverError,
     Forgetful,
     Handle,
     NoCapacity,
@@ -95,8 +96,7 @@ class AttemptRun:
     def give_up(self, message: str) -> None:
         """End it as it is: going on has failed again and again. What runs is removed."""
         try:
-            ending = Ending(Outcome.FAILED, "gantry_failed", {"message": message})
-            self._end(ending, complete=False)
+            self._end(Ending(Outcome.FAILED, "gantry_failed", {"message": message}), complete=False)
         except (GivenUp, LogLost) as error:
             logger.info("attempt %d of job %d let go: %s", *self._names(), error)
 
@@ -114,9 +114,10 @@ class AttemptRun:
             try:
                 self._drive()
             except ProviderLost as lost:
-                detail = {"provider": lost.provider, "message": str(lost)}
                 self._handle = None  # what is there, if ever, is swept as left over
-                self._end(Ending(Outcome.FAILED, "provider_lost", detail), complete=False)
+                ran = self._moves.phase not in NEVER_STARTED
+                ending = lost_with(lost.provider, str(lost), may_run=ran)
+                self._end(ending, complete=False if ran else None)
         except (GivenUp, LogLost) as error:
             logger.info("attempt %d of job %d let go: %s", *self._names(), error)
         finally:
@@ -377,8 +378,7 @@ class AttemptRun:
             return False
         try:
             seen_to_end = self._driver.saw_end(self._handle, since)
-        except Unreachable as error:
-            self._host.note_unreachable(error)
+        except DriverError:
             seen_to_end = None
         # Where nobody knows, an outage that was seen counts, and a mere absence does not.
         return self._lost_at is not None if seen_to_end is None else not seen_to_end

@@ -14,8 +14,9 @@ from jobs.states import STARTED_PHASES, Outcome, Phase
 from orchestrator.loop.attempt_moves import AttemptMoves
 from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.host_view import GivenUp, HostView
+from orchestrator.loop.service import logger
 from orchestrator.store import Order
-from providers.driver import Handle, Observation, RunState, Unreachable
+from providers.driver import DriverError, Handle, Observation, RunState, Unreachable
 
 STOP_GRACE_SECONDS = 10.0
 STOP_AGAIN_SECONDS = 1.0
@@ -116,6 +117,10 @@ class AttemptStop:
                 return
             except Unreachable as error:
                 self._host.note_unreachable(error)
+                self._over.wait(STOP_AGAIN_SECONDS)
+            except DriverError as error:
+                # An engine in trouble (a full disk) may refuse: the stop is still wanted.
+                logger.warning("a stop was refused, and is sent again: %s", error)
                 self._over.wait(STOP_AGAIN_SECONDS)
             except GivenUp:
                 # Perhaps the database was away for a moment only: whoever takes the lease

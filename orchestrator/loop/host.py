@@ -284,6 +284,9 @@ class ProviderHost:
             logger.info("attempt %d: its container stays for now: %s", attempt, why)
             self._desk.post(lambda store: store.not_removed(self.fence, attempt, why))
             return
+        finally:
+            with self._guard:
+                self._removing.discard(attempt)  # what failed is tried again at the next look
         self._desk.post(lambda store: store.removed(self.fence, [attempt]))
 
     def _sweep(self, thing: Owned) -> None:

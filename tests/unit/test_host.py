@@ -46,6 +46,7 @@ class Engine:
         self.offset_ms = 0
         self.inside = 0
         self.removals = 0
+        self.refuses = threading.Event()
         self.stopped = threading.Event()
         self.closed = threading.Event()
 
@@ -73,6 +74,8 @@ class Engine:
 
     def remove(self, handle: object, *, force: bool) -> None:
         self.removals += 1
+        if self.refuses.is_set():
+            raise Unreachable("the answer to it was lost")
         self.gate.wait(20)
 
     def close(self) -> None:
@@ -163,6 +166,23 @@ def test_a_removal_that_takes_its_time_is_not_asked_for_again_and_again(
     wait_until(lambda: engine.removals == 1, 5, "it is removed")
     host.remove_later(6, HANDLE)
     wait_until(lambda: engine.removals == 2, 5, "the other one, too")
+    engine.gate.set()
+
+
+def test_a_removal_that_failed_is_tried_again_at_the_next_look(
+    host: ProviderHost, engine: Engine
+) -> None:
+    engine.answers.set()
+    engine.refuses.set()
+    host.remove_later(5, HANDLE)
+    wait_until(lambda: engine.removals == 1, 5, "it is tried")
+    engine.refuses.clear()
+
+    def tried_again() -> bool:
+        host.remove_later(5, HANDLE)  # as each look does
+        return engine.removals == 2
+
+    wait_until(tried_again, 5, "it is tried again")
     engine.gate.set()
 
 

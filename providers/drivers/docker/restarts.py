@@ -14,7 +14,7 @@ from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 from providers.driver import Observation
-from providers.drivers.docker.client import Engine, message_of
+from providers.drivers.docker.client import Engine
 from providers.drivers.docker.states import engine_time
 from providers.drivers.docker.translate import EngineError
 
@@ -26,10 +26,11 @@ _ANSWER_BYTES = 1 << 20
 def with_engines_part(engine: Engine, container: str, seen: Observation) -> Observation:
     """The observation, with what the engine may have had to do with a failed end.
 
-    An engine without a `bridge` network does not tell. With live-restore a restart leaves
-    programs alone, so that only the loss of the whole machine counts.
+    An engine without a `bridge` network does not tell, nor one that refuses these calls.
+    With live-restore a restart leaves programs alone, so that only the loss of the whole
+    machine counts.
 
-    Raises EngineError, OSError: above all when the engine, about to stop, takes no new
+    Raises OSError: above all when the engine, about to stop, takes no new
     connections, while those that are open still tell of the ends it brings about.
     """
     if not seen.exit_code or seen.could_not_start or seen.finished_at is None:
@@ -37,9 +38,12 @@ def with_engines_part(engine: Engine, container: str, seen: Observation) -> Obse
     began = _began(engine)
     if began is None or seen.finished_at > began:
         return seen
-    if seen.exit_code != POWER_CUT and engine.get("/info").get("LiveRestoreEnabled"):
-        return seen
-    did = _ended_before(engine, container, began)
+    try:
+        if seen.exit_code != POWER_CUT and engine.get("/info").get("LiveRestoreEnabled"):
+            return seen
+        did = _ended_before(engine, container, began)
+    except EngineError:
+        return seen  # it refuses to tell; the program's own end is known all the same
     return replace(seen, engine_restarted=True, ended_by_engine=did)
 
 
@@ -62,8 +66,9 @@ def _began(engine: Engine) -> datetime | None:
         raise ConnectionError(f"the answer was cut: {error!r}") from error
     finally:
         connection.close()
-    if response.status == 404:
-        return None
     if response.status >= 400:
-        raise EngineError(response.status, message_of(content))
-    return engine_time(json.loads(content).get("Created"))
+        return None  # without such a network, or behind a proxy that lets few calls through
+    try:
+        return engine_time(json.loads(content).get("Created"))
+    except (ValueError, AttributeError):
+        return None

@@ -93,8 +93,9 @@ def cuts(trial: Trial, *, wanted: int = 50, jobs: int = 6, steps: int = 40) -> V
                 chosen = rng.choice(running)
                 if chosen.handle is not None and not chosen.over():
                     chosen.hand_over()
-            ended += [one for one in running if one.over()]
-            running = [one for one in running if not one.over()]
+            over = [one for one in running if one.over()]
+            ended += over
+            running = [one for one in running if one not in over]
             pause(0.02)
         stored = [one.finish() for one in ended]
         figures = {"cuts": proxy.cuts, "logs": len(stored), "bytes": float(sum(map(size, stored)))}
