@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from ctypes.util import find_library
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from orchestrator.local import apt
 
 PROGRAM = Path("/usr/bin/chromium")
+DEADLINE_MS = 20_000
+"""A page is waited for so long: a machine that runs the whole suite is slow at times."""
 
 
 def chromium_program() -> Path:
@@ -38,6 +40,7 @@ def open_browser() -> Iterator[Browser]:
     # Playwright's synchronous interface runs an event loop in this thread, which Django
     # takes for asynchronous code; the tests use the database from it all the same.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    expect.set_options(timeout=DEADLINE_MS)
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
