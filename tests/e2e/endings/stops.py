@@ -13,11 +13,14 @@ GATES = {
     "creating": r"POST \S+/containers/create",
     "starting": r"POST \S+/start",
     "finishing": r"GET \S+/logs\?\S*follow=0",
+    "finishing-too": r"GET \S+/logs\?\S*follow=0",
     "vanishing": r"POST \S+/start",
     "doomed": "",
 }
 """By provider: the calls that its engine does not get before the gate is opened."""
-HASTY = {"finishing": {"log_idle_seconds": 0.5, "query_seconds": 0.5}}
+HASTY = {
+    name: {"log_idle_seconds": 0.5, "query_seconds": 0.5} for name in ("finishing", "finishing-too")
+}
 """Options of those providers."""
 LOST_AFTER = {"doomed": 2}
 
@@ -148,15 +151,15 @@ CANCELS = [
         reason="succeeded",
         exit_code=0,
         words="Finished with exit code 0.",
-        hand=when(in_phase("finishing"), cancel),
+        hand=when(in_phase("finishing"), cancel, opening("finishing")),
     ),
     Case(
         how="cancelled when it had exited with 3 and the rest of its log is being read",
-        spec=program("exit 3") | _behind("finishing"),
+        spec=program("exit 3") | _behind("finishing-too"),
         reason="exit_code",
         exit_code=3,
         words="The program exited with code 3.",
-        hand=when(in_phase("finishing"), cancel, opening("finishing")),
+        hand=when(in_phase("finishing"), cancel, opening("finishing-too")),
     ),
 ]
 
