@@ -12,24 +12,16 @@ from django.db.models.functions import Now
 from psycopg.errors import IdleInTransactionSessionTimeout
 
 from jobs import log_store, transitions
-from jobs.endings import Ending
-from jobs.frames import Position
 from jobs.log_store import Append
 from jobs.log_trim import trim_all
-from jobs.logs import position
 from jobs.models import Attempt, Job
-from jobs.orders import (
-    DEFAULT_TIMEOUT_SECONDS,
-    SpecUnreadable,
-    bare_spec,
-    requirements,
-    run_spec,
-    timeout_seconds,
-)
+from jobs.orders import SpecUnreadable, requirements
 from jobs.queue import queued
 from jobs.sql import fetch
-from jobs.states import LIVE_PHASES, Outcome, Phase
+from jobs.states import LIVE_PHASES, Phase
 from jobs.transitions import BatchResult, Move, Placement, Wait, ledger
+from orchestrator import live_attempts
+from orchestrator.reconcile import Wanted
 from orchestrator.room import fitting_now, provider_views
 from orchestrator.scheduling.policy import Plan
 from orchestrator.scheduling.snapshot import (
@@ -42,7 +34,6 @@ from orchestrator.store import CancelWish, Leftover, Order, Request, Site, Store
 from projects import secrets
 from projects.models import InstanceSettings
 from projects.notify import JobChange, LiveChanges, notify_engine, notify_live
-from projects.prepared import Place, PreparedQuery
 from projects.storable import storable_values
 from providers import leases
 from providers.driver import Credential, Owned, Probe
@@ -51,21 +42,6 @@ from providers.models import EngineRequest, Provider, RegistryCredential, Reques
 from providers.probes import probe_save
 
 logger = logging.getLogger("gantry.engine")
-
-_LIVE = PreparedQuery(
-    lambda: (
-        Attempt.objects.filter(phase__in=sorted(LIVE_PHASES), provider__any=Place(0))
-        .select_related("job")
-        .order_by("pk")
-    )
-)
-_PLACED = PreparedQuery(
-    lambda: (
-        Attempt.objects.filter(phase=Phase.PLACED, provider__any=Place(0))
-        .select_related("job")
-        .order_by("pk")
-    )
-)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,7 +70,7 @@ def _or_down(
 
 def _requirements(stored: Any) -> tuple[Requirement, ...]:
     """What the planner heeds. Of a job whose own cannot be read, nothing: wherever it is
-    placed, its host ends it before anything is made (`_order`)."""
+    placed, its host ends it before anything is made."""
     try:
         return tuple(Requirement(r.key, r.op, r.values) for r in requirements(stored))
     except SpecUnreadable:
@@ -196,47 +172,19 @@ class PostgresStore:
 
     @_or_down
     def placed(self, providers: Collection[int]) -> list[Order]:
-        return [self._order(attempt) for attempt in _PLACED.fetch(providers)]
+        return live_attempts.placed_orders(providers, self.instance)
 
     @_or_down
     def live(self, provider: int) -> list[Order]:
-        return [self._order(attempt) for attempt in _LIVE.fetch([provider])]
+        return live_attempts.live_orders(provider, self.instance)
 
-    def _order(self, attempt: Attempt) -> Order:
-        job = attempt.job
-        cancel = None
-        if job.cancel_requested_at is not None:
-            cancel = CancelWish(attempt.pk, job.cancel_requested_by, job.cancel_requested_at)
-        hidden, broken, unfit = {}, "", None
-        try:
-            hidden = secrets.open_values(job.secrets)
-        except secrets.SecretUnreadable as error:
-            broken = str(error)
-            unfit = Ending(Outcome.FAILED, "secrets_unreadable", {"message": broken})
-        known: dict[str, Any] = {"instance": self.instance, "term": attempt.term}
-        try:
-            run, timeout = run_spec(job, attempt, **known, secrets=hidden), timeout_seconds(job)
-        except SpecUnreadable as error:
-            run, timeout = bare_spec(job, attempt, **known), DEFAULT_TIMEOUT_SECONDS
-            unfit = Ending(Outcome.FAILED, "spec_unreadable", {"message": str(error)})
-        return Order(
-            attempt=attempt.pk,
-            job=job.pk,
-            provider=attempt.provider_id,
-            phase=Phase(attempt.phase),
-            run=run,
-            timeout_seconds=timeout,
-            handle=attempt.handle,
-            started_at=attempt.started_at,
-            fencing=attempt.fencing_at is not None,
-            cancel=cancel,
-            secrets=tuple(hidden.values()),
-            broken=broken,
-            unfit=unfit,
-            log=position(attempt.pk) if attempt.log_seq else Position(),
-            cursor=attempt.log_cursor,
-            not_seen=attempt.not_seen_since is not None,
-        )
+    @_or_down
+    def orders(self, attempts: Collection[int]) -> list[Order]:
+        return live_attempts.orders_of(attempts, self.instance)
+
+    @_or_down
+    def wanted(self, provider: int) -> list[Wanted]:
+        return live_attempts.wanted(provider)
 
     @_or_down
     def cancels(self, providers: Collection[int]) -> list[CancelWish]:

@@ -18,6 +18,7 @@ from jobs.frames import Position
 from jobs.log_store import Append
 from jobs.states import Phase
 from jobs.transitions import BatchResult, Move
+from orchestrator.reconcile import Wanted
 from orchestrator.scheduling.policy import Plan
 from orchestrator.scheduling.snapshot import Snapshot
 from projects.notify import JobChange, LiveChanges
@@ -138,6 +139,15 @@ class Store(Protocol):
 
     def live(self, provider: int) -> list[Order]:
         """All live attempts of a provider."""
+        ...
+
+    def orders(self, attempts: Collection[int]) -> list[Order]:
+        """Those of these attempts that are live."""
+        ...
+
+    def wanted(self, provider: int) -> list[Wanted]:
+        """Which attempts of a provider are live, and where each stands. Read again and again:
+        nothing of their specs and logs."""
         ...
 
     def cancels(self, providers: Collection[int]) -> list[CancelWish]:

@@ -6,10 +6,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from jobs.states import Phase
 from jobs.transitions import Move, Written
 from orchestrator.loop.attempt_run import AttemptRun
 from orchestrator.loop.crash_points import crash_point
@@ -369,17 +369,15 @@ class ProviderHost:
 
     def _compare(self, store: Store, owned: Sequence[Owned]) -> None:
         """In the desk's thread: it reads the live attempts."""
-        live = store.live(self.site.id)
+        live = store.wanted(self.site.id)
         with self._guard:
             in_hand = dict(self._runs)
-        wanted = [
-            Wanted(o.attempt, o.run.uid, self._phase_of(o, in_hand), o.attempt in in_hand)
-            for o in live
-        ]
+        wanted = [_as_driven(w, in_hand.get(w.attempt)) for w in live]
         seen = [Seen(o.uid, o.observation.state, o.created_at) for o in owned]
         actions = reconcile(wanted, seen, self.engine_now())
-        self.take([o for o in live if o.attempt in actions.attempts])
-        for attempt in in_hand.keys() - {order.attempt for order in live}:
+        if actions.attempts:
+            self.take(store.orders(actions.attempts))
+        for attempt in in_hand.keys() - {w.attempt for w in live}:
             in_hand[attempt].detach()  # ended by another hand: force-finished
         for attempt in actions.look_again:
             in_hand[attempt].look_again()
@@ -392,7 +390,7 @@ class ProviderHost:
         for left in store.leftovers(self.site.id):
             self.remove_later(left.attempt, left.handle)
 
-    @staticmethod
-    def _phase_of(order: Order, in_hand: dict[int, AttemptRun]) -> Phase:
-        run = in_hand.get(order.attempt)
-        return run.phase if run is not None else order.phase
+
+def _as_driven(wanted: Wanted, run: AttemptRun | None) -> Wanted:
+    """Of one in hand its thread knows best where it is."""
+    return wanted if run is None else replace(wanted, phase=run.phase, in_hand=True)

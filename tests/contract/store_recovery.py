@@ -9,6 +9,7 @@ import pytest
 from jobs.notes import adopted
 from jobs.states import Phase
 from jobs.transitions import Move, Written
+from orchestrator.reconcile import Wanted
 from providers.leases import Fence
 from tests.contract.store_contract import FENCED, WAY, Stage, acquire, apply, move, one_placed
 
@@ -57,6 +58,21 @@ class RecoveryContract:
         assert not marked()
         stage.store.unseen(Fence(fence.name, fence.term + 1), [order.attempt], unseen=True)
         assert not marked()
+
+    def test_where_each_live_attempt_stands_is_known_to_compare_and_whole_to_take_it_up(
+        self, stage: Stage
+    ) -> None:
+        order, fence = one_placed(stage)
+        apply(stage.store, move(order, fence, Phase.CREATING))
+        creating = Wanted(order.attempt, order.run.uid, Phase.CREATING)
+        assert stage.other.wanted(order.provider) == [creating]
+        assert stage.other.wanted(order.provider + 1000) == []
+        (whole,) = stage.other.orders([order.attempt, order.attempt + 1000])
+        assert whole == stage.other.live(order.provider)[0]
+        assert stage.other.orders([]) == []
+        apply(stage.store, *(move(order, fence, to) for to in WAY[1:]))
+        assert stage.other.wanted(order.provider) == []
+        assert stage.other.orders([order.attempt]) == []
 
     def test_what_an_ended_attempt_left_is_known_until_it_is_removed(self, stage: Stage) -> None:
         order, fence = one_placed(stage)

@@ -14,6 +14,7 @@ from jobs.following import sequel
 from jobs.log_store import Append
 from jobs.states import ACTIVE, JobState, Phase, Who
 from jobs.transitions import BatchResult, Move, Written
+from orchestrator.reconcile import Wanted
 from orchestrator.store import CancelWish, Leftover, Order, Request, Word
 from projects.notify import LiveChanges
 from providers.driver import Owned, Probe, RunSpec
@@ -58,6 +59,12 @@ class MemoryStore(MemoryQueue):
 
     def live(self, provider: int) -> list[Order]:
         return [self._order(a) for a in self._on((provider,))]
+
+    def orders(self, attempts: Collection[int]) -> list[Order]:
+        return [self._order(a) for a in self.rows.live.values() if a.pk in attempts]
+
+    def wanted(self, provider: int) -> list[Wanted]:
+        return [Wanted(a.pk, a.uid, a.phase) for a in self._on((provider,))]
 
     def _on(self, providers: Collection[int]) -> Iterable[AttemptRow]:
         return [a for a in self.rows.live.values() if a.provider in providers]

@@ -139,16 +139,13 @@ def _capacity_unchecked(patch: pytest.MonkeyPatch) -> None:
 def _nobody_adopts(patch: pytest.MonkeyPatch) -> None:
     def adopt(self: ProviderHost, orders: Sequence[Order]) -> None: ...
 
-    def live(self: MemoryStore, provider: int) -> list[Order]:
-        return []
-
     patch.setattr(ProviderHost, "adopt", adopt)
-    patch.setattr(MemoryStore, "live", live)
+    patch.setattr(MemoryStore, "wanted", lambda self, provider: [])
 
 
 def _wrongly_swept(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reconcile, "ORPHAN_GRACE", reconcile.ORPHAN_GRACE * 0)
-    patch.setattr(MemoryStore, "live", lambda self, provider: [])
+    patch.setattr(MemoryStore, "wanted", lambda self, provider: [])
 
     def none_live(self: MemoryStore, uids: Collection[str]) -> set[str]:
         return set()

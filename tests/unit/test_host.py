@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from orchestrator.loop.flusher import Flusher
 from orchestrator.loop.host import ProviderHost
 from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.log_writer import LogWriter
+from orchestrator.reconcile import Wanted
 from orchestrator.store import Order, Site, Store
 from providers.driver import (
     Capabilities,
@@ -88,10 +89,31 @@ class TestDesk:
     __test__ = False
 
     def __init__(self) -> None:
-        self.posted: dict[Hashable, int] = {}
+        self.work: dict[Hashable, Callable[[Store], None]] = {}
 
     def post(self, work: Callable[[Store], None], about: Hashable = None) -> None:
-        self.posted[about] = self.posted.get(about, 0) + 1
+        self.work[about] = work
+
+
+class Rows:
+    """What a comparison reads: where live attempts stand, and whole those it asks for."""
+
+    def __init__(self, *live: Order) -> None:
+        self.live_now = live
+        self.read: list[int] = []
+
+    def wanted(self, provider: int) -> list[Wanted]:
+        return [Wanted(o.attempt, o.run.uid, o.phase) for o in self.live_now]
+
+    def orders(self, attempts: Collection[int]) -> list[Order]:
+        self.read += attempts
+        return [o for o in self.live_now if o.attempt in attempts]
+
+    def strays_gone(self, fence: Fence, provider: int, present: Collection[str]) -> None:
+        pass
+
+    def leftovers(self, provider: int) -> list[object]:
+        return []
 
 
 class TestKeeper:
@@ -113,7 +135,12 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture
-def host(engine: Engine) -> Iterator[ProviderHost]:
+def desk() -> TestDesk:
+    return TestDesk()
+
+
+@pytest.fixture
+def host(engine: Engine, desk: TestDesk) -> Iterator[ProviderHost]:
     store = cast(Store, Ledger())
     flusher = Flusher(store, freed=never, plans_here=always(True))
     flusher.start(lambda name: None)
@@ -124,7 +151,7 @@ def host(engine: Engine) -> Iterator[ProviderHost]:
         keeper=cast(Keeper, TestKeeper()),
         flusher=flusher,
         logs=LogWriter(store),
-        desk=TestDesk(),
+        desk=desk,
         instance="test",
     )
     yield made
@@ -214,3 +241,17 @@ def test_a_time_limit_is_by_the_engines_clock_however_far_that_is_from_ours(
     host.take([running(2, started_at=started - timedelta(seconds=601))])
     host.tick()
     assert engine.stopped.wait(5), "the overdue one is stopped"
+
+
+def test_a_comparison_reads_whole_only_what_nobody_drives(
+    host: ProviderHost, engine: Engine, desk: TestDesk
+) -> None:
+    engine.answers.set()
+    mine, nobodys = running(1), running(2)
+    host.take([mine])
+    wait_until(lambda: engine.inside == 1, 5, "it is driven")
+    host.look_over()
+    rows = Rows(mine, nobodys)
+    desk.work["compare", host.fence](cast(Store, rows))
+    wait_until(lambda: engine.inside == 2, 5, "the other is taken up")
+    assert rows.read == [2]
