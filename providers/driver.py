@@ -47,6 +47,11 @@ class Unreachable(DriverError):
     """The call's effect is unknown (refused, timed out, cut): reconcile before trying again."""
 
 
+class EngineFault(Unreachable):
+    """The provider answered that it failed: the effect is unknown just so, but it is reached,
+    and others may be asked about."""
+
+
 class Rejected(DriverError):
     """The provider said no for good: `reason` is a code of jobs/reasons.py, the text for users."""
 

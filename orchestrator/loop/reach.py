@@ -1,7 +1,8 @@
 """Whether a provider answers: the breaker that all threads of its host share.
 
 The first call that gets no answer opens it: then nobody asks, and whoever needs an answer
-waits here, until a probe (the host's watcher makes them, with growing pauses) gets one.
+waits here, until a probe (the host's watcher makes them, with growing pauses) gets one. An
+engine that answers with an error of its own, mostly about one container, is in reach.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 
 from orchestrator.loop.host_view import GivenUp, ProviderLost
 from orchestrator.loop.service import logger, monotonic
-from providers.driver import Unreachable
+from providers.driver import EngineFault, Unreachable
 
 PAUSE_SECONDS = 0.25
 """Between an answer to a probe and the next try of what had got none."""
@@ -35,7 +36,10 @@ class Reach:
                 raise Unreachable(self._why)
 
     def lost(self, error: Unreachable) -> None:
-        """A call got no answer."""
+        """A call got no answer, or one that says nothing of all the others: then only who asked
+        waits a little, and a probe tells whether the engine is well."""
+        if isinstance(error, EngineFault):
+            return
         with self._guard:
             if self._why is None:
                 self._why = str(error)

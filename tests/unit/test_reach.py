@@ -9,7 +9,7 @@ import pytest
 from orchestrator.loop import reach as reach_module
 from orchestrator.loop.host_view import GivenUp, ProviderLost
 from orchestrator.loop.reach import Reach
-from providers.driver import Unreachable
+from providers.driver import EngineFault, Unreachable
 from tests.support.waiting import wait_until
 
 SILENT = Unreachable("could not look at the container: the engine did not answer in time")
@@ -18,15 +18,16 @@ SILENT = Unreachable("could not look at the container: the engine did not answer
 class Waiter(threading.Thread):
     """Waits for contact; remembers how that came out."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, error: Unreachable = SILENT) -> None:
         super().__init__(daemon=True)
+        self.error = error
         self.reach = reach
         self.outcome: BaseException | str = ""
         self.start()
 
     def run(self) -> None:
         try:
-            self.reach.wait(SILENT)
+            self.reach.wait(self.error)
             self.outcome = "answers"
         except (GivenUp, ProviderLost) as error:
             self.outcome = error
@@ -54,6 +55,28 @@ def test_while_it_does_not_answer_nobody_asks_and_everybody_learns_why(
         reach.check()
     reach.probed(None)
     reach.check()
+
+
+def test_an_engine_that_answers_with_an_error_about_one_container_is_asked_about_all_others(
+    ending: threading.Event,
+) -> None:
+    reach = Reach("here", 0.0, ending)
+    fault = EngineFault("could not look at the container: no such process")
+    reach.lost(fault)
+    reach.check()
+    reach.wait(fault)  # a moment, then who asked tries again
+    reach.check()
+
+
+def test_who_met_such_an_error_waits_too_while_the_engine_does_not_answer(
+    ending: threading.Event,
+) -> None:
+    reach = opened(ending)
+    waiter = Waiter(reach, EngineFault("could not read the log"))
+    reach.probed("still silent")
+    assert waiter.is_alive()
+    reach.probed(None)
+    wait_until(lambda: waiter.outcome == "answers", 5, "it goes on")
 
 
 def test_those_who_wait_go_on_when_a_probe_is_answered(ending: threading.Event) -> None:

@@ -17,6 +17,7 @@ from providers.driver import (
     Capabilities,
     Credential,
     Cursor,
+    EngineFault,
     Handle,
     LogStream,
     NoCapacity,
@@ -29,7 +30,6 @@ from providers.driver import (
     RunSpec,
     RunState,
     StatsSample,
-    Unreachable,
 )
 from providers.drivers.docker.client import Engine, parsed
 from providers.drivers.docker.container import container_body, container_name
@@ -157,7 +157,7 @@ class DockerDriver:
             found = self._engine.get(f"/containers/{name}/json")
         except EngineError as error:
             if error.status == 404:  # it is just being removed: look again, then create
-                raise Unreachable(conflict.message) from error
+                raise EngineFault(conflict.message) from error
             raise
         labels = found["Config"]["Labels"] or {}
         if labels.get(LABEL_UID) != spec.uid or labels.get(LABEL_INSTANCE) != spec.instance:
@@ -181,7 +181,7 @@ class DockerDriver:
         if seen.could_not_start or (error.status < 500 and error.status != 409):
             raise Rejected("could_not_start", error.message) from error
         if seen.state is RunState.CREATED:
-            raise Unreachable(f"could not start the container: {error.message}") from error
+            raise EngineFault(f"could not start the container: {error.message}") from error
 
     def _owned(self, item: Mapping[str, Any]) -> Owned | None:
         """One line of the engine's list; None for what is not whole, or gone meanwhile."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Event
 from time import monotonic
 
-from providers.driver import Observation, RunState, StillRunning, Unreachable
+from providers.driver import EngineFault, Observation, RunState, StillRunning
 from providers.drivers.docker.client import Engine
 from providers.drivers.docker.looking import look
 from providers.drivers.docker.translate import EngineError
@@ -36,7 +36,7 @@ def remove_container(engine: Engine, container: str, *, force: bool) -> None:
         if _gone_soon(engine, container, seen):
             return
         if monotonic() > deadline:
-            raise Unreachable(f"the container is not removed yet: {reason}")
+            raise EngineFault(f"the container is not removed yet: {reason}")
 
 
 def _gone_soon(engine: Engine, container: str, seen: Observation) -> bool:

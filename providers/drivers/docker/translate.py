@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import requests
 from docker.errors import DockerException, InvalidVersion, TLSParameterError
 
-from providers.driver import NoCapacity, Rejected, Unreachable
+from providers.driver import EngineFault, NoCapacity, Rejected, Unreachable
 
 # The kernel's own words for ENOSPC and ENOMEM as Go prints them: the engine answers 500
 # with a free text for every internal error, so its status alone cannot tell.
@@ -44,7 +44,7 @@ def translated(doing: str) -> Iterator[None]:
         if has_no_room(error.message):
             raise NoCapacity(error.message) from error
         if error.status >= 500:
-            raise Unreachable(f"could not {doing}: {error.message}") from error
+            raise EngineFault(f"could not {doing}: {error.message}") from error
         raise Rejected("rejected", error.message) from error
     except (InvalidVersion, TLSParameterError) as error:
         raise Rejected("rejected", f"could not {doing}: {error}") from error

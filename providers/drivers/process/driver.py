@@ -16,6 +16,7 @@ from providers.driver import (
     Capabilities,
     Credential,
     Cursor,
+    EngineFault,
     Handle,
     LogStream,
     NoCapacity,
@@ -28,7 +29,6 @@ from providers.driver import (
     RunSpec,
     RunState,
     StillRunning,
-    Unreachable,
 )
 from providers.drivers.process.logs import ProcessLogStream
 from providers.drivers.process.probing import probe_machine
@@ -88,7 +88,7 @@ class ProcessDriver:
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise NoCapacity(f"could not create the run: {error.strerror}") from error
-            raise Unreachable(f"could not create the run: {error}") from error
+            raise EngineFault(f"could not create the run: {error}") from error
 
     def start(self, handle: Handle) -> None:
         run = self._runs.of(handle)
@@ -112,7 +112,7 @@ class ProcessDriver:
                 answer, _ = shim.communicate(timeout=START_SECONDS)
             except subprocess.TimeoutExpired:
                 shim.kill()
-                raise Unreachable(f"no answer to the start within {START_SECONDS:g} s") from None
+                raise EngineFault(f"no answer to the start within {START_SECONDS:g} s") from None
         self._judge(run, answer)
 
     def observe(self, handle: Handle) -> Observation:
@@ -144,20 +144,20 @@ class ProcessDriver:
                 self._kill(run)
             run.delete()
         except OSError as error:
-            raise Unreachable(f"could not delete the run's folder: {error}") from error
+            raise EngineFault(f"could not delete the run's folder: {error}") from error
 
     def close(self) -> None:
         """Ends open log streams; what runs keeps running."""
         self._closed.set()
 
     def _kill(self, run: Run) -> None:
-        """Raises Unreachable when the run outlives SIGKILL: it hangs inside the kernel."""
+        """Raises EngineFault when the run outlives SIGKILL: it hangs inside the kernel."""
         deadline = time.monotonic() + KILL_SECONDS
         while time.monotonic() < deadline:
             run.kill()
             if run.wait_for_end(0.5):
                 return
-        raise Unreachable(f"{run.uid} does not end after SIGKILL")
+        raise EngineFault(f"{run.uid} does not end after SIGKILL")
 
     def _judge(self, run: Run, answer: bytes) -> None:
         """What came of a start, by the shim's own word."""
@@ -165,7 +165,7 @@ class ProcessDriver:
             told = json.loads(answer)
             result, error = str(told["result"]), str(told["error"])
         except (ValueError, TypeError, KeyError):
-            raise Unreachable(f"the start broke off: {answer[-500:]!r}") from None
+            raise EngineFault(f"the start broke off: {answer[-500:]!r}") from None
         match result:
             case "running":
                 return
@@ -177,4 +177,4 @@ class ProcessDriver:
                 return  # another start of ours was faster; it is the one start
             case "lost":
                 raise Rejected("removed_outside", "the run was removed before it could start")
-        raise Unreachable(error)
+        raise EngineFault(error)

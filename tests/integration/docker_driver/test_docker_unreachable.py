@@ -16,6 +16,7 @@ import pytest
 
 from providers.driver import (
     Driver,
+    EngineFault,
     Health,
     ProviderConfig,
     Rejected,
@@ -164,11 +165,12 @@ def trickling() -> Iterator[str]:
             thread.join()
 
 
-def assert_unreachable_in_time(driver: DockerDriver, call: Call) -> str:
+def assert_unreachable_in_time(driver: DockerDriver, call: Call, *, answers: bool = False) -> str:
     begun = time.monotonic()
     with pytest.raises(Unreachable) as raised:
         call(driver)
     assert time.monotonic() - begun < 8 * DEADLINE_SECONDS
+    assert isinstance(raised.value, EngineFault) is answers
     driver.close()
     return str(raised.value)
 
@@ -208,10 +210,10 @@ def test_an_engine_that_breaks_off_is_unreachable(call: Call) -> None:
 
 
 @every_call
-def test_an_engine_in_trouble_of_its_own_is_unreachable(call: Call) -> None:
+def test_the_effect_is_unknown_too_where_an_engine_answers_that_it_failed(call: Call) -> None:
     trouble = answered("500 Internal Server Error", b'{"message": "something broke"}')
     with listening(engine_that(trouble)) as address:
-        text = assert_unreachable_in_time(driver_at(address), call)
+        text = assert_unreachable_in_time(driver_at(address), call, answers=True)
     assert "something broke" in text
 
 
