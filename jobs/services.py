@@ -99,7 +99,8 @@ def job_release(actor: Actor, /, *, job_id: int) -> Job:
 
 
 def may_force_finish(actor: Actor, job: Job) -> bool:
-    """True for who may end what cannot be seen: the project's admins, and operators."""
+    """True for who may end what cannot be seen: the project's admins, and operators among
+    those who see the job, its members; being staff alone shows no jobs."""
     return actor.may(Role.ADMIN, job.project_id) or actor.may_operate
 
 

@@ -15,7 +15,7 @@ from jobs.services import job_cancel, job_force_finish
 from jobs.states import Phase
 from jobs.transitions import Written
 from projects.actor import SYSTEM
-from projects.errors import Conflict, Forbidden
+from projects.errors import Conflict, Forbidden, NotFound
 from projects.models import Event, Role
 from providers.leases import Fence
 from tests.support.builders import bearer, make_actor, make_job, make_user
@@ -104,6 +104,24 @@ def test_submitters_may_cancel_but_not_force() -> None:
         job_force_finish(make_actor(user), job_id=attempt.job_id)
     assert "Force-finish" not in words_of(signed_in(user).get(f"/jobs/{attempt.job_id}"))
     assert job_cancel(make_actor(user), job_id=attempt.job_id).cancel_requested_at is not None
+
+
+def test_a_superuser_sees_and_ends_the_jobs_of_every_project() -> None:
+    attempt, _ = out_of_sight()
+    root = signed_in(make_user("root", superuser=True))
+    address = f"/jobs/{attempt.job_id}"
+    assert "Force-finish" in words_of(root.get(address))
+    assert root.post(f"{address}/force-finish").status_code == 302
+    assert Job.objects.get(pk=attempt.job_id).reason == "provider_lost"
+
+
+def test_staff_may_force_the_jobs_that_they_can_see_and_see_those_of_their_projects_only() -> None:
+    attempt, _ = out_of_sight()
+    stranger = make_actor(make_user("otto", staff=True))
+    with pytest.raises(NotFound):
+        job_force_finish(stranger, job_id=attempt.job_id)
+    viewer = make_user("vera", staff=True, project=attempt.job.project, role=Role.VIEWER)
+    assert job_force_finish(make_actor(viewer), job_id=attempt.job_id).state == "failed"
 
 
 def test_the_page_tells_what_it_means_and_does_it() -> None:
