@@ -13,6 +13,7 @@ import os
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -201,7 +202,8 @@ _COLUMNS = (
 
 def _next_chunks(attempt_id: int, after_seq: int, head: int | None) -> tuple[list[Chunk], bool]:
     """The chunks of the next block, and whether nothing more fits into it. A block has no
-    hole, and none that begins past the `head`, where there is one."""
+    hole, and none that begins past the `head`, where there is one: nor past a hole, for what
+    comes after the head is the tail, whatever the limit has become."""
     chunks: list[Chunk] = []
     size = 0
     while True:
@@ -215,9 +217,10 @@ def _next_chunks(attempt_id: int, after_seq: int, head: int | None) -> tuple[lis
         for row in rows:
             chunk = plain(chunk_of(row))
             size += record_size(chunk)
-            if head is not None and chunk.stdout_offset + chunk.stderr_offset >= head:
+            hole = chunk.seq != after_seq + 1
+            if head is not None and (hole or chunk.stdout_offset + chunk.stderr_offset >= head):
                 return chunks, bool(chunks)
-            if chunks and (size > BLOCK_BYTES or chunk.seq != after_seq + 1):
+            if chunks and (size > BLOCK_BYTES or hole):
                 return chunks, True
             chunks.append(chunk)
             after_seq = chunk.seq
@@ -229,7 +232,7 @@ def _write(folder: str, chunks: list[Chunk], storage: Storage) -> Block:
     first, last = chunks[0], chunks[-1]
     name = f"{folder}/{first.seq:08d}-{last.seq:08d}-{crc32:08x}.blk"
     if not _holds(storage, name, stored):
-        name = storage.save(name, ContentFile(stored))
+        name = _save(storage, storage.get_available_name(name), stored)
     _make_durable(storage, name)
     return Block(
         path=name,
@@ -245,6 +248,16 @@ def _write(folder: str, chunks: list[Chunk], storage: Storage) -> Block:
         size=len(stored),
         crc32=crc32,
     )
+
+
+def _save(storage: Storage, name: str, stored: bytes) -> str:
+    """Stores a block, and of one that has no room nothing: each try would take more of it."""
+    try:
+        return storage.save(name, ContentFile(stored))
+    except OSError:
+        with suppress(OSError):
+            storage.delete(name)
+        raise
 
 
 def _holds(storage: Storage, name: str, stored: bytes) -> bool:

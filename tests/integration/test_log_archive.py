@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.db import OperationalError, connection, transaction
 
@@ -114,6 +116,28 @@ def test_a_second_run_changes_nothing(ended: Attempt, storage: FileSystemStorage
     assert archive_log(ended.pk, storage=storage).blocks == 0
     ended.refresh_from_db()
     assert ended.log_archive == before
+
+
+def test_a_block_that_finds_no_room_leaves_nothing_behind_and_is_stored_when_there_is_some(
+    ended: Attempt, storage: FileSystemStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = fill(ended, 200)
+
+    def half(name: str, content: ContentFile[bytes]) -> str:
+        path = Path(storage.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.read(100))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "_save", half)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space left"):
+                archive_log(ended.pk, storage=storage)
+    assert text(stored_chunks(ended.pk, storage=storage)) == expected
+    assert not [p for p in Path(storage.location).rglob("*") if p.is_file()]
+    assert archive_log(ended.pk, storage=storage).blocks == 1
+    assert text(stored_chunks(ended.pk, storage=storage)) == expected
 
 
 def test_death_between_the_block_and_its_record_costs_nothing(
