@@ -31,6 +31,7 @@ STOP = _Stop.STOP
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 6.0  # of the ten that the whole of `up` may take to end
 LAST_WORDS_SECONDS = 0.5
+TELL_AGAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Supervisor:
         self._running: dict[str, _Running] = {}
         self._due: dict[str, float] = {}
         self._deaths: dict[str, int] = {}
+        self._untold = False
+        """A change could not be told; it is tried again and again."""
 
     def run(self) -> None:
         """Start all, keep them alive, and end them all at a stop signal or `stop`."""
@@ -128,6 +131,8 @@ class Supervisor:
     def _next_happening(self) -> _Died | _Stop | None:
         """What happens before the next start is due, or None when that comes first."""
         wait = max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
+        if self._untold:
+            wait = TELL_AGAIN_SECONDS if wait is None else min(wait, TELL_AGAIN_SECONDS)
         try:
             return self._happenings.get(timeout=wait)
         except queue.Empty:
@@ -139,7 +144,7 @@ class Supervisor:
                 continue
             del self._due[name]
             self._start(self._services[name])
-        self._on_change({name: running.mark for name, running in self._running.items()})
+        self._tell_change()
 
     def _start(self, service: Service) -> None:
         try:
@@ -200,7 +205,17 @@ class Supervisor:
         for running in self._running.values():
             running.copier.join(LAST_WORDS_SECONDS)
         self._running.clear()
-        self._on_change({})
+        self._tell_change()
+
+    def _tell_change(self) -> None:
+        """A full disk, where it cannot be written down, is no reason to end the services."""
+        try:
+            self._on_change({name: running.mark for name, running in self._running.items()})
+            self._untold = False
+        except OSError as error:
+            if not self._untold:
+                self._output.say(f"Which processes run could not be written down: {error}")
+            self._untold = True
 
 
 def _dying_with_parent(argv: Sequence[str]) -> list[str]:

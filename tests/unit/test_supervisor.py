@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -12,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
+import pytest
+
+from orchestrator.local import supervisor
 from orchestrator.local.prefixed_output import PrefixedOutput
 from orchestrator.local.processes import ProcessMark
 from orchestrator.local.supervisor import Backoff, Service, Supervisor
@@ -39,6 +43,7 @@ class Stage:
         self.text = io.StringIO()
         self.marks: dict[str, ProcessMark] = {}
         self.seen: list[ProcessMark] = []
+        self.disk_is_full = False
         services = [Service(name, [sys.executable, "-c", code]) for name, code in programs.items()]
         self.supervisor = Supervisor(
             services,
@@ -49,8 +54,10 @@ class Stage:
         )
 
     def _on_change(self, marks: Mapping[str, ProcessMark]) -> None:
-        self.marks = dict(marks)
         self.seen.extend(mark for mark in marks.values() if mark not in self.seen)
+        if self.disk_is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.marks = dict(marks)
 
     def lines(self) -> list[str]:
         return self.text.getvalue().splitlines()
@@ -108,6 +115,24 @@ def test_a_process_that_was_killed_is_started_again_and_the_others_are_left_alon
         assert any("was ended by SIGKILL" in line for line in stage.lines())
 
 
+def test_a_full_disk_keeps_no_process_from_being_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "TELL_AGAIN_SECONDS", 0.05)
+    with _stage({"a": STAYS, "b": STAYS}) as stage:
+        stage.heard("a | here")
+        wait_until(lambda: {"a", "b"} <= set(stage.marks), 20, "both are recorded")
+        first = stage.marks["a"]
+        stage.disk_is_full = True
+        os.kill(first.pid, signal.SIGKILL)
+        stage.heard("a | here", times=2)
+        assert stage.marks["a"] == first
+        assert stage.marks["b"].alive()
+        stage.disk_is_full = False
+        wait_until(lambda: stage.marks["a"] != first, 20, "its successor is recorded after all")
+    assert sum("could not be written down" in line for line in stage.lines()) == 1
+
+
 def test_what_a_dead_pool_left_running_is_ended_before_its_successor_starts() -> None:
     with _stage({"pool": POOL}) as stage:
         wait_until(lambda: stage.lines(), 20, "the worker's number")
@@ -135,13 +160,13 @@ def test_the_end_asks_all_and_kills_who_does_not_listen_within_the_grace() -> No
 def test_a_program_that_is_not_there_is_told_and_tried_again() -> None:
     stage = Stage({}, 5)
     service = Service("gone", ["/nonexistent/program"])
-    supervisor = Supervisor([service], PrefixedOutput(stage.text, ["gone"]), backoff=QUICK)
-    thread = Thread(target=supervisor.run_until_stopped)
+    trying = Supervisor([service], PrefixedOutput(stage.text, ["gone"]), backoff=QUICK)
+    thread = Thread(target=trying.run_until_stopped)
     thread.start()
     try:
         wait_until(lambda: stage.text.getvalue().count("starting again") >= 2, 20, "two tries")
     finally:
-        supervisor.stop()
+        trying.stop()
         thread.join(30)
 
 
