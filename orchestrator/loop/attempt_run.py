@@ -328,7 +328,7 @@ class AttemptRun:
         self._host.lost_contact(error)
         # An engine that answers probes, but not this: asked less and less often.
         self._log.pause(min(LONGEST_PAUSE, 0.1 * 2**self._losses) if self._losses else 0.0)
-        self._losses += 1
+        self._losses = min(self._losses + 1, 10)  # the power of a day's would be no float
         self._back_at = self._host.engine_now()
 
     def _look(self) -> Observation:

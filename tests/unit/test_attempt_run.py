@@ -13,7 +13,7 @@ import pytest
 from jobs.frames import Position
 from jobs.states import Phase
 from jobs.transitions import Move, Written
-from orchestrator.loop import attempt_log, attempt_stop
+from orchestrator.loop import attempt_log, attempt_run, attempt_stop
 from orchestrator.loop.attempt_run import AttemptRun
 from orchestrator.loop.host_view import GivenUp, HostView
 from orchestrator.loop.log_writer import LogWriter
@@ -27,6 +27,11 @@ EXITED = Observation(RunState.EXITED, exit_code=0)
 SPEC = RunSpec(
     instance="test", job=3, attempt=1, uid="u", term=1, name="n", image="i", entrypoint=()
 )
+
+RUNNING_ORDER = Order(
+    attempt=5, job=3, provider=1, phase=Phase.RUNNING, run=SPEC, timeout_seconds=60,
+    handle={"v": 1, "id": "c"},
+)  # fmt: skip
 
 
 class Engine:
@@ -95,14 +100,30 @@ def test_a_program_whose_log_cannot_be_read_ends_all_the_same(
 ) -> None:
     monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
     host = Host(Engine(states))
-    order = Order(
-        attempt=5, job=3, provider=1, phase=Phase.RUNNING, run=SPEC, timeout_seconds=60,
-        handle={"v": 1, "id": "c"},
-    )  # fmt: skip
     sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
-    AttemptRun(order, cast(HostView, host), sink).run()
+    AttemptRun(RUNNING_ORDER, cast(HostView, host), sink).run()
     assert [move.to for move in host.asked] == [Phase.FINISHING, Phase.ENDED]
     assert host.asked[-1].log_complete is False
+    assert host.asked[-1].ending is not None
+    assert host.asked[-1].ending.reason == "succeeded"
+
+
+class Silent(Host):
+    """Its engine answers probes, and nothing else, for hours."""
+
+    def lost_contact(self, error: Unreachable) -> None:
+        self.lost += 1
+
+
+def test_an_engine_that_does_not_tell_its_state_for_hours_is_asked_until_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attempt_run, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
+    host = Silent(Engine([RUNNING, *[Unreachable("away")] * 1200, EXITED]))
+    sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
+    AttemptRun(RUNNING_ORDER, cast(HostView, host), sink).run()
+    assert host.lost == 1200
     assert host.asked[-1].ending is not None
     assert host.asked[-1].ending.reason == "succeeded"
 
