@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from itertools import count
 from typing import Any
 
 from jobs.frames import Position, pack
@@ -26,8 +27,12 @@ class LogLost(Exception):
 class LogSink:
     """One attempt's way into the writer: bounded, so that a flood waits instead of growing."""
 
-    def __init__(self, writer: LogWriter, attempt: int, fence: Fence, position: Position) -> None:
+    def __init__(
+        self, writer: LogWriter, attempt: int, fence: Fence, position: Position, number: int
+    ) -> None:
         self._writer = writer
+        self.number = number
+        """A later reading of the same log has a greater one."""
         self.attempt = attempt
         self.fence = fence
         self.position = position
@@ -63,24 +68,26 @@ class LogWriter(Service):
         self._writing: dict[int, LogSink] = {}
         self._written_at = 0.0
         self._urgent = False
+        self._numbers = count(1)
 
     def sink(self, attempt: int, fence: Fence, position: Position) -> LogSink:
         """A way to write that attempt's log from that position on."""
-        return LogSink(self, attempt, fence, position)
+        return LogSink(self, attempt, fence, position, next(self._numbers))
 
     def take(self, sink: LogSink, batch: LogBatch) -> None:
         """See LogSink.write."""
         with self._room:
             while sink.size > BUFFER_BYTES and not sink.lost and not self._stopping.is_set():
                 self._room.wait(1.0)
+            other = self._dirty.get(sink.attempt)
+            if other is not None and other is not sink:
+                # The earlier reading of this log was let go, though it may be the last to come.
+                self._lose(min(other, sink, key=lambda one: one.number))
             if sink.lost or self._stopping.is_set():
                 raise LogLost(f"attempt {sink.attempt}")
             sink.frames.extend(batch.frames)
             sink.size += sum(len(frame.data) for frame in batch.frames)
             sink.cursor = batch.cursor
-            other = self._dirty.get(sink.attempt)
-            if other is not None and other is not sink:
-                self._lose(other)  # an earlier reading of this log, which has been let go
             if batch.gap:
                 sink.note, sink.gap = batch.gap, True
             self._dirty[sink.attempt] = sink

@@ -108,6 +108,19 @@ def test_a_broken_database_neither_loses_nor_doubles_a_byte(
     assert not sink.lost
 
 
+def test_of_two_readings_of_a_log_the_earlier_is_let_go_whichever_brings_something_last(
+    ledger: Ledger, writer: LogWriter
+) -> None:
+    """One that was let go may be in the middle of a line when the next one begins."""
+    earlier, later = (writer.sink(1, FENCE, Position()) for _ in range(2))
+    later.write(batch(b"hello\n"))
+    with pytest.raises(LogLost):
+        earlier.write(batch(b"hello\n"))
+    later.write(batch(b"world\n", 2))
+    written(writer, later.flush())
+    assert stored(ledger, 1) == b"hello\nworld\n"
+
+
 def test_a_log_that_grew_by_another_hand_is_let_go(ledger: Ledger, writer: LogWriter) -> None:
     ledger.log_at[1] = 5
     sink = writer.sink(1, FENCE, Position())
