@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from ninja import NinjaAPI
@@ -122,6 +123,9 @@ def problem_of(request: HttpRequest, error: Exception) -> HttpResponse:
             return problem(request, status, detail, code=code)
     if isinstance(error, HttpError):
         return problem(request, error.status_code, str(error))
+    if isinstance(error, OperationalError | InterfaceError):
+        log.error("%s %r failed: the database: %s", request.method, request.path, error)
+        return problem(request, 503, "The database does not answer, or has no room. Try again.")
     log.error(
         "%s %r failed (request %s)",
         request.method,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.db import OperationalError
 from django.test import Client
 
 from jobs import selectors
@@ -119,6 +120,27 @@ def test_a_bug_is_answered_without_its_traceback_and_logged_with_its_request(
     assert "inner workings" not in json.dumps(body)
     assert body["request_id"] in caplog.text
     assert "inner workings" in caplog.text
+
+
+@pytest.mark.parametrize("words", ["could not extend file: No space left", "it is shutting down"])
+def test_a_database_without_room_or_without_an_answer_is_no_bug_and_may_be_asked_again(
+    client: Client,
+    ada: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    words: str,
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OperationalError(words)
+
+    monkeypatch.setattr("jobs.api.job_page", refused)
+    with caplog.at_level(logging.ERROR, logger="gantry.api"):
+        response = client.get("/api/v1/jobs", **ada)  # type: ignore[arg-type]
+    body = check(response, 503, "unavailable")
+    assert response["Retry-After"] == "2"
+    assert "has no room" in body["detail"]
+    assert words not in body["detail"]
+    assert words in caplog.text
 
 
 def test_what_breaks_before_an_operation_is_a_problem_too(
