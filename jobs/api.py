@@ -14,10 +14,13 @@ from ninja import Router
 from jobs import api_logs, presenters, schemas, services
 from jobs.filters import NAMES, read_filter
 from jobs.models import Job
-from jobs.selectors import attempts_of, events_of, job_get, job_page
+from jobs.selectors import attempt_of, attempts_of, events_of, job_get, job_page
+from jobs.stat_pages import drawn_together
+from jobs.stat_store import readings_of
 from jobs.states import TERMINAL
 from jobs.waiting import MOST_SECONDS, is_news, wait_for_news
 from projects.cursors import Page, make_cursor, read_cursor
+from projects.errors import NotFound
 from projects.http import (
     Unhurried,
     in_a_hurry,
@@ -32,6 +35,7 @@ from projects.http import (
 )
 
 router = Router(tags=["Jobs"])
+MOST_POINTS = 5000
 _MAX_REV = 2**31 - 1
 
 
@@ -130,6 +134,26 @@ def job_events(request: HttpRequest, job_id: int) -> HttpResponse:
     items = found[:limit]
     more = make_cursor(items[-1].pk, bound) if len(found) > limit else None
     return page_reply(request, Page(items, more), presenters.event_values)
+
+
+@router.get("/jobs/{int:job_id}/stats", response=schemas.StatList)
+def job_stats(request: HttpRequest, job_id: int) -> HttpResponse:
+    """CPU and memory of one attempt over its time: a reading each 5 s in its first hour, fewer
+    later, and none of programs that are over within a second or two.
+
+    Where there are more than `points`, neighbours are drawn together."""
+    query = request.GET
+    only_parameters(query, ("attempt", "points"))
+    job = job_get(request_actor(request), job_id)
+    number = read_number(query, "attempt", default=0, least=1, most=_MAX_REV) or None
+    points = read_number(query, "points", default=500, least=1, most=MOST_POINTS)
+    attempt = attempt_of(job, number)
+    if attempt is None:
+        if number is not None:
+            raise NotFound(f"Job {job_id} has no attempt {number}.")
+        return json_reply(presenters.NO_STATS)
+    readings = drawn_together(readings_of(attempt.pk), points)
+    return json_reply(presenters.stats_values(attempt, readings))
 
 
 @router.get("/jobs/{int:job_id}/logs")

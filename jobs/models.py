@@ -135,7 +135,8 @@ class Attempt(models.Model):
     clock except `started_at` and `finished_at`, which are the engine's. `not_seen_since`
     is set while its provider cannot be asked about it. What it made on the engine is `handle`,
     made before `starting_at`; `removed_at` is when its removal was confirmed, until then
-    `removal_tries` counts and `removal_error` tells what came of the last try.
+    `removal_tries` counts and `removal_error` tells what came of the last try. The peaks are
+    the highest readings of what it used (jobs/stat_pages.py); none where nothing was measured.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
@@ -169,6 +170,10 @@ class Attempt(models.Model):
     removed_at = models.DateTimeField(null=True)
     removal_tries = models.PositiveIntegerField(db_default=0)
     removal_error = models.CharField(max_length=255, db_default="", blank=True)
+
+    cpu_peak_millis = models.PositiveIntegerField(null=True)
+    memory_peak_bytes = models.BigIntegerField(null=True)
+    memory_peak_at = models.DateTimeField(null=True)
 
     log_complete = models.BooleanField(null=True)
     log_note = models.CharField(max_length=255, default="", blank=True)
@@ -260,3 +265,21 @@ class LogChunk(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.attempt_id} chunk {self.seq}"
+
+
+class StatPage(models.Model):
+    """What an attempt used over ten minutes: readings as jobs/stat_pages.py packs them."""
+
+    attempt = models.ForeignKey(
+        Attempt, on_delete=models.CASCADE, related_name="stat_pages", db_index=False
+    )
+    page = models.BigIntegerField()
+    body = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["attempt", "page"], name="stat_page_once")]
+        # retention
+        indexes = [models.Index(fields=["page"], name="stat_page_by_age")]
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt_id} page {self.page}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from jobs.models import Attempt, Job
 from jobs.reasons import reason_text
 from jobs.spec import in_order
+from jobs.stat_pages import Reading
 from projects.models import Event
 
 
@@ -68,6 +70,7 @@ def attempt_values(attempt: Attempt) -> dict[str, Any]:
         "not_seen_since": attempt.not_seen_since,
         "removed_at": attempt.removed_at,
         "removal_error": None if attempt.removed_at else attempt.removal_error or None,
+        "use": use_values(attempt),
         "log": {
             "seq": attempt.log_seq,
             "lines": attempt.log_lines,
@@ -90,6 +93,43 @@ def phase_times(attempt: Attempt) -> dict[str, datetime | None]:
         "finishing": attempt.finishing_at,
         "ended": attempt.ended_at,
     }
+
+
+def use_values(attempt: Attempt) -> dict[str, Any]:
+    """What it used at most; None where nothing was measured."""
+    cpu = attempt.cpu_peak_millis
+    return {
+        "cpu_cores_peak": None if cpu is None else cpu / 1000,
+        "memory_bytes_peak": attempt.memory_peak_bytes,
+        "memory_peak_at": attempt.memory_peak_at,
+    }
+
+
+def stats_values(attempt: Attempt, readings: Sequence[Reading]) -> dict[str, Any]:
+    """What one try used over its time, and what it may use."""
+    return {
+        "attempt": attempt.number,
+        "limits": {
+            "cpu_cores": attempt.cpu_millis / 1000,
+            "memory_bytes": attempt.memory_mb * 2**20,
+        },
+        "use": use_values(attempt),
+        "items": [
+            {"at": r.at, "cpu_cores": r.cpu_millis / 1000, "memory_bytes": r.memory_bytes}
+            for r in readings
+        ],
+        "next_cursor": None,
+    }
+
+
+NO_STATS: dict[str, Any] = {
+    "attempt": None,
+    "limits": None,
+    "use": None,
+    "items": [],
+    "next_cursor": None,
+}
+"""What is told of a job that was not tried yet."""
 
 
 def event_values(event: Event) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from django.db import transaction
 from django.db.models import F
 
 from jobs.archive import log_folder
-from jobs.models import Attempt, Job, LogChunk
+from jobs.models import Attempt, Job, LogChunk, StatPage
+from jobs.stat_pages import page_of
 from projects.actor import SYSTEM
 from projects.events import Happening, record
 from projects.models import Event
@@ -45,6 +46,15 @@ def delete_logs(
                 )
             count += 1
     return count
+
+
+def delete_stats(before: datetime, *, limit: int) -> int:
+    """Deletes up to `limit` pages of what attempts used that ended before then; says how many.
+    Their peaks stay."""
+    old = StatPage.objects.filter(page__lt=page_of(before), attempt__ended_at__lt=before)
+    pages = list(old.order_by("page").values_list("pk", flat=True)[:limit])
+    StatPage.objects.filter(pk__in=pages).delete()
+    return len(pages)
 
 
 def delete_jobs(before: datetime, *, limit: int, storage: Storage = default_storage) -> int:

@@ -65,6 +65,14 @@ class PhaseTimes(BaseModel):
     ended: datetime | None
 
 
+class UseOut(BaseModel):
+    """What an attempt used at most, by its readings; null where nothing was measured."""
+
+    cpu_cores_peak: float | None
+    memory_bytes_peak: int | None
+    memory_peak_at: datetime | None
+
+
 class LogOut(BaseModel):
     """How much output there is. `complete` is null while it may grow."""
 
@@ -97,6 +105,7 @@ class AttemptOut(BaseModel):
         description="When its container was confirmed to be gone from the engine."
     )
     removal_error: str | None = Field(description="What came of the last try to remove it.")
+    use: UseOut
     log: LogOut
 
 
@@ -104,6 +113,32 @@ class AttemptList(BaseModel):
     """All tries of a job, first to last."""
 
     items: list[AttemptOut]
+    next_cursor: None
+
+
+class StatOut(BaseModel):
+    """What an attempt used since the reading before: the mean of its CPU, the most of its
+    memory, by the engine's clock."""
+
+    at: datetime
+    cpu_cores: float
+    memory_bytes: int
+
+
+class LimitsOut(BaseModel):
+    """What an attempt may use."""
+
+    cpu_cores: float
+    memory_bytes: int
+
+
+class StatList(BaseModel):
+    """The readings of one attempt, oldest first, with what they are to be held against."""
+
+    attempt: int | None = Field(description="Null while there is no try yet.")
+    limits: LimitsOut | None
+    use: UseOut | None
+    items: list[StatOut]
     next_cursor: None
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from jobs.archive import Moved, archive_log
 from jobs.models import Attempt, LogChunk
-from jobs.retention import delete_jobs, delete_logs
+from jobs.retention import delete_jobs, delete_logs, delete_stats
 from jobs.states import LIVE_PHASES, STARTED_PHASES
 from projects.selectors import instance_settings
 from providers.history import Usage, record_samples
@@ -58,7 +58,7 @@ def archive_logs() -> str:
 
 
 def keep_retention() -> str:
-    """Deletes logs and jobs that are older than the instance keeps them."""
+    """Deletes logs, with what attempts used, and jobs that are older than the instance keeps."""
     kept, now = instance_settings(), timezone.now()
     logs_before = now - timedelta(days=kept.log_retention_days)
     jobs_before = now - timedelta(days=kept.job_retention_days)
@@ -67,9 +67,10 @@ def keep_retention() -> str:
     logs = jobs = 0
     while time.monotonic() < deadline:
         gone_logs = delete_logs(logs_before, note, limit=BATCH)
+        gone_stats = delete_stats(logs_before, limit=BATCH)
         gone_jobs = delete_jobs(jobs_before, limit=BATCH)
         logs, jobs = logs + gone_logs, jobs + gone_jobs
-        if gone_logs < BATCH and gone_jobs < BATCH:
+        if max(gone_logs, gone_stats, gone_jobs) < BATCH:
             break
     return _say(f"deleted {logs} old logs and {jobs} old jobs") if logs or jobs else ""
 

@@ -50,6 +50,13 @@ _LOG: dict[str, tuple[Document, str]] = {
     "follow": ({"enum": ["0", "1"]}, "Stay until the job has ended."),
     "format": ({"enum": ["text", "ndjson"]}, "Instead of the Accept header."),
 }
+_STATS: dict[str, tuple[Document, str]] = {
+    "attempt": ({"type": "integer", "minimum": 1}, "Its number; without it the latest."),
+    "points": (
+        {"type": "integer", "minimum": 1, "maximum": 5000, "default": 500},
+        "Most readings in the answer.",
+    ),
+}
 _WAIT: dict[str, tuple[Document, str]] = {
     "wait": (
         {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS, "default": 0, "example": 30},
@@ -65,6 +72,7 @@ PARAMETERS: dict[str, dict[str, tuple[Document, str]]] = {
     "jobs_api_job_detail": _WAIT,
     "jobs_api_job_events": _PAGING,
     "jobs_api_job_logs": _LOG,
+    "jobs_api_job_stats": _STATS,
     "providers_api_provider_list": _PAGING,
     "providers_api_provider_delete": {
         "abandon": ({"enum": ["0", "1"]}, "Delete it also while containers are left there.")

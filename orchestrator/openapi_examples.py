@@ -126,6 +126,11 @@ _ATTEMPT: dict[str, Any] = {
     "not_seen_since": None,
     "removed_at": "2026-01-31T12:00:02.400Z",
     "removal_error": None,
+    "use": {
+        "cpu_cores_peak": 0.48,
+        "memory_bytes_peak": 71_303_168,
+        "memory_peak_at": "2026-01-31T12:00:01.900Z",
+    },
     "log": {
         "seq": 2,
         "lines": 2,
@@ -134,6 +139,15 @@ _ATTEMPT: dict[str, Any] = {
         "complete": True,
         "note": None,
     },
+}
+_STATS: dict[str, Any] = {
+    "attempt": 1,
+    "limits": {"cpu_cores": 0.5, "memory_bytes": 268_435_456},
+    "use": _ATTEMPT["use"],
+    "items": [
+        {"at": "2026-01-31T12:00:01.900Z", "cpu_cores": 0.48, "memory_bytes": 71_303_168},
+    ],
+    "next_cursor": None,
 }
 _EVENT: dict[str, Any] = {
     "id": 101,
@@ -241,6 +255,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "jobs_api_job_rerun": {_JSON: _SUBMITTED | {"id": 43, "rerun_of": 42}},
     "jobs_api_job_attempts": {_JSON: {"items": [_ATTEMPT], "next_cursor": None}},
     "jobs_api_job_events": {_JSON: {"items": [_EVENT], "next_cursor": None}},
+    "jobs_api_job_stats": {_JSON: _STATS},
     "jobs_api_job_logs": {"text/plain": "working\ndone\n", "application/x-ndjson": _LINE},
     "providers_api_provider_create": {_JSON: _PROVIDER | {"id": 2, "name": "build-host"}},
     "providers_api_provider_list": {_JSON: {"items": [_PROVIDER], "next_cursor": None}},

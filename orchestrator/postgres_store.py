@@ -11,13 +11,14 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django.db.models.functions import Now
 from psycopg.errors import IdleInTransactionSessionTimeout
 
-from jobs import log_store, transitions
+from jobs import log_store, stat_store, transitions
 from jobs.log_store import Append
 from jobs.log_trim import trim_all
 from jobs.models import Attempt, Job
 from jobs.orders import SpecUnreadable, requirements
 from jobs.queue import queued
 from jobs.sql import fetch
+from jobs.stat_store import Measured
 from jobs.states import LIVE_PHASES, Phase
 from jobs.transitions import BatchResult, Move, Placement, Wait, ledger
 from orchestrator import live_attempts
@@ -215,8 +216,10 @@ class PostgresStore:
         return {pk: Phase(phase) for pk, phase in rows}
 
     @_or_down
-    def append_logs(self, appends: Sequence[Append]) -> set[int]:
+    def append_logs(self, appends: Sequence[Append], measured: Sequence[Measured] = ()) -> set[int]:
         with transaction.atomic():
+            if measured:
+                stat_store.keep(measured, beside=appends)
             grown = log_store.append(appends)
             trim_all([a for a in appends if a.attempt in grown], self.log_limit)
             live = LiveChanges(logs={a.attempt: a.after.seq for a in appends if a.attempt in grown})

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 from jobs.endings import Ending
 from jobs.frames import Position
 from jobs.log_store import Append
+from jobs.stat_store import Measured
 from jobs.states import Phase
 from jobs.transitions import BatchResult, Move
 from orchestrator.reconcile import Wanted
@@ -164,8 +165,9 @@ class Store(Protocol):
         """Where attempts stand, for one who does not know whether a commit got through."""
         ...
 
-    def append_logs(self, appends: Sequence[Append]) -> set[int]:
-        """Write logs in one transaction: the attempts whose log has grown."""
+    def append_logs(self, appends: Sequence[Append], measured: Sequence[Measured] = ()) -> set[int]:
+        """Write logs, and readings of what attempts use, in one transaction: the attempts
+        whose log has grown."""
         ...
 
     def log_ends(self, attempts: Collection[int]) -> dict[int, int]:

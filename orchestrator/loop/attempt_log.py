@@ -58,6 +58,7 @@ class AttemptLog:
         masker = Masker(self._secrets)  # what an earlier reading kept back is read again
         stream = self._host.driver.logs(handle, self._cursor, follow=follow)
         self._stream = stream
+        self._sink.following = handle if follow else None
         try:
             self._unless_detached()
             for batch in stream:
@@ -71,7 +72,7 @@ class AttemptLog:
                 for masked in masker.finish():
                     self._sink.write(masked)
         finally:
-            self._stream = None
+            self._stream = self._sink.following = None
             stream.close()
         self._unless_detached()
 

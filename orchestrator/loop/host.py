@@ -20,6 +20,7 @@ from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.log_writer import LogWriter
 from orchestrator.loop.reach import Reach
 from orchestrator.loop.service import logger, monotonic
+from orchestrator.loop.stats_sampler import StatsSampler
 from orchestrator.reconcile import Seen, Wanted, reconcile
 from orchestrator.store import CancelWish, Order, Request, Site, Store
 from providers.driver import (
@@ -79,6 +80,7 @@ class ProviderHost:
         self._keeper = keeper
         self._flusher = flusher
         self._logs = logs
+        self._stats = StatsSampler(site.name, driver, logs)
         self._desk = desk
         self._runs: dict[int, AttemptRun] = {}
         self._guard = threading.Condition()
@@ -113,7 +115,7 @@ class ProviderHost:
                 if order.attempt in self._runs or self._ending.is_set():
                     continue
                 self._out_of_sight |= order.not_seen
-                sink = self._logs.sink(order.attempt, self.fence, order.log)
+                sink = self._stats.watch(self._logs.sink(order.attempt, self.fence, order.log))
                 run = self._runs[order.attempt] = AttemptRun(order, self, sink)
             threading.Thread(
                 target=self._drive,
@@ -129,7 +131,7 @@ class ProviderHost:
             run.cancel(wish)
 
     def tick(self) -> None:
-        """Look at the clocks of all attempts in hand, once the engine's is known."""
+        """Look at the clocks of all attempts in hand, once the engine's is known; measure them."""
         if self._clock_offset is None:
             return
         now = self.engine_now()
@@ -137,6 +139,7 @@ class ProviderHost:
             runs = list(self._runs.values())
         for run in runs:
             run.check_time(now)
+        self._stats.tick()
 
     def answer(self, request: Request) -> None:
         """Do what web asked for, in the background."""
@@ -155,6 +158,7 @@ class ProviderHost:
         self._ending.set()
         self._look.set()
         self._reach.let_go()
+        self._stats.close()
         with self._guard:
             runs = list(self._runs.values())
         for run in runs:
@@ -360,12 +364,9 @@ class ProviderHost:
     def _check(self) -> None:
         """Compare what is live with what is there: take up, look again, sweep."""
         try:
-            owned = self.driver.list_owned()
+            self.look_over()
         except Unreachable as error:
             self.note_unreachable(error)
-            return
-        compare = ("compare", self.fence)
-        self._desk.post(lambda store: self._compare(store, owned), compare)
 
     def _compare(self, store: Store, owned: Sequence[Owned]) -> None:
         """In the desk's thread: it reads the live attempts."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from itertools import count
 from typing import Any
 
 from jobs.frames import Position, pack
 from jobs.log_store import Append
+from jobs.stat_store import Measured
 from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.store import Store, StoreDown
-from providers.driver import LogBatch, LogFrame
+from providers.driver import Handle, LogBatch, LogFrame
 from providers.leases import Fence
 
 FLUSH_SECONDS = 0.1
 BUFFER_BYTES = 1 << 20
+MOST_READINGS = 2000
 
 
 class LogLost(Exception):
@@ -44,6 +47,8 @@ class LogSink:
         """True once output is known to be missing from it."""
         self.lost = False
         self.waiters: list[Future[None]] = []
+        self.following: Handle | None = None
+        """What is followed now, and so runs; it may be measured."""
 
     def write(self, batch: LogBatch) -> None:
         """Take a batch; waits while too much is unwritten. Raises LogLost."""
@@ -66,6 +71,7 @@ class LogWriter(Service):
         self._room = threading.Condition()
         self._dirty: dict[int, LogSink] = {}
         self._writing: dict[int, LogSink] = {}
+        self._readings: deque[Measured] = deque(maxlen=MOST_READINGS)
         self._written_at = 0.0
         self._urgent = False
         self._numbers = count(1)
@@ -73,6 +79,12 @@ class LogWriter(Service):
     def sink(self, attempt: int, fence: Fence, position: Position) -> LogSink:
         """A way to write that attempt's log from that position on."""
         return LogSink(self, attempt, fence, position, next(self._numbers))
+
+    def take_reading(self, measured: Measured) -> None:
+        """Write this with the next logs. A reading that does not get through is lost."""
+        with self._room:
+            self._readings.append(measured)
+        self.wake()
 
     def take(self, sink: LogSink, batch: LogBatch) -> None:
         """See LogSink.write."""
@@ -120,18 +132,20 @@ class LogWriter(Service):
 
     def next_wait(self) -> float:
         with self._room:
-            if not self._dirty:
+            if not (self._dirty or self._readings):
                 return self.interval
         return max(0.0, self._written_at + FLUSH_SECONDS - monotonic())
 
     def run_once(self) -> bool:
         with self._room:
             early = monotonic() < self._written_at + FLUSH_SECONDS
-            if not self._dirty or (early and not self._urgent):
+            if not (self._dirty or self._readings) or (early and not self._urgent):
                 return False
             self._urgent = False
             sinks, self._dirty = self._dirty, {}
             self._writing = sinks
+            readings = list(self._readings)
+            self._readings.clear()
             appends, waiters = [], {}
             for sink in sinks.values():
                 try:
@@ -145,7 +159,7 @@ class LogWriter(Service):
                     appends.append(append)
                 waiters[sink.attempt] = sink.waiters
                 sink.waiters = []
-        grown = self._store_all(appends) if appends else set()
+        grown = self._store_all(appends, readings)
         self._written_at = monotonic()
         with self._room:
             for append in appends:
@@ -173,31 +187,36 @@ class LogWriter(Service):
             return None
         return Append(sink.attempt, sink.fence, before, after, sink.cursor, tuple(chunks), note)
 
-    def _store_all(self, appends: list[Append]) -> set[int]:
+    def _store_all(self, appends: list[Append], readings: Sequence[Measured] = ()) -> set[int]:
         """Store, however long the database is away: what was read is kept in memory until
         then, and the readers wait at their bound."""
         through: set[int] = set()
         uncertain = False
-        while True:
+        while appends or readings:
             try:
                 if uncertain:
                     through |= self._got_through(appends)
                     appends = [a for a in appends if a.attempt not in through]
                 crash_point("before_logs")
-                grown = self._store.append_logs(appends) if appends else set()
+                grown = self._store.append_logs(appends, readings) if appends or readings else set()
                 crash_point("after_logs")
                 return through | grown
             except StoreDown:
-                uncertain = True
+                uncertain, readings = True, ()
                 if self._stopping.wait(0.5):
                     raise
             except Exception:
                 # What no database takes must not keep the other attempts' output away.
+                if readings:
+                    logger.exception("%d readings cannot be written", len(readings))
+                    readings = ()
+                    continue
                 names = ", ".join(str(a.attempt) for a in appends)
                 logger.exception("the log of attempt %s cannot be written", names)
                 if len(appends) == 1:
                     return through
                 return through.union(*(self._store_all([a]) for a in appends))
+        return through
 
     def _got_through(self, appends: list[Append]) -> set[int]:
         """After a broken commit: those logs that end where these appends would take them.

@@ -95,6 +95,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "api/v1/jobs/<int:job_id>/attempts"): API_JOB,
     ("GET", "api/v1/jobs/<int:job_id>/events"): API_JOB,
     ("GET", "api/v1/jobs/<int:job_id>/logs"): API_JOB,
+    ("GET", "api/v1/jobs/<int:job_id>/stats"): API_JOB,
     ("GET", "api/v1/providers"): API,
     ("POST", "api/v1/providers"): API_OPERATE,
     ("GET", "api/v1/providers/<int:provider_id>"): API_PROVIDER,

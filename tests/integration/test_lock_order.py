@@ -7,15 +7,18 @@ rows the other way round must then wait without holding the last one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.db import transaction
 
-from jobs import log_store
+from jobs import log_store, stat_store
 from jobs.frames import Position, pack
 from jobs.log_store import Append
 from jobs.models import Attempt
+from jobs.stat_pages import Reading
+from jobs.stat_store import Measured
 from providers import leases
 from providers.leases import Fence
 from providers.models import Lease
@@ -71,6 +74,29 @@ def test_logs_grow_in_the_order_of_their_attempts(writer: OtherSession) -> None:
         lambda: locked(Attempt.objects.filter(pk=two.pk)),
     )
     assert grown == {one.pk, two.pk}
+
+
+def test_readings_and_logs_together_go_in_the_order_of_their_attempts(
+    writer: OtherSession,
+) -> None:
+    provider = make_provider()
+    (one, fence), (two, _) = placed(provider), placed(provider)
+    before = Position()
+    chunks, after = pack(lines(1, 2), before)
+    log = Append(one.pk, fence, before, after, {"v": 1}, tuple(chunks))
+    reading = Measured(two.pk, fence, Reading(datetime.now(UTC), 100, 2**20))
+
+    def write() -> set[int]:
+        with transaction.atomic():
+            return stat_store.keep([reading], beside=[log]) | log_store.append([log])
+
+    written = wait_in_order(
+        writer,
+        write,
+        lambda: locked(Attempt.objects.filter(pk=one.pk)),
+        lambda: locked(Attempt.objects.filter(pk=two.pk)),
+    )
+    assert written == {one.pk, two.pk}
 
 
 @pytest.mark.parametrize("do", ["renew", "release"])

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from jobs import transitions
 from jobs.models import Attempt, Job
+from jobs.stat_store import readings_of
 from jobs.states import Phase
 from orchestrator.postgres_store import PostgresStore
 from orchestrator.store import Store, StoreDown
@@ -20,6 +21,7 @@ from projects.models import Event, InstanceSettings
 from projects.notify import ENGINE_CHANNEL, LIVE_CHANNEL, LiveChanges
 from providers.models import EngineRequest, Lease, Provider
 from tests.contract.store_contract import Stage, StoreContract
+from tests.contract.store_readings import ReadingsContract
 from tests.contract.store_recovery import RecoveryContract
 from tests.support.builders import make_job, make_provider
 from tests.support.connections import listening, other_session
@@ -79,6 +81,12 @@ class PostgresStage:
     def log(self, attempt: int) -> tuple[bool | None, str]:
         return Attempt.objects.values_list("log_complete", "log_note").get(pk=attempt)
 
+    def readings(self, attempt: int) -> list[int]:
+        return [reading.memory_bytes for reading in readings_of(attempt)]
+
+    def memory_peak(self, attempt: int) -> int | None:
+        return Attempt.objects.get(pk=attempt).memory_peak_bytes
+
     def ask(self, provider: int) -> int:
         deadline = timezone.now() + timedelta(minutes=1)
         return EngineRequest.objects.create(
@@ -87,7 +95,7 @@ class PostgresStage:
 
 
 @pytest.mark.django_db
-class TestPostgresStore(StoreContract, RecoveryContract):
+class TestPostgresStore(StoreContract, ReadingsContract, RecoveryContract):
     """The contract, over Postgres."""
 
     @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from jobs.following import sequel
 from jobs.log_store import Append
+from jobs.stat_store import Measured
 from jobs.states import ACTIVE, JobState, Phase, Who
 from jobs.transitions import BatchResult, Move, Written
 from orchestrator.reconcile import Wanted
@@ -164,7 +165,10 @@ class MemoryStore(MemoryQueue):
 
     # --- logs ---
 
-    def append_logs(self, appends: Sequence[Append]) -> set[int]:
+    def append_logs(self, appends: Sequence[Append], measured: Sequence[Measured] = ()) -> set[int]:
+        for m in measured:
+            if self.fenced(m.fence):
+                self.rows.attempts[m.attempt].readings.append(m.reading)
         grown = set()
         for a in appends:
             attempt = self.rows.attempts[a.attempt]

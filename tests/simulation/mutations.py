@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.log_store import Append
+from jobs.stat_store import Measured
 from jobs.states import Phase
 from orchestrator import reconcile
 from orchestrator.loop import attempt_run
@@ -96,7 +97,9 @@ def _refusals_unheard(patch: pytest.MonkeyPatch) -> None:
 def _log_written_again(patch: pytest.MonkeyPatch) -> None:
     append = MemoryStore.append_logs
 
-    def unguarded(self: MemoryStore, appends: Sequence[Append]) -> set[int]:
+    def unguarded(
+        self: MemoryStore, appends: Sequence[Append], measured: Sequence[Measured] = ()
+    ) -> set[int]:
         attempts = self.rows.attempts
         return append(
             self,
@@ -104,6 +107,7 @@ def _log_written_again(patch: pytest.MonkeyPatch) -> None:
                 replace(a, before=replace(a.before, seq=attempts[a.attempt].log.seq))
                 for a in appends
             ],
+            measured,
         )
 
     patch.setattr(MemoryStore, "append_logs", unguarded)

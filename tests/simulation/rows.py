@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.frames import Chunk, Position
 from jobs.held import Held
+from jobs.stat_pages import Reading
 from jobs.states import LIVE_PHASES, TERMINAL, JobState, Phase, Who, job_states_before
 from orchestrator.scheduling.snapshot import Demand
 from projects.notify import EngineWord
@@ -95,6 +96,7 @@ class AttemptRow:
     log: Position = field(default_factory=Position)
     cursor: Mapping[str, Any] | None = None
     chunks: list[Chunk] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
     log_complete: bool | None = None
     log_note: str = ""
     progress: Mapping[str, Any] = field(default_factory=dict)

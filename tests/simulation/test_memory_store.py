@@ -10,6 +10,7 @@ import pytest
 from orchestrator.scheduling.snapshot import Demand
 from orchestrator.store import Store
 from tests.contract.store_contract import Stage, StoreContract
+from tests.contract.store_readings import ReadingsContract
 from tests.contract.store_recovery import RecoveryContract
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.rows import Rows
@@ -73,11 +74,17 @@ class MemoryStage:
         row = self._rows.attempts[attempt]
         return row.log_complete, row.log_note
 
+    def readings(self, attempt: int) -> list[int]:
+        return [reading.memory_bytes for reading in self._rows.attempts[attempt].readings]
+
+    def memory_peak(self, attempt: int) -> int | None:
+        return max(self.readings(attempt), default=None)
+
     def ask(self, provider: int) -> int:
         return self._rows.request(provider, "probe").pk
 
 
-class TestMemoryStore(StoreContract, RecoveryContract):
+class TestMemoryStore(StoreContract, ReadingsContract, RecoveryContract):
     """The contract, over the twin."""
 
     @pytest.fixture

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from jobs.log_store import Append
+from jobs.stat_store import Measured
 from jobs.states import Phase
 from jobs.transitions import BatchResult, Move, Written
 from orchestrator.store import StoreDown
@@ -35,6 +36,7 @@ class Ledger:
         self.wakes = 0
         self.log_at: dict[int, int] = {}
         self.appends: list[Append] = []
+        self.measured: list[Measured] = []
         self.fenced: set[int] = set()
         self.poisonous: set[int] = set()
         self.breaks: deque[str] = deque()
@@ -80,12 +82,15 @@ class Ledger:
         self.told.append(live)
         self._lose_answer(how)
 
-    def append_logs(self, appends: Sequence[Append]) -> set[int]:
+    def append_logs(self, appends: Sequence[Append], measured: Sequence[Measured] = ()) -> set[int]:
         self.at_gate.set()
         assert self.gate.wait(10)
         how = self._break("before")
         if any(append.attempt in self.poisonous for append in appends):
             raise Poison
+        if any(m.attempt in self.poisonous for m in measured):
+            raise Poison
+        self.measured.extend(measured)
         grown = set()
         for append in appends:
             if append.attempt in self.fenced:

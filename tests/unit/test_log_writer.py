@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
 
 from jobs.frames import Position, unpack
+from jobs.stat_pages import Reading
+from jobs.stat_store import Measured
 from orchestrator.loop.log_writer import BUFFER_BYTES, LogLost, LogWriter
 from orchestrator.store import Store
 from providers.driver import LogBatch, LogFrame, Stream
@@ -83,6 +86,49 @@ def test_a_flush_waits_for_what_is_being_written(ledger: Ledger, writer: LogWrit
         ledger.gate.set()
         writer.stop()
         assert writer.join(10)
+
+
+def measured(attempt: int) -> Measured:
+    return Measured(attempt, FENCE, Reading(datetime.now(UTC), 100, 2**20))
+
+
+def test_readings_go_with_the_logs_of_their_moment(ledger: Ledger, writer: LogWriter) -> None:
+    sink = writer.sink(1, FENCE, Position())
+    sink.write(batch(b"a line\n"))
+    writer.take_reading(measured(1))
+    writer.take_reading(measured(2))
+    written(writer, sink.flush())
+    assert (len(ledger.appends), [m.attempt for m in ledger.measured]) == (1, [1, 2])
+
+
+def test_readings_that_do_not_get_through_are_lost_and_logs_are_not(
+    ledger: Ledger, writer: LogWriter
+) -> None:
+    sink = writer.sink(1, FENCE, Position())
+    sink.write(batch(b"a line\n"))
+    writer.take_reading(measured(1))
+    ledger.breaks.append("before")
+    written(writer, sink.flush())
+    assert (stored(ledger, 1), ledger.measured) == (b"a line\n", [])
+
+
+def test_readings_that_no_database_takes_keep_no_log_away(
+    ledger: Ledger, writer: LogWriter
+) -> None:
+    ledger.poisonous.add(2)
+    sink = writer.sink(1, FENCE, Position())
+    sink.write(batch(b"a line\n"))
+    writer.take_reading(measured(2))
+    written(writer, sink.flush())
+    assert (stored(ledger, 1), ledger.measured) == (b"a line\n", [])
+
+
+def test_readings_alone_wait_for_no_database(ledger: Ledger, writer: LogWriter) -> None:
+    writer.take_reading(measured(1))
+    ledger.breaks.append("before")
+    writer.run_once()
+    assert ledger.measured == []
+    writer.run_once()
 
 
 def test_the_cursor_is_stored_with_the_bytes_it_follows(ledger: Ledger, writer: LogWriter) -> None:
