@@ -55,7 +55,10 @@ def trim(attempt_id: int, limit: int) -> LeftOut | None:
         .annotate(offset=F("stdout_offset") + F("stderr_offset"))
         .values_list("seq", "first_line", "offset", named=True)
     )
-    first = chunks.filter(offset__gte=head_bytes(limit)).order_by("seq").first()
+    # What is left out stays one stretch, also when the limit was raised since: it goes on
+    # where it ended, however much of a head would be kept now.
+    rest = chunks if before else chunks.filter(offset__gte=head_bytes(limit))
+    first = rest.order_by("seq").first()
     tail = total - (limit - head_bytes(limit))
     kept = chunks.filter(offset__lte=tail).order_by("-seq").first()
     if first is None or kept is None or kept.seq <= first.seq:

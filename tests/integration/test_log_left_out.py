@@ -32,18 +32,24 @@ def _limit() -> None:
     InstanceSettings.objects.update_or_create(pk=1, defaults={"log_limit_bytes": LIMIT})
 
 
-def grown(batches: int, *, each: int = BATCH) -> tuple[Attempt, bytes]:
+def grown(batches: int) -> tuple[Attempt, bytes]:
     """A running attempt whose log grew by so many batches of lines, cut back as it grows."""
     made = make_attempt(phase="running")
+    written = grow(made, range(batches), LIMIT)
+    made.refresh_from_db()
+    return made, written
+
+
+def grow(made: Attempt, batches: range, limit: int) -> bytes:
+    """Let a log grow by these batches of lines; what was written."""
     written = b""
-    for n in range(batches):
-        frames = log_rows.lines(1 + n * each, each, width=WIDTH)
+    for n in batches:
+        frames = log_rows.lines(1 + n * BATCH, BATCH, width=WIDTH)
         written += b"".join(frame.data for frame in frames)
         with transaction.atomic():
             log_rows.append(made, frames)
-            trim(made.pk, LIMIT)
-    made.refresh_from_db()
-    return made, written
+            trim(made.pk, limit)
+    return written
 
 
 def left_out(made: Attempt) -> LeftOut:
@@ -51,6 +57,21 @@ def left_out(made: Attempt) -> LeftOut:
     found = LeftOut.stored(made.log_left_out)
     assert found is not None
     return found
+
+
+def kept(made: Attempt, written: bytes) -> tuple[int, int]:
+    """How much there is of its head and of its tail: both as written, and the truth between."""
+    cut = left_out(made)
+    note = (
+        f"\n[Gantry: lines {cut.first_line} to {cut.next_line - 1} are missing: {cut.words}]\n"
+    ).encode()
+    head, tail = b"".join(raw_bytes(made.pk)).split(note)
+    assert written.startswith(head)
+    assert written.endswith(tail)
+    assert len(head) + cut.size + len(tail) == len(written)
+    assert cut.offset == len(head)
+    assert cut.lines == written[len(head) : len(written) - len(tail)].count(b"\n")
+    return len(head), len(tail)
 
 
 def end(made: Attempt) -> None:
@@ -75,18 +96,10 @@ def test_head_and_tail_are_byte_for_byte_what_was_written_and_the_middle_is_told
         end(made)
         archive_log(made.pk)
         assert not LogChunk.objects.filter(attempt=made).exists()
-    cut = left_out(made)
-    note = (
-        f"\n[Gantry: lines {cut.first_line} to {cut.next_line - 1} are missing: {cut.words}]\n"
-    ).encode()
-    head, tail = b"".join(raw_bytes(made.pk)).split(note)
-    assert written.startswith(head)
-    assert written.endswith(tail)
-    assert len(head) + cut.size + len(tail) == len(written)
-    assert len(head) >= LIMIT // 2
-    assert LIMIT // 2 <= len(tail) <= LIMIT // 2 + LIMIT // 8
-    assert cut.lines == written[len(head) : len(written) - len(tail)].count(b"\n")
-    assert (made.log_complete, made.log_note) == (False, cut.words)
+    head, tail = kept(made, written)
+    assert head >= LIMIT // 2
+    assert LIMIT // 2 <= tail <= LIMIT // 2 + LIMIT // 8
+    assert (made.log_complete, made.log_note) == (False, left_out(made).words)
 
 
 @pytest.mark.parametrize("archived", [False, True])
@@ -147,11 +160,41 @@ def test_of_a_running_log_only_the_head_is_archived_and_the_table_stays_small() 
     made.refresh_from_db()
     cut = left_out(made)
     assert made.log_archived_seq < cut.first_seq
-    for n in range(20, 60):
-        with transaction.atomic():
-            log_rows.append(made, log_rows.lines(1 + n * BATCH, BATCH, width=WIDTH))
-            trim(made.pk, LIMIT)
+    grow(made, range(20, 60), LIMIT)
     rows = LogChunk.objects.filter(attempt=made)
     size = sum(len(row.body) for row in rows)
     assert size < LIMIT + LIMIT // 8
     assert left_out(made).size > cut.size
+
+
+@pytest.mark.parametrize("limit", [LIMIT // 8, LIMIT * 8], ids=["lowered", "raised"])
+@pytest.mark.parametrize("heeded", [True, False], ids=["by-all", "by-the-archive"])
+def test_a_limit_that_changes_while_a_log_grows_leaves_one_gap_and_that_is_true(
+    limit: int, heeded: bool
+) -> None:
+    """The archive heeds it at once, an engine process from its next start on."""
+    made = make_attempt(phase="running")
+    before = LIMIT // 2
+    written = grow(made, range(20), before)
+    InstanceSettings.objects.update(log_limit_bytes=limit)
+    archive_log(made.pk)
+    kept(made, written)
+    written += grow(made, range(20, 100), limit if heeded else before)
+    archive_log(made.pk)
+    kept(made, written)
+    end(made)
+    archive_log(made.pk)
+    assert not LogChunk.objects.filter(attempt=made).exists()
+    kept(made, written)
+
+
+def test_a_running_logs_tail_stays_in_the_table_also_where_a_raised_limit_makes_it_a_head() -> None:
+    """The tail moves on: what is archived of it could not be left out any more."""
+    made = make_attempt(phase="running")
+    before = LIMIT * 7
+    written = grow(made, range(70), before)
+    InstanceSettings.objects.update(log_limit_bytes=LIMIT * 64)
+    archive_log(made.pk)
+    written += grow(made, range(70, 110), before)
+    kept(made, written)
+    assert made.log_archived_seq < left_out(made).first_seq
