@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -299,3 +300,24 @@ def test_a_cursor_stays_small_json_however_long_the_log() -> None:
     written: list[Record] = [(number, 1, b"line\n") for number in range(5000)]
     _, cursor, _ = Engine(written).read_from(None)
     assert len(json.dumps(cursor)) < 4096
+
+
+def test_of_a_flood_little_is_kept_while_the_place_in_it_is_looked_for() -> None:
+    """Much was written in a moment, with a gap before it, and its beginning is gone since."""
+    lost = [(number, 1, b"before\n") for number in range(100)]
+    _, cursor, _ = Engine(lost).read_from(None)
+    flood = [(SECOND + number * 100_000, 1, b"%999d\n" % number) for number in range(19_000)]
+    _, cursor, gap = Engine(flood).read_from(cursor)
+    assert (gap, cursor and cursor["anchor"]) == (GAP, [])
+    for rotated in (0, 3000, 18_000):
+        decoder = LogDecoder(json.loads(json.dumps(cursor)))
+        last = (10 * SECOND, 1, b"last\n")
+        sent = Engine([*flood[rotated:], last]).read(decoder.since)
+        tracemalloc.start()
+        fed = [decoder.feed(sent[at : at + 65536]) for at in range(0, len(sent), 65536)]
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        (batch,) = [batch for batch in fed if batch]
+        assert [frame.data for frame in batch.frames] == [b"last\n"]
+        assert not batch.gap
+        assert most < 4 * 2**20

@@ -94,6 +94,8 @@ class LogDecoder:
         if verdict is Verdict.BEFORE:
             if self._found_last or not seeker.certain:
                 self._held.append(piece)
+            else:
+                self._held.clear()
             return None
         if verdict is not Verdict.PASSED:
             self._held.clear()

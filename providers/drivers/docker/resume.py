@@ -14,6 +14,11 @@ engine has rotated some of them away, the rest is looked for in what is left; wh
 of it is there, output may be lost, and the reader says so. Where only the last frame is
 found, what went before it is not what was read (an engine's followed answer can have a
 hole, or a frame twice): reading goes on after it, and says so too.
+
+A cursor also names marks: younger anchors, of which each tells just so how far it is from
+there. A flood writes more in a moment than the engine keeps, so that what a search begins
+with is often gone; without marks all that comes before the place would have to be kept, in
+case it is not there.
 """
 
 from __future__ import annotations
@@ -32,7 +37,8 @@ WINDOW = 64
 # How long after its stamp a frame may still be written, overtaken by the other stream.
 LATE_NS = 2_000_000_000
 # Anchors need not be closer to each other than this.
-SPACING_NS = 50_000_000
+SPACING_NS = 150_000_000
+MARKS = 16
 
 Fingerprint = tuple[int, int, int, int]  # stamp in ns, stream, length, crc32
 Anchor = tuple[int, Fingerprint]  # the number of the frame, counted from 1 for the whole log
@@ -61,7 +67,8 @@ class Position:
         self._after_gap = False
         if cursor:
             self._window.extend(map(_print, cursor["window"]))
-            self._anchors.extend((number, _print(item)) for number, item in cursor["anchor"])
+            known = [*cursor["anchor"], *cursor.get("marks", ())]
+            self._anchors.extend((number, _print(item)) for number, item in known)
             self._first = _print(cursor["first"])
             self._latest, self._read = cursor["latest"], cursor["read"]
             self._after_gap = cursor.get("after_gap", False)
@@ -97,12 +104,14 @@ class Position:
         while len(anchors) > 1 and anchors[1][1][0] <= safe:
             anchors.popleft()
         usable = [anchor for anchor in [*anchors][:1] if anchor[1][0] <= safe]
+        marks = [*anchors][len(usable) :]
         return {
             "v": 1,
             "read": self._read,
             "latest": self._latest,
             "first": self._first,
             "anchor": usable,
+            "marks": marks[-MARKS:],
             "window": list(self._window),
             "after_gap": self._after_gap,
         }
@@ -127,6 +136,9 @@ class Seeker:
         self._repeats: float = int(cursor["read"]) - int(number) + 1
         self._window = [_print(item) for item in cursor["window"]]
         self._latest = cursor["latest"]
+        read = int(cursor["read"])
+        self._after = {_print(mark): read - int(at) for at, mark in cursor.get("marks", ())}
+        """How many frames were read after a mark."""
         self._seen = 0
         self._recent: deque[Fingerprint] = deque(maxlen=WINDOW)
         self._expected: int | None = None
@@ -135,10 +147,12 @@ class Seeker:
             # What is before the gap was not counted, so it is not to be read again either.
             self.since = _since(max(0, self._first[0] - LATE_NS))
             self._repeats = inf
+            self._after[self._first] = read - 1
 
     @property
     def certain(self) -> bool:
-        """Whether the engine's first frame told how many to skip; otherwise it is a search."""
+        """Whether the engine's first frame, or a mark, told how many to skip; otherwise it is
+        a search."""
         return self._expected is not None
 
     def take(self, print_: Fingerprint) -> Verdict:
@@ -147,12 +161,15 @@ class Seeker:
         self._recent.append(print_)
         if self._seen == 1:
             self._expected = self._expect(print_)
+        if self._expected is None and print_ in self._after:
+            self._expected = self._seen + self._after[print_]
         last = print_ == self._window[-1]
         if self._expected is not None and self._seen < self._expected:
             return Verdict.LAST if last else Verdict.BEFORE
         if self._at_window():
             return Verdict.PLACE
-        self._expected = None
+        if self._expected is not None:
+            self._expected, self._after = None, {}  # what was counted is not what is there
         # A hole in what was read before puts its last frame later than was counted.
         if self._seen >= self._repeats + WINDOW or print_[0] > self._latest:
             return Verdict.MOVED if last else Verdict.PASSED
