@@ -39,7 +39,8 @@ class Processes:
         }
 
     def usage(self) -> list[Usage]:
-        """What each uses; its children belong to its role, except those with a role."""
+        """What each uses; its children belong to its role, except those with a role, and an
+        engine that the supervisor had to start."""
         parents = dict(_parents())
         found = []
         for pid in parents:
@@ -57,11 +58,11 @@ class Processes:
 
     def _role(self, pid: int, parents: dict[int, int]) -> str:
         roles = {root: role for role, root in self._roots.items()}
-        while pid:
-            if pid in roles:
-                return roles[pid]
-            pid = parents.get(pid, 0)
-        return ""
+        at = pid
+        while at and at not in roles:
+            at = parents.get(at, 0)
+        role = roles.get(at, "")
+        return "" if role == "supervisor" and at != pid else role
 
 
 def _parents() -> Iterator[tuple[int, int]]:

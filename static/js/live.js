@@ -6,6 +6,7 @@
 (() => {
   const OBJECT_MS = 500, LIST_MS = 1000, SPREAD_MS = 200;
   const POLL_MS = 15_000, FLOOR_MS = 60_000, SILENCE_MS = 45_000;
+  const AGAIN_MS = 2_000;  // a fetch that got no answer, or "busy", is made again
   const BANNER_MS = 3_000, STALE_MS = 10_000, FIRST_BACKOFF_MS = 500, MOST_BACKOFF_MS = 15_000;
   const root = document.documentElement;
   const now = () => performance.now();
@@ -186,6 +187,12 @@
     if (asked !== got || detail.xhr.status === 401) { detail.shouldSwap = false; signedOut(); drop(); }
     else if (inUse(region)) { detail.shouldSwap = false; hold(region); }
   });
+  for (const failed of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.addEventListener(failed, ({ detail }) => {
+      const region = detail.elt;
+      if (region?.matches?.("[data-live]") && !(detail.xhr?.status && detail.xhr.status < 500)) refresh(region, AGAIN_MS);
+    });
+  }
   document.addEventListener("htmx:afterSettle", subscribe);
 
   setInterval(() => {

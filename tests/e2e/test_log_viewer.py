@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from jobs.frames import Chunk, pack
 from jobs.logs import position
@@ -221,6 +221,23 @@ def test_a_server_that_restarts_costs_no_line_and_doubles_none(
     expect(page.locator("#live-banner[data-down]")).to_have_count(0)
     expect(page.locator("html[data-stale]")).to_have_count(0)
     expect(page.locator("[data-live-status]").first).to_have_text("Live")
+
+
+def test_a_fetch_that_got_no_answer_is_made_again(
+    attempt: Attempt, page: Page, open_log: Callable[..., Page]
+) -> None:
+    open_log()
+    expect(page.locator("[data-live-status]").first).to_have_text("Live")
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        route.abort("connectionfailed")
+
+    page.route(re.compile("/_/"), refuse, times=2)
+    change(attempt.job, "name = 'told at last'")
+    expect(page.locator("#job-header h1")).to_have_text("told at last", timeout=10_000)
+    assert refused
 
 
 def test_without_websockets_the_log_and_the_state_still_come(

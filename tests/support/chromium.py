@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from ctypes.util import find_library
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from orchestrator.local import apt
+from tests.support.still_network import PROXY_ARGUMENTS, still_network
 
 PROGRAM = Path("/usr/bin/chromium")
 DEADLINE_MS = 20_000
@@ -35,18 +36,23 @@ def chromium_program() -> Path:
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """A headless browser. Chromium's own sandbox refuses to work for root."""
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    """A headless browser; as root in a network of its own, in which no container is noticed.
+    Chromium's own sandbox refuses to work for root."""
+    root = os.geteuid() == 0
+    arguments = ["--no-sandbox", *PROXY_ARGUMENTS] if root else []
+    program = chromium_program()
     # Playwright's synchronous interface runs an event loop in this thread, which Django
     # takes for asynchronous code; the tests use the database from it all the same.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     expect.set_options(timeout=DEADLINE_MS)
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=chromium_program(), args=arguments, headless=True
-            )
-            with browser:
-                yield browser
+        with (
+            still_network(program) if root else nullcontext(program) as executable,
+            sync_playwright() as playwright,
+            playwright.chromium.launch(
+                executable_path=executable, args=arguments, headless=True
+            ) as browser,
+        ):
+            yield browser
     finally:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

@@ -15,23 +15,23 @@ from tests.support.running import ADMIN_PASSWORD, RunningGantry
 LINES = 200
 COUNTING = f"i=1; while [ $i -le {LINES} ]; do echo counted $i; i=$((i+1)); sleep 0.1; done"
 
-# Notes when each counted line is first in the page, in ms since the epoch.
+# Notes when each counted line is first in the page, in ms since the epoch. Each line is looked
+# at by itself: the number of the next one stands right behind its text.
 _OBSERVE = """
 () => {
   window.arrivals = {};
-  const look = (root) => {
-    for (const found of (root.textContent ?? "").matchAll(/counted (\\d+)/g)) {
-      window.arrivals[found[1]] ??= performance.timeOrigin + performance.now();
+  const lines = document.querySelector("[data-log]");
+  const look = () => {
+    const at = performance.timeOrigin + performance.now();
+    for (const line of lines.querySelectorAll(".l:not([data-noted]) > span")) {
+      const found = /counted (\\d+)/.exec(line.textContent);
+      if (!found) continue;
+      line.parentElement.dataset.noted = "";
+      window.arrivals[found[1]] ??= at;
     }
   };
-  new MutationObserver((changes) => {
-    for (const change of changes) {
-      if (change.type === "characterData") look(change.target);
-      for (const node of change.addedNodes) look(node);
-    }
-  }).observe(document.querySelector("[data-log]"),
-             { childList: true, subtree: true, characterData: true });
-  look(document.querySelector("[data-log]"));
+  new MutationObserver(look).observe(lines, { childList: true, subtree: true, characterData: true });
+  look();
 }
 """
 
