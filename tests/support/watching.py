@@ -30,7 +30,8 @@ _OBSERVE = """
       window.arrivals[found[1]] ??= at;
     }
   };
-  new MutationObserver(look).observe(lines, { childList: true, subtree: true, characterData: true });
+  const changes = { childList: true, subtree: true, characterData: true };
+  new MutationObserver(look).observe(lines, changes);
   look();
 }
 """
