@@ -50,7 +50,7 @@ class AttemptLog:
         self, handle: Handle, *, follow: bool, lasting: Callable[[], None] | None = None
     ) -> None:
         """Read from the cursor to the end, or while it runs. `lasting` is told of each batch.
-        Raises GivenUp, Unreachable, LogLost."""
+        Raises GivenUp, Unreachable, LogLost, LogRefused."""
         self._unless_detached()
         if self._withheld:  # without its secrets its output cannot be masked
             self.pause(RETRY_SECONDS if follow else 0)

@@ -27,6 +27,10 @@ class LogLost(Exception):
     """This process may no longer write that log: its lease, or the log, is another's."""
 
 
+class LogRefused(Exception):
+    """No database takes what is to be written of that log, however often it is tried."""
+
+
 class LogSink:
     """One attempt's way into the writer: bounded, so that a flood waits instead of growing."""
 
@@ -46,17 +50,25 @@ class LogSink:
         self.gap = False
         """True once output is known to be missing from it."""
         self.lost = False
+        self.refused = ""
+        """Why nothing can be written of it any more, in which case it is lost."""
         self.waiters: list[Future[None]] = []
         self.following: Handle | None = None
         """What is followed now, and so runs; it may be measured."""
 
     def write(self, batch: LogBatch) -> None:
-        """Take a batch; waits while too much is unwritten. Raises LogLost."""
+        """Take a batch; waits while too much is unwritten. Raises LogLost, LogRefused."""
         self._writer.take(self, batch)
 
     def flush(self) -> Future[None]:
         """Write now; the future is done when all that was taken is stored."""
         return self._writer.flush(self)
+
+    def loss(self) -> Exception:
+        """What its reader is told once it is lost."""
+        if self.refused:
+            return LogRefused(f"its output cannot be stored: {self.refused}")
+        return LogLost(f"attempt {self.attempt}")
 
 
 class LogWriter(Service):
@@ -96,7 +108,7 @@ class LogWriter(Service):
                 # The earlier reading of this log was let go, though it may be the last to come.
                 self._lose(min(other, sink, key=lambda one: one.number))
             if sink.lost or self._stopping.is_set():
-                raise LogLost(f"attempt {sink.attempt}")
+                raise sink.loss()
             sink.frames.extend(batch.frames)
             sink.size += sum(len(frame.data) for frame in batch.frames)
             sink.cursor = batch.cursor
@@ -111,7 +123,7 @@ class LogWriter(Service):
         sink.frames, sink.size = [], 0
         waiters, sink.waiters = sink.waiters, []
         for future in waiters:
-            future.set_exception(LogLost(f"attempt {sink.attempt}"))
+            future.set_exception(sink.loss())
         self._room.notify_all()
 
     def flush(self, sink: LogSink) -> Future[None]:
@@ -119,7 +131,7 @@ class LogWriter(Service):
         future: Future[None] = Future()
         with self._room:
             if sink.lost:
-                future.set_exception(LogLost(f"attempt {sink.attempt}"))
+                future.set_exception(sink.loss())
             elif self._dirty.get(sink.attempt) is sink:
                 sink.waiters.append(future)
                 self._urgent = True
@@ -150,9 +162,10 @@ class LogWriter(Service):
             for sink in sinks.values():
                 try:
                     append = self._append(sink)
-                except Exception:
+                except Exception as error:
                     # Output that cannot be stored must not keep the others' away.
                     logger.exception("the log of attempt %d cannot be packed", sink.attempt)
+                    sink.refused = _words(error)
                     self._lose(sink)
                     continue
                 if append is not None:
@@ -173,7 +186,7 @@ class LogWriter(Service):
         for attempt, futures in waiters.items():
             for future in futures:
                 if sinks[attempt].lost:
-                    future.set_exception(LogLost(f"attempt {attempt}"))
+                    future.set_exception(sinks[attempt].loss())
                 else:
                     future.set_result(None)
         return False
@@ -205,7 +218,7 @@ class LogWriter(Service):
                 uncertain, readings = True, ()
                 if self._stopping.wait(0.5):
                     raise
-            except Exception:
+            except Exception as error:
                 # What no database takes must not keep the other attempts' output away.
                 if readings:
                     logger.exception("%d readings cannot be written", len(readings))
@@ -214,6 +227,7 @@ class LogWriter(Service):
                 names = ", ".join(str(a.attempt) for a in appends)
                 logger.exception("the log of attempt %s cannot be written", names)
                 if len(appends) == 1:
+                    self._writing[appends[0].attempt].refused = _words(error)
                     return through
                 return through.union(*(self._store_all([a]) for a in appends))
         return through
@@ -230,3 +244,8 @@ class LogWriter(Service):
         self.run_once()
         with self._room:
             self._room.notify_all()
+
+
+def _words(error: Exception) -> str:
+    """The first line: in the others a database quotes what it was given."""
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
+from jobs.endings import Ending
 from jobs.log_store import Append
 from jobs.stat_store import Measured
 from jobs.states import Phase
@@ -31,6 +32,7 @@ class Ledger:
     def __init__(self) -> None:
         self.at: dict[int, Phase] = {}
         self.history: list[tuple[int, Phase]] = []
+        self.endings: dict[int, Ending] = {}
         self.groups: list[int] = []
         self.told: list[LiveChanges] = []
         self.wakes = 0
@@ -39,6 +41,7 @@ class Ledger:
         self.measured: list[Measured] = []
         self.fenced: set[int] = set()
         self.poisonous: set[int] = set()
+        self.poisonous_logs: set[int] = set()
         self.breaks: deque[str] = deque()
         self.gate = threading.Event()
         self.gate.set()
@@ -72,6 +75,8 @@ class Ledger:
         if move.to is not None:
             self.at[move.attempt] = move.to
             self.history.append((move.attempt, move.to))
+        if move.ending is not None:
+            self.endings[move.attempt] = move.ending
         return Written.DONE
 
     def phases(self, attempts: Collection[int]) -> dict[int, Phase]:
@@ -86,7 +91,7 @@ class Ledger:
         self.at_gate.set()
         assert self.gate.wait(10)
         how = self._break("before")
-        if any(append.attempt in self.poisonous for append in appends):
+        if any(a.attempt in self.poisonous | self.poisonous_logs for a in appends):
             raise Poison
         if any(m.attempt in self.poisonous for m in measured):
             raise Poison

@@ -20,10 +20,13 @@ from providers.driver import (
     Capabilities,
     Driver,
     Health,
+    LogBatch,
+    LogFrame,
     Observation,
     Probe,
     RunSpec,
     RunState,
+    Stream,
     Unreachable,
 )
 from providers.leases import Fence
@@ -33,6 +36,16 @@ from tests.support.waiting import wait_until
 SPEC = RunSpec("test", job=3, attempt=1, uid="u", term=1, name="n", image="i")
 HANDLE = {"v": 1, "id": "c"}
 HOUR = timedelta(hours=1)
+
+
+class Reading:
+    """A log of one line."""
+
+    def __iter__(self) -> Iterator[LogBatch]:
+        yield LogBatch((LogFrame(Stream.STDOUT, 1, b"line\n", True, True),), {"n": 1})
+
+    def close(self) -> None:
+        pass
 
 
 class Engine:
@@ -50,6 +63,8 @@ class Engine:
         self.refuses = threading.Event()
         self.stopped = threading.Event()
         self.closed = threading.Event()
+        self.writes = False
+        """Its programs have written something."""
 
     def probe(self) -> Probe:
         if self.answers.wait(0.01):
@@ -67,8 +82,10 @@ class Engine:
             raise AssertionError("it was used after it was closed")
         return Observation(RunState.RUNNING)
 
-    def logs(self, handle: object, cursor: object, *, follow: bool) -> object:
-        raise Unreachable("no log")
+    def logs(self, handle: object, cursor: object, *, follow: bool) -> Reading:
+        if not self.writes:
+            raise Unreachable("no log")
+        return Reading()
 
     def stop(self, handle: object, grace_seconds: float) -> None:
         self.stopped.set()
@@ -140,8 +157,15 @@ def desk() -> TestDesk:
 
 
 @pytest.fixture
-def host(engine: Engine, desk: TestDesk) -> Iterator[ProviderHost]:
-    store = cast(Store, Ledger())
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def host(engine: Engine, desk: TestDesk, ledger: Ledger) -> Iterator[ProviderHost]:
+    store = cast(Store, ledger)
+    logs = LogWriter(store)
+    logs.start(lambda name: None)
     flusher = Flusher(store, freed=never, plans_here=always(True))
     flusher.start(lambda name: None)
     made = ProviderHost(
@@ -150,7 +174,7 @@ def host(engine: Engine, desk: TestDesk) -> Iterator[ProviderHost]:
         cast(Driver, engine),
         keeper=cast(Keeper, TestKeeper()),
         flusher=flusher,
-        logs=LogWriter(store),
+        logs=logs,
         desk=desk,
         instance="test",
     )
@@ -158,8 +182,9 @@ def host(engine: Engine, desk: TestDesk) -> Iterator[ProviderHost]:
     made.close()
     engine.gate.set()
     assert made.join(10), "it lets go"
-    flusher.stop()
-    flusher.join(5)
+    for service in (flusher, logs):
+        service.stop()
+        service.join(5)
 
 
 def running(attempt: int, started_at: datetime | None = None) -> Order:
@@ -255,3 +280,22 @@ def test_a_comparison_reads_whole_only_what_nobody_drives(
     desk.work["compare", host.fence](cast(Store, rows))
     wait_until(lambda: engine.inside == 2, 5, "the other is taken up")
     assert rows.read == [2]
+
+
+def test_a_log_that_no_database_takes_ends_its_attempt_after_some_tries_in_plain_words(
+    host: ProviderHost, engine: Engine, ledger: Ledger
+) -> None:
+    engine.gate.set()
+    engine.answers.set()
+    engine.writes = True
+    ledger.at[1] = Phase.RUNNING
+    ledger.poisonous_logs.add(1)
+
+    def ended() -> bool:
+        host.take([running(1)])  # as each comparison does with what nobody drives
+        return 1 in ledger.endings
+
+    wait_until(ended, 10, "it is given up")
+    ending = ledger.endings[1]
+    assert ending.reason == "gantry_failed"
+    assert "its output cannot be stored: Poison" in ending.detail["message"]

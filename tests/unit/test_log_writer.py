@@ -12,7 +12,7 @@ import pytest
 from jobs.frames import Position, unpack
 from jobs.stat_pages import Reading
 from jobs.stat_store import Measured
-from orchestrator.loop.log_writer import BUFFER_BYTES, LogLost, LogWriter
+from orchestrator.loop.log_writer import BUFFER_BYTES, LogLost, LogRefused, LogWriter
 from orchestrator.store import Store
 from providers.driver import LogBatch, LogFrame, Stream
 from providers.leases import Fence
@@ -207,8 +207,10 @@ def test_output_that_cannot_be_stored_keeps_no_other_log_away(
         futures[good].result(0)
         assert stored(ledger, good + 1) == b"line of %d\n" % (good + 1)
     for bad in (1, 3):
-        with pytest.raises(LogLost):
+        with pytest.raises(LogRefused, match="its output cannot be stored"):
             futures[bad].result(0)
+        with pytest.raises(LogRefused):
+            sinks[bad].write(batch(b"more\n"))
     assert [sink.lost for sink in sinks] == [False, True, False, True]
 
 
