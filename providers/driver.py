@@ -48,8 +48,7 @@ class Unreachable(DriverError):
 
 
 class EngineFault(Unreachable):
-    """The provider answered that it failed: the effect is unknown just so, but it is reached,
-    and others may be asked about."""
+    """It answered that it failed: the effect is unknown just so, but all else may be asked."""
 
 
 class Rejected(DriverError):
@@ -79,9 +78,8 @@ class StillRunning(DriverError):
 class ProviderConfig:
     """How to reach one provider: what the driver's factory is given.
 
-    `options` are the kind's own settings (for docker: `base_url`, `tls_*`), already
-    validated by the form or API that stored them. `data_dir` is a folder of this
-    instance on this machine for drivers that keep files (process).
+    `options` are the kind's own settings (for docker: `base_url`, `tls_*`), validated by whoever
+    stored them. `data_dir` is a folder of this instance for drivers that keep files (process).
     """
 
     name: str
@@ -112,10 +110,9 @@ class Mount:
 class RunSpec:
     """One attempt, as a driver understands it.
 
-    `entrypoint` replaces the image's entry point and `args` its default command (the
-    meaning of Kubernetes' `command` and `args`); empty means the image's own.
-    `cpu_cores` are cores (1.5 = one and a half), `memory_mb` MiB. `env` holds plain
-    and secret variables alike, in clear.
+    `entrypoint` replaces the image's entry point and `args` its default command (as Kubernetes'
+    `command` and `args`); empty means the image's own. `cpu_cores` are cores (1.5 = one and a
+    half), `memory_mb` MiB. `env` holds plain and secret variables alike, in clear.
     """
 
     instance: str
