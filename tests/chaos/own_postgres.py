@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from tests.support.instance import PREFIX
 
 
 class OwnPostgres:
-    """The server and its faults."""
+    """The server and its faults. `environment` is what it has besides its bare one, from its
+    next start on."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = environment
         self._server = EmbeddedPostgres(data_dir)
         self.sockets = self._server.home.sockets
         self.url = self._server.start()
@@ -54,7 +56,7 @@ class OwnPostgres:
 
     def _control(self, *words: str) -> None:
         argv = [str(self._server.program("pg_ctl")), "-s", "-D", str(self._server.home.cluster)]
-        done = postgres_account().run([*argv, *words], timeout=90)
+        done = postgres_account().run([*argv, *words], env=self._environment, timeout=90)
         assert done.returncode == 0, done.stdout
 
     def _signal(self, number: signal.Signals) -> None:
@@ -70,13 +72,16 @@ class OwnPostgres:
 
 
 @contextmanager
-def own_postgres() -> Iterator[OwnPostgres]:
-    """A server with a migrated database; nothing of it is left behind."""
+def own_postgres(environment: Mapping[str, str] | None = None) -> Iterator[OwnPostgres]:
+    """A server with a migrated database; nothing of it is left behind. `environment`: see
+    OwnPostgres; it is at work in it."""
     data_dir = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     try:
-        server = OwnPostgres(data_dir)
+        server = OwnPostgres(data_dir, environment)
         try:
             migrate(server.url)
+            if environment:
+                server.restart()
             yield server
         finally:
             server.destroy()

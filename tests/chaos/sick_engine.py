@@ -132,7 +132,7 @@ class SickEngine:
                 "all jobs have ended",
             )
         except AssertionError:
-            broken.append("not all jobs have ended")
+            broken.append(f"not all jobs have ended: {self._stuck(jobs)}")
         flawed = 0
         for one in self.expected:
             broken += [f"job {one.job.pk} ({one.what}): {wrong}" for wrong in self._wrong(one)]
@@ -169,6 +169,14 @@ class SickEngine:
             flaw = wrong_with(self.world.log(job))
             if flaw:
                 yield f"its log is told to be complete, but {flaw}"
+
+    def _stuck(self, jobs: Sequence[int]) -> str:
+        """Where what has not ended stands, by each side: for whoever looks for the cause."""
+        live = Attempt.objects.filter(job__in=jobs).exclude(phase="ended")
+        phases = [f"attempt {a.pk} {a.phase}, not seen since {a.not_seen_since}" for a in live]
+        given_up = self.process.output().count("given up")
+        health = f"{self.health().health} {self.health().last_error}"
+        return f"{phases}; {self._left()}; {health}; {given_up} leases given up"
 
     def _left(self) -> list[str]:
         with closing(self.engine.client()) as client:

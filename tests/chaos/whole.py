@@ -10,6 +10,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from jobs.models import Attempt, Job
@@ -40,7 +41,7 @@ class Whole:
         self.gantry = gantry
         self.image = image
         self.asked: list[Asked] = []
-        self.starts = StartsFile(gantry.data_dir / "oracle")
+        self.starts = StartsFile(gantry.aside / "oracle")
         self.instance = str(InstanceSettings.objects.get(pk=1).instance_id)
         self.events = StartCounter(self.instance)
         self._token = gantry.manage("token", "admin", "--name", "chaos").strip()
@@ -80,14 +81,14 @@ class Whole:
         change = {"mount_allow_list": [self.starts.allowed], "cpu_millis": 16_000}
         self.call("PATCH", f"/providers/{provider.pk}", change)
 
-    def submit(self, number: int) -> None:
-        """Have one more job accepted: most end well, some fail."""
+    def submit(self, number: int, *, lines: int = 8) -> None:
+        """Have one more job accepted: most end well, some fail. A line takes 0.05 s or more."""
         kind = Kind.FAILING if number % 5 == 4 else Kind.WHOLE
         failing = kind is Kind.FAILING
         body = {
             "name": f"chaos-{number}",
             "image": self.image,
-            "script": script(lines=4, exit_code=3) if failing else script(),
+            "script": script(lines=4, exit_code=3) if failing else script(lines=lines),
             "resources": {"cpu_cores": 0.5, "memory_mb": 32},
             "mounts": [self.starts.mount],
             "retry": {"max_attempts": 2, "backoff_seconds": 0} if failing else {},
@@ -139,11 +140,13 @@ class Whole:
 
 
 @contextmanager
-def whole() -> Iterator[Whole]:
-    """A Gantry with short leases, at work; nothing of it is left behind."""
+def whole(*, data_dir: Path | None = None, aside: Path | None = None) -> Iterator[Whole]:
+    """A Gantry with short leases, at work; nothing of it is left behind. `data_dir`, `aside`:
+    the folders that it is to have, instead of one that is made."""
     instance = ""
+    short = {"GANTRY_LEASE_TTL": str(TTL)}
     try:
-        with running_gantry({"GANTRY_LEASE_TTL": str(TTL)}) as gantry:
+        with running_gantry(short, data_dir=data_dir, aside=aside) as gantry:
             gantry.start()
             with models_on(gantry.database_url):
                 made = Whole(gantry, ground().image)

@@ -35,15 +35,19 @@ def free_port() -> int:
 
 
 class RunningGantry:
-    """One `up`: its address, its output, its processes. `project` is whose code it runs."""
+    """One `up`: its address, its output, its processes. `project` is whose code it runs;
+    what is not Gantry's own, such as its output, is kept `aside`."""
 
-    def __init__(self, data_dir: Path, port: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, data_dir: Path, port: int, environment: Mapping[str, str], aside: Path | None = None
+    ) -> None:
         self.project = PROJECT
         self.data_dir = data_dir
+        self.aside = aside or data_dir
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self._environment = dict(environment)
-        self._log = data_dir / "up.log"
+        self._log = self.aside / "up.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -156,10 +160,16 @@ class RunningGantry:
 
 
 @contextmanager
-def running_gantry(environment: Mapping[str, str] | None = None) -> Iterator[RunningGantry]:
-    """A Gantry that was not started yet; whatever happens, nothing of it is left behind."""
-    data_dir = Path(tempfile.mkdtemp(prefix="gantry-up-"))
-    gantry = RunningGantry(data_dir, free_port(), environment or {})
+def running_gantry(
+    environment: Mapping[str, str] | None = None,
+    *,
+    data_dir: Path | None = None,
+    aside: Path | None = None,
+) -> Iterator[RunningGantry]:
+    """A Gantry that was not started yet; whatever happens, nothing of it is left behind.
+    `data_dir`: an empty folder of the caller's, which goes with it."""
+    data_dir = data_dir or Path(tempfile.mkdtemp(prefix="gantry-up-"))
+    gantry = RunningGantry(data_dir, free_port(), environment or {}, aside)
     try:
         yield gantry
     finally:
