@@ -7,18 +7,24 @@ from typing import Any
 
 from django.utils import timezone
 
-from jobs.advice import advice_for
-from jobs.glances import short_reason
+from jobs.curl import curl_command
+from jobs.end_panel import end_panel
+from jobs.glances import shape_of, short_reason
 from jobs.left_overs import name_of
-from jobs.log_words import last_lines
 from jobs.models import Attempt, Job
 from jobs.phases import timeline
+from jobs.queue_place import queue_place
 from jobs.selectors import attempts_of, events_of
 from jobs.services import may_force_finish
 from jobs.spec import in_order
+from jobs.spec_diff import spec_diff, spec_text
+from jobs.stat_store import readings_of
 from jobs.states import TERMINAL, JobState, Phase
+from jobs.use import use_of
+from jobs.why_waiting import why_waiting
 from projects.actor import Actor
 from projects.models import Role
+from providers.selectors import provider_list, provider_use
 
 EVENTS_SHOWN = 200
 
@@ -28,7 +34,6 @@ def header(actor: Actor, job: Job, attempts: Sequence[Attempt]) -> dict[str, Any
     now = timezone.now()
     latest = attempts[-1] if attempts else None
     ended = job.state in TERMINAL
-    failed = job.state == JobState.FAILED
     return {
         "job": job,
         "latest": latest,
@@ -37,9 +42,9 @@ def header(actor: Actor, job: Job, attempts: Sequence[Attempt]) -> dict[str, Any
         "may_force": may_force_finish(actor, job),
         "may_change": actor.may(Role.SUBMITTER, job.project_id),
         "timeline": timeline(job, attempts, now),
-        "advice": advice_for(job),
+        "panel": end_panel(actor, job, attempts),
         "title": _title(job, short_reason(job, now)),
-        "last_lines": last_lines(latest) if failed and latest is not None else [],
+        "shape": shape_of(job),
         "ran_seconds": _ran(latest),
     }
 
@@ -69,16 +74,61 @@ def events(job: Job) -> dict[str, Any]:
     return {"job": job, "events": shown, "more": len(found) > EVENTS_SHOWN, "made": made}
 
 
-def regions(actor: Actor, job: Job, *, tab: str, attempt: int | None) -> dict[str, Any]:
-    """Everything of the page at once, from one reading of the attempts."""
+def waiting(actor: Actor, job: Job) -> dict[str, Any]:
+    """Why it waits: what each provider says to it, and its place in the queue."""
+    context: dict[str, Any] = {"job": job, "why": None, "queue": None}
+    if job.state == JobState.PENDING and job.cancel_requested_at is None:
+        providers = provider_list(actor)
+        used = provider_use([provider.pk for provider in providers])
+        context["why"] = why_waiting(job, providers, used, timezone.now())
+        context["queue"] = queue_place(actor, job)
+    return context
+
+
+def use(job: Job, attempts: Sequence[Attempt], *, shown: int, chosen: bool) -> dict[str, Any]:
+    """What the shown attempt uses against its limits."""
+    attempt = next((one for one in attempts if one.number == shown), None)
+    measured = attempt is not None and attempt.running_at is not None
+    readings = readings_of(attempt.pk) if attempt is not None and measured else []
+    found = use_of(attempt, readings, timezone.now())
+    return {"job": job, "use": found, "shown": shown, "chosen": chosen}
+
+
+def spec(job: Job, url: str) -> dict[str, Any]:
+    """What was asked for, what has changed since the last job of that name, and how to ask
+    for it again from a shell."""
+    before = (
+        Job.objects.filter(project=job.project_id, name=job.name, pk__lt=job.pk)
+        .only("pk", "spec")
+        .order_by("-pk")
+        .first()
+    )
+    return {
+        "job": job,
+        "before": before,
+        "diff": spec_diff(before.spec, job.spec) if before is not None else None,
+        "text": spec_text(job.spec),
+        "curl": curl_command(job.spec, url),
+    }
+
+
+def regions(
+    actor: Actor, job: Job, *, tab: str, attempt: int | None, submit_url: str = ""
+) -> dict[str, Any]:
+    """Everything of the page at once, from one reading of the attempts. `submit_url`: where
+    the API takes new jobs."""
     attempts = attempts_of(job)
     last = attempts[-1].number if attempts else 1
     shown = attempt if attempt is not None and 1 <= attempt <= last else last
     context = header(actor, job, attempts)
     context |= attempts_nav(job, attempts, tab=tab, shown=shown, chosen=attempt is not None)
     context |= facts(job, attempts)
+    context |= use(job, attempts, shown=shown, chosen=attempt is not None)
+    context |= waiting(actor, job)
     if tab == "events":
         context |= events(job)
+    elif tab == "spec":
+        context |= spec(job, submit_url)
     return context
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from jobs.models import Attempt, Job
 from jobs.states import Outcome, Phase
+from projects.quantities import duration_text
 
 _WORDS = {
     "placed": "Placed",
@@ -25,6 +26,8 @@ _LEAST_SHARE = 0.006
 """No stretch is drawn narrower than this part of the bar, so that each can be seen."""
 _GAP = 0.15
 """Percent of the bar left free between two stretches."""
+_MOMENT = 0.001
+"""A wait shorter than this, between an attempt's end and its job's, is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,20 @@ class Drawn:
     x: str
     width: str
     end_x: str
+    of_several: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it is: "Pulling", or "Attempt 2, Pulling" where there are several."""
+        one = self.stretch
+        return f"Attempt {one.attempt}, {one.word}" if one.attempt and self.of_several else one.word
+
+    @property
+    def label(self) -> str:
+        """All of it in one line: for the pointer, the keyboard and a screen reader alike."""
+        one = self.stretch
+        until = "now" if one.open else f"{one.end:%H:%M:%S}"
+        return f"{self.words} {duration_text(one.seconds)}, {one.start:%H:%M:%S} to {until}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +103,7 @@ def timeline(job: Job, attempts: Sequence[Attempt], now: datetime) -> Timeline:
     stretches = list(_stretches(job, attempts, now))
     end = stretches[-1].end if stretches else now
     return Timeline(
-        drawn=tuple(_draw(stretches)),
+        drawn=tuple(_draw(stretches, of_several=len(attempts) > 1)),
         entries=tuple(_entries(stretches, len(attempts))),
         start=job.created_at,
         end=end,
@@ -103,10 +120,14 @@ def _stretches(job: Job, attempts: Sequence[Attempt], now: datetime) -> Iterator
         for stretch in _of_attempt(attempt, mark, now):
             yield stretch
             mark = stretch.end
+    kind = "backoff" if attempts else "queued"
     if job.state == "pending":
-        yield Stretch("backoff" if attempts else "queued", mark, max(mark, now), open=True)
-    elif job.finished_at is not None and not attempts:
-        yield Stretch("queued", mark, max(mark, job.finished_at))
+        yield Stretch(kind, mark, max(mark, now), open=True)
+    elif job.finished_at is not None:
+        # Of one that never ran all of its time; of one that ended between two tries the rest.
+        rest = Stretch(kind, mark, max(mark, job.finished_at))
+        if not attempts or rest.seconds >= _MOMENT:
+            yield rest
 
 
 def _of_attempt(attempt: Attempt, start: datetime, now: datetime) -> Iterator[Stretch]:
@@ -131,7 +152,7 @@ def _of_attempt(attempt: Attempt, start: datetime, now: datetime) -> Iterator[St
         )
 
 
-def _draw(stretches: Sequence[Stretch]) -> Iterator[Drawn]:
+def _draw(stretches: Sequence[Stretch], *, of_several: bool) -> Iterator[Drawn]:
     total = sum(stretch.seconds for stretch in stretches) or 1.0
     weights = [max(stretch.seconds / total, _LEAST_SHARE) for stretch in stretches]
     scale = 100 / sum(weights) if weights else 0.0
@@ -139,7 +160,11 @@ def _draw(stretches: Sequence[Stretch]) -> Iterator[Drawn]:
     for stretch, weight in zip(stretches, weights, strict=True):
         width = weight * scale
         yield Drawn(
-            stretch, f"{left:.3f}%", f"{max(0.1, width - _GAP):.3f}%", f"{left + width - _GAP:.3f}%"
+            stretch,
+            f"{left:.3f}%",
+            f"{max(0.1, width - _GAP):.3f}%",
+            f"{left + width - _GAP:.3f}%",
+            of_several,
         )
         left += width
 

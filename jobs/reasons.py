@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from projects.quantities import memory_text
+
 
 class Blame(StrEnum):
     """Whose doing an end was; it decides which retries it may use up."""
@@ -63,7 +65,8 @@ ENDS: tuple[Reason, ...] = (
     ),
     Reason(
         "oom_killed",
-        "Out of memory: the program was killed at its limit of {memory_mb} MiB. Raise the memory.",
+        "Out of memory: the program was killed at its limit of {memory_mb:memory}. "
+        "Raise the memory.",
         _U,
         True,
     ),
@@ -117,17 +120,23 @@ REASONS: dict[str, Reason] = {reason.code: reason for reason in (*WAITS, *ENDS, 
 RETRYABLE: frozenset[str] = frozenset(reason.code for reason in ENDS if reason.retryable)
 
 ALSO: Mapping[str, str] = {
-    "part_killed_mb": "A part of it was killed at its limit of {part_killed_mb} MiB of memory.",
+    "part_killed_mb": "A part of it was killed at its limit of {part_killed_mb:memory} of memory.",
 }
 """What is true besides, by the number in the detail that tells it."""
 
 
 class _Detail(string.Formatter):
-    """Fills a text; a number that was not told shows as a dash instead of failing."""
+    """Fills a text; a number that was not told shows as a dash instead of failing. Of MiB,
+    `{…:memory}` makes the words that are used everywhere."""
 
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
         value = kwargs.get(str(key))
         return "–" if value is None or value == "" else value
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        if format_spec != "memory":
+            return super().format_field(value, format_spec)
+        return memory_text(value) if isinstance(value, int | float) else str(value)
 
 
 def reason_text(code: str, detail: Mapping[str, Any] | None = None) -> str:

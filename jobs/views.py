@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -46,6 +47,7 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
         job,
         tab=tab if tab in TABS else "log",
         attempt=int(chosen) if chosen.isdecimal() and len(chosen) < 9 else None,
+        submit_url=request.build_absolute_uri(reverse("api-job_submit")),
     )
     return render(request, "jobs/detail.html", context)
 
@@ -162,10 +164,22 @@ def job_release(request: HttpRequest, job_id: int) -> HttpResponse:
 @require_POST
 @refusals
 def job_rerun(request: HttpRequest, job_id: int) -> HttpResponse:
-    """The same again, as a new job."""
+    """The same again, as a new job; with more memory or time where the button says so."""
+    actor = page_actor(request)
     try:
-        job, _ = services.job_rerun(page_actor(request), job_id=job_id)
+        changes = _resources(request, job_get(actor, job_id))
+        job, _ = services.job_rerun(actor, job_id=job_id, changes=changes)
     except (Conflict, Invalid) as error:
         messages.error(request, str(error))
         return redirect("jobs:detail", job_id)
     return redirect("jobs:detail", job.pk)
+
+
+def _resources(request: HttpRequest, job: Job) -> dict[str, Any] | None:
+    """What a suggestion's button changes."""
+    given = {
+        name: int(request.POST[name])
+        for name in ("memory_mb", "timeout_seconds")
+        if request.POST.get(name, "").isdecimal() and len(request.POST[name]) < 10
+    }
+    return {"resources": job.spec["resources"] | given} if given else None

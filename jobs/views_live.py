@@ -143,6 +143,27 @@ def attempts(request: HttpRequest, job_id: int) -> HttpResponse:
 
 @require_safe
 @refusals
+def waiting(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Why it waits."""
+    actor = page_actor(request)
+    context = job_page.waiting(actor, job_get(actor, job_id))
+    return fragment(request, "jobs/_waiting.html", context)
+
+
+@require_safe
+@refusals
+def use(request: HttpRequest, job_id: int) -> HttpResponse:
+    """What an attempt uses against its limits: that of `?attempt=`, or the latest."""
+    job = job_get(page_actor(request), job_id)
+    given = request.GET.get("attempt", "")
+    found = attempts_of(job)
+    shown = int(given) if given.isdecimal() and len(given) < 9 else len(found)
+    context = job_page.use(job, found, shown=shown, chosen=bool(given))
+    return fragment(request, "jobs/_use.html", context)
+
+
+@require_safe
+@refusals
 def facts(request: HttpRequest, job_id: int) -> HttpResponse:
     """What was asked for, and where it went."""
     actor = page_actor(request)

@@ -22,12 +22,11 @@ from django.utils import timezone
 
 from projects.actor import Actor
 from projects.quantities import bytes_text, cores_text, memory_text
+from providers.fit import UNWATCHED
 from providers.models import HealthSample, HealthState, Mode, Provider
 from providers.selectors import LIVE_PHASES, ProviderUse, provider_use
 
 KIND_WORDS = {"docker": "Docker", "process": "Process, no isolation", "fake": "Fake"}
-UNWATCHED_AFTER = timedelta(seconds=90)
-"""A provider is looked at every 10 s; after so long without, nobody does."""
 STRIP_HOURS = 24
 STRIP_BARS = 48
 _BAR_SECONDS = STRIP_HOURS * 3600 // STRIP_BARS
@@ -105,7 +104,7 @@ class ProviderReading:
     def unwatched(self) -> bool:
         """True when no engine process has looked at it for a while: its health is hearsay."""
         seen = self.provider.probed_at
-        return seen is not None and self.now - seen > UNWATCHED_AFTER
+        return seen is not None and self.now - seen > UNWATCHED
 
     @property
     def shape(self) -> str:

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from jobs.left_overs import left_overs
 from orchestrator.doctor.finding import Finding, ok, problem, warning
-from orchestrator.scheduling.room import LOW_DISK_BYTES, LOW_DISK_SHARE, UNWATCHED
 from projects.actor import SYSTEM
 from projects.quantities import bytes_text, duration_text
+from providers.fit import LOW_DISK_BYTES, LOW_DISK_SHARE, UNWATCHED
 from providers.models import HealthState, Mode, Provider
 
 CHECK = "engines"

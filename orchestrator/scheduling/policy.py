@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.scheduling.snapshot import Demand, ProviderView, Requirement, Snapshot
+from orchestrator.scheduling.snapshot import Demand, ProviderView, Snapshot
+from projects.quantities import memory_text
+from providers.fit import matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +109,6 @@ def plan(snapshot: Snapshot) -> Plan:
     return Plan(tuple(placements), tuple(waits), tuple(expired))
 
 
-def matches(requirement: Requirement, labels: Mapping[str, str]) -> bool:
-    """True when a provider's labels meet one condition."""
-    value = labels.get(requirement.key)
-    match requirement.op:
-        case "eq":
-            return value is not None and value == requirement.values[0]
-        case "neq":
-            return value != requirement.values[0]
-        case "in":
-            return value in requirement.values
-        case "not_in":
-            return value not in requirement.values
-        case "exists":
-            return value is not None
-        case "not_exists":
-            return value is None
-    return False
-
-
 def _selected(view: ProviderView, demand: Demand) -> bool:
     if demand.provider and demand.provider != view.name:
         return False
@@ -187,5 +170,5 @@ def _selection(demand: Demand) -> str:
 
 def amount(cpu_millis: int, memory_mb: int, gpus: int = 0) -> str:
     """An amount in words: "1.5 CPU, 512 MiB"."""
-    words = f"{cpu_millis / 1000:g} CPU, {memory_mb:,} MiB"
+    words = f"{cpu_millis / 1000:g} CPU, {memory_text(memory_mb)}"
     return f"{words}, {gpus} GPU" if gpus else words

@@ -3,53 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from datetime import datetime
 
 from jobs.held import Held
 from orchestrator.scheduling.policy import Placed
 from orchestrator.scheduling.snapshot import ProviderView
-from providers.driver import Health
-
-LOW_DISK_BYTES = 2 * 2**30
-LOW_DISK_SHARE = 0.05
-UNWATCHED = timedelta(seconds=90)
-"""A provider that nobody has probed for so long may be anything: it gets no new jobs."""
-
-
-class Place(Protocol):
-    """A provider's row, as far as its room goes; amounts in thousandths of a core and MiB."""
-
-    @property
-    def pk(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def labels(self) -> Mapping[str, Any]: ...
-    @property
-    def mode(self) -> str: ...
-    @property
-    def health(self) -> str: ...
-    @property
-    def probed_at(self) -> datetime | None: ...
-    @property
-    def total_cpu_millis(self) -> int: ...
-    @property
-    def total_memory_mb(self) -> int: ...
-    @property
-    def total_gpus(self) -> int: ...
-    @property
-    def slots(self) -> int | None: ...
-    @property
-    def disk_free_bytes(self) -> int | None: ...
-    @property
-    def disk_total_bytes(self) -> int | None: ...
+from providers.fit import Place, why_down
 
 
 def view_of(place: Place, held: Held | None, now: datetime) -> ProviderView:
     """A provider as the planner sees it, with what its live attempts hold of it."""
     held = held or Held()
-    reason, why = _down(place, now)
+    reason, why = why_down(place, now)
     return ProviderView(
         id=place.pk,
         name=place.name,
@@ -64,22 +29,6 @@ def view_of(place: Place, held: Held | None, now: datetime) -> ProviderView:
         down_reason=reason,
         down=why,
     )
-
-
-def _down(place: Place, now: datetime) -> tuple[str, str]:
-    """Why an active provider cannot take jobs now: a wait's code and words, or two blanks."""
-    if place.mode == "draining":
-        return "provider_down", "it is draining"
-    if place.health not in (Health.HEALTHY, Health.DEGRADED):
-        if place.health == "unknown":
-            return "provider_down", "it has not been looked at yet"
-        return "provider_down", "it is unreachable"  # its page says why
-    if place.probed_at is None or now - place.probed_at > UNWATCHED:
-        return "provider_down", "no engine process looks at it"
-    free, total = place.disk_free_bytes, place.disk_total_bytes
-    if free is not None and free < max(LOW_DISK_BYTES, LOW_DISK_SHARE * (total or 0)):
-        return "disk_low", f"only {free / 2**30:.1f} GiB of its disk is free"
-    return "", ""
 
 
 def still_fitting(placements: Sequence[Placed], views: Mapping[int, ProviderView]) -> list[Placed]:

@@ -58,6 +58,12 @@ def shape(name: str) -> SafeString:
     )
 
 
+@register.simple_tag
+def favicon(name: str) -> str:
+    """The address of the tab's icon for a state."""
+    return static(f"img/state/{name}.svg")
+
+
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
     """How long since, ticking in the page: "5 min ago"."""

@@ -47,6 +47,7 @@
     }
   }
 
+  window.Gantry = Object.assign(window.Gantry ?? {}, { duration: words });
   setInterval(() => { if (!document.hidden) tick(); }, 1000);
   addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
 })();

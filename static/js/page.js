@@ -21,10 +21,13 @@
     if (form) { event.preventDefault(); form.requestSubmit(); }
   });
 
-  // The tab's title tells the state; a live region carries the new one.
+  // The tab's title and icon tell the state; a live region carries the new ones.
   function retitle() {
     const source = document.querySelector("[data-title]");
-    if (source && document.title !== source.dataset.title) document.title = source.dataset.title;
+    if (!source) return;
+    if (document.title !== source.dataset.title) document.title = source.dataset.title;
+    const icon = document.querySelector("link[rel=icon]");
+    if (source.dataset.favicon && icon.getAttribute("href") !== source.dataset.favicon) icon.setAttribute("href", source.dataset.favicon);
   }
   document.addEventListener("htmx:afterSettle", retitle);
 

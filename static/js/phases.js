@@ -1,9 +1,19 @@
-/* Lets the open phase of the bar grow without traffic. The shares are those that the server
-   draws (jobs/phases.py); a morphed-in bar starts anew from its numbers. */
+/* The bar of phases. The open one grows without traffic: the shares are those that the server
+   draws (jobs/phases.py), and a morphed-in bar starts anew from its numbers. One stretch is a
+   stop of Tab, the arrows go on from it; what it says is also told under the bar. */
 (() => {
   const LEAST = 0.006; // no stretch is narrower than this part of the bar
   const GAP = 0.15; // percent left free between two stretches
   const begun = new WeakMap();
+  let told = null;
+
+  const stretchOf = (target) => (target instanceof Element ? target.closest("svg.track rect[data-seconds]") : null);
+
+  function tell(rect) {
+    told = rect;
+    const words = rect?.getAttribute("aria-label") ?? "";
+    document.querySelectorAll("[data-phase-told]").forEach((el) => { el.textContent = words; });
+  }
 
   function grow(bar) {
     const open = bar.querySelector("rect[data-open]");
@@ -15,7 +25,11 @@
     }
     const rects = [...bar.querySelectorAll("rect[data-seconds]")];
     const seconds = rects.map((rect) => Number(rect.dataset.seconds));
-    seconds[rects.indexOf(open)] += (performance.now() - start.at) / 1000;
+    const length = seconds[rects.indexOf(open)] += (performance.now() - start.at) / 1000;
+    const words = `${open.dataset.words} ${Gantry.duration(length)}, ${open.dataset.from} to now`;
+    open.setAttribute("aria-label", words);
+    open.querySelector("title").textContent = words;
+    if (told === open) tell(open);
     const total = seconds.reduce((sum, one) => sum + one, 0) || 1;
     const weights = seconds.map((one) => Math.max(one / total, LEAST));
     const scale = 100 / weights.reduce((sum, one) => sum + one, 0);
@@ -29,6 +43,23 @@
       left += width;
     });
   }
+
+  document.addEventListener("pointerover", ({ target }) => {
+    const rect = stretchOf(target);
+    if (rect !== told) tell(rect ?? stretchOf(document.activeElement));
+  });
+  document.addEventListener("focusin", ({ target }) => tell(stretchOf(target)));
+  document.addEventListener("keydown", (event) => {
+    const here = stretchOf(event.target);
+    const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
+    if (!here || step === undefined) return;
+    event.preventDefault();
+    const all = [...here.ownerSVGElement.querySelectorAll("rect[data-seconds]")];
+    const next = all[Math.max(0, Math.min(all.length - 1, all.indexOf(here) + step))];
+    here.setAttribute("tabindex", "-1");
+    next.setAttribute("tabindex", "0");
+    next.focus();
+  });
 
   setInterval(() => {
     if (!document.hidden) document.querySelectorAll("svg.track").forEach(grow);

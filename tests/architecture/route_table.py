@@ -62,6 +62,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "_/jobs/counts"): SIGNED_IN,
     ("GET", "_/jobs/<int:job_id>/header"): JOB_PAGE,
     ("GET", "_/jobs/<int:job_id>/attempts"): JOB_PAGE,
+    ("GET", "_/jobs/<int:job_id>/waiting"): JOB_PAGE,
+    ("GET", "_/jobs/<int:job_id>/use"): JOB_PAGE,
     ("GET", "_/jobs/<int:job_id>/facts"): JOB_PAGE,
     ("GET", "_/jobs/<int:job_id>/events"): JOB_PAGE,
     ("GET", "_/jobs/<int:job_id>/log/<int:number>"): JOB_PAGE,

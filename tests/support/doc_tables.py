@@ -59,7 +59,10 @@ def _notes(reasons: Iterable[Reason]) -> str:
 
 
 def _ends(reasons: Iterable[Reason]) -> str:
-    rows = [(f"`{r.code}`", r.text, r.blame.value, "yes" if r.retryable else "") for r in reasons]
+    rows = [
+        (f"`{r.code}`", r.text.replace(":memory}", "}"), r.blame.value, "yes" * r.retryable)
+        for r in reasons
+    ]
     return _table(("code", "words", "whose doing", "in `retry.on`"), rows)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.reasons import WAITS, reason_text
-from orchestrator.scheduling.policy import Plan, matches, plan
+from orchestrator.scheduling.policy import Plan, plan
 from orchestrator.scheduling.snapshot import (
     Demand,
     PendingJob,
@@ -17,6 +17,7 @@ from orchestrator.scheduling.snapshot import (
     Requirement,
     Snapshot,
 )
+from providers.fit import matches
 
 
 def place(name: str = "one", number: int = 1, cpu: int = 4000, **facts: object) -> ProviderView:

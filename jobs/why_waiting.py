@@ -1,0 +1,195 @@
+"""Why a job waits, in numbers: what each provider says to it now. Values in, values out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.models import Job
+from jobs.orders import SpecUnreadable, requirements
+from projects.quantities import cores_text, memory_text
+from providers.fit import Answer, Fit, Need, fit
+from providers.models import Provider
+from providers.selectors import ProviderUse
+
+MOST_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One measure of a provider: what is free of all of it, and whether that is too little."""
+
+    free: str
+    total: str
+    given: float
+    whole: float
+    short: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one provider says."""
+
+    provider: Provider
+    shape: str
+    word: str
+    why: str
+    cells: tuple[Cell, ...]
+    """CPU and memory; none of a provider that was never seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhyWaiting:
+    """The answer in a sentence, the count of answers, and the providers, the nearest first."""
+
+    shape: str
+    headline: str
+    summary: str
+    needs_cpu: str
+    needs_memory: str
+    rows: tuple[Row, ...]
+    more: int = 0
+
+
+def need_of(job: Job) -> Need:
+    """What a job asks of a provider, as the planner reads it."""
+    spec = job.spec if isinstance(job.spec, dict) else {}
+    try:
+        conditions = requirements(spec.get("requires"))
+    except SpecUnreadable:
+        conditions = ()
+    pinned = str(spec.get("provider") or "")
+    return Need(job.cpu_millis, job.memory_mb, job.gpus, pinned, conditions)
+
+
+def fits_of(
+    need: Need, providers: Sequence[Provider], used: dict[int, ProviderUse], now: datetime
+) -> list[tuple[Provider, Fit]]:
+    """What each provider says, the nearest to a yes first."""
+    order = list(Answer)
+    found = [(p, fit(need, p, used[p.pk], now)) for p in providers]
+    return sorted(found, key=lambda one: (order.index(one[1].answer), *_distance(one[1])))
+
+
+def why_waiting(
+    job: Job, providers: Sequence[Provider], used: dict[int, ProviderUse], now: datetime
+) -> WhyWaiting:
+    """The panel of a job that waits."""
+    need = need_of(job)
+    found = fits_of(need, providers, used, now)
+    shape, headline = _headline(need, found)
+    return WhyWaiting(
+        shape=shape,
+        headline=headline,
+        summary=_summary([one.answer for _, one in found]),
+        needs_cpu=cores_text(need.cpu_millis),
+        needs_memory=memory_text(need.memory_mb),
+        rows=tuple(_row(need, p, one, used[p.pk]) for p, one in found[:MOST_SHOWN]),
+        more=max(0, len(found) - MOST_SHOWN),
+    )
+
+
+def _distance(one: Fit) -> tuple[int, int, int, int]:
+    return one.lacks_gpus, one.lacks_memory_mb, one.lacks_cpu_millis, -one.free_memory_mb
+
+
+def _headline(need: Need, found: Sequence[tuple[Provider, Fit]]) -> tuple[str, str]:
+    """Its shape and the sentence, from the best answer there is."""
+    if not found:
+        return "warn", "There is no provider yet"
+    provider, best = found[0]
+    match best.answer:
+        case Answer.FITS:
+            return "completed", f"{provider.name} has room for it now"
+        case Answer.FULL:
+            full = [one for _, one in found if one.answer is Answer.FULL]
+            return "warn", f"No provider that suits it has {_wanting(need, full)}"
+        case Answer.DOWN:
+            return "warn", f"{provider.name} would suit it, and takes nothing: {best.why}"
+        case Answer.SMALL:
+            return "failed", "It is larger than any provider that suits it"
+        case Answer.UNSUITED:
+            return "failed", "No provider is what it asks for"
+    return "warn", "Every provider is switched off"
+
+
+def _wanting(need: Need, full: Sequence[Fit]) -> str:
+    """What is missing on all that are full: "24 GiB of memory free", or room for all of it."""
+    if all(one.lacks_memory_mb for one in full):
+        return f"{memory_text(need.memory_mb)} of memory free"
+    if all(one.lacks_cpu_millis for one in full):
+        return f"{cores_text(need.cpu_millis)} CPU free"
+    if all(one.lacks_gpus for one in full):
+        return f"{need.gpus} GPU free"
+    if all(one.lacks_slot for one in full):
+        return "a free slot"
+    return f"room for {cores_text(need.cpu_millis)} CPU and {memory_text(need.memory_mb)} at once"
+
+
+_COUNTED = {
+    Answer.FITS: ("has room", "have room"),
+    Answer.FULL: ("is too full", "are too full"),
+    Answer.DOWN: ("takes nothing now", "take nothing now"),
+    Answer.SMALL: ("is too small", "are too small"),
+    Answer.UNSUITED: ("is ruled out", "are ruled out"),
+    Answer.OFF: ("is switched off", "are switched off"),
+}
+
+
+def _summary(answers: Sequence[Answer]) -> str:
+    counts = Counter(answers)
+    words = [f"{counts[a]} {one if counts[a] == 1 else more}"
+             for a, (one, more) in _COUNTED.items() if counts[a]]  # fmt: skip
+    return f"Of {len(answers)} providers {', '.join(words)}." if len(answers) > 1 else ""
+
+
+def _row(need: Need, provider: Provider, one: Fit, used: ProviderUse) -> Row:
+    shape, word, why = _answer(one, provider)
+    cells = (
+        _cell(cores_text, used.cpu_millis, provider.total_cpu_millis, need.cpu_millis),
+        _cell(memory_text, used.memory_mb, provider.total_memory_mb, need.memory_mb),
+    )
+    return Row(provider, shape, word, why, cells if provider.total_memory_mb else ())
+
+
+def _cell(text: object, given: int, whole: int, wanted: int) -> Cell:
+    assert callable(text)
+    free = max(0, whole - given)
+    return Cell(text(free), text(whole), given, whole, free < wanted)
+
+
+def _answer(one: Fit, provider: Provider) -> tuple[str, str, str]:
+    match one.answer:
+        case Answer.FITS:
+            return "completed", "Has room", "It goes here when its turn comes"
+        case Answer.FULL:
+            return "warn", "Too full", _lacking(one, provider)
+        case Answer.DOWN:
+            return "warn", "Takes nothing now", _sentence(one.why)
+        case Answer.SMALL:
+            gpus = f", {provider.total_gpus} GPU" if provider.total_gpus or one.lacks_gpus else ""
+            all_of_it = f"{cores_text(provider.total_cpu_millis)} CPU, "
+            all_of_it += f"{memory_text(provider.total_memory_mb)}{gpus}"
+            return "cancelled", "Too small", f"Has {all_of_it} in all"
+        case Answer.UNSUITED:
+            return "cancelled", "Ruled out", _sentence(one.why)
+    return "cancelled", "Switched off", "An operator set it inactive"
+
+
+def _lacking(one: Fit, provider: Provider) -> str:
+    amounts = []
+    if one.lacks_cpu_millis:
+        amounts.append(f"{cores_text(one.lacks_cpu_millis)} CPU")
+    if one.lacks_memory_mb:
+        amounts.append(memory_text(one.lacks_memory_mb))
+    if one.lacks_gpus:
+        amounts.append(f"{one.lacks_gpus} GPU")
+    if amounts:
+        return f"Needs {' and '.join(amounts)} more"
+    return f"All its {provider.slots} slots are taken"
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
