@@ -33,10 +33,11 @@ class AttemptStop:
         self._handle: Handle | None = None
         """What may be stopped; None until its program has started."""
         self._taken = False
-        # Of an attempt that is adopted, its former driver may have delivered the stop.
+        # Of an attempt that is adopted, its former driver may have delivered a stop.
         self._adopted = order.phase in STARTED_PHASES
-        self._delivered = self._adopted and order.cancel is not None
-        self._sent_here = False
+        self._asked_of_former = order.cancel if self._adopted else None
+        self._sent: StopCause | None = None
+        self._told_former = False
         self._over = threading.Event()
         self._guard = threading.Lock()
 
@@ -78,18 +79,24 @@ class AttemptStop:
         return Ending(outcome, self._cause.reason, self._cause.detail)
 
     def delivered(self, seen: Observation) -> StopCause | None:
-        """The stop that may have ended the program which the engine shows like this."""
-        stop = self._cause if self._delivered else None
-        if stop is not None and not self._sent_here:
-            # A former driver's: only when it was asked for is known, and that by our clock.
-            stop = replace(stop, at=self._host.engine_time(stop.at))
-        if stop is None and self._adopted:
-            stop = overdue_stop(seen, self._limit)
-        return stop
+        """The stop that may have ended the program which the engine shows like this: the one
+        sent here, unless the program had ended before; then a former driver's."""
+        sent = self._sent
+        if sent is not None and not (seen.finished_at and seen.finished_at < sent.at):
+            return sent
+        former = self._former(seen) if self._adopted else None
+        self._told_former = former is not None
+        return former or sent
+
+    def _former(self, seen: Observation) -> StopCause | None:
+        """What a former driver may have sent; of it only the cause is known, by our clock."""
+        if wish := self._asked_of_former:
+            return StopCause("cancelled", {"by": wish.by}, self._host.engine_time(wish.at))
+        return overdue_stop(seen, self._limit)
 
     def notes(self, ending: Ending) -> list[Note]:
         """What is to be told of an end by a stop that a former driver sent."""
-        if ending.reason in ("cancelled", "timeout") and not self._sent_here:
+        if ending.reason in ("cancelled", "timeout") and self._told_former:
             return [former_stop(ending.reason, ending.detail)]
         return []
 
@@ -109,8 +116,7 @@ class AttemptStop:
                 self._host.check_trust()
                 self._host.check_reach()
                 if driver.observe(handle).state is RunState.RUNNING:
-                    self._cause = replace(cause, at=self._host.engine_now())
-                    self._delivered = self._sent_here = True
+                    self._sent = replace(cause, at=self._host.engine_now())
                     crash_point("before_stop")
                     driver.stop(handle, STOP_GRACE_SECONDS)
                     crash_point("after_stop")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -189,3 +190,34 @@ def test_a_stop_is_not_tried_for_ever_once_the_program_has_ended(
     (stopping,) = host.stopping
     stopping.join(10)
     assert not stopping.is_alive()
+
+
+class EndedBetween(Stoppable):
+    """A former driver's stop ends the program after our look, and before ours arrives."""
+
+    def __init__(self, started_at: datetime, finished_at: datetime) -> None:
+        super().__init__()
+        self._ended = Observation(
+            RunState.EXITED, started_at=started_at, finished_at=finished_at, exit_code=143
+        )
+
+    def stop(self, handle: Mapping[str, Any], grace_seconds: float) -> None:
+        self.states = [self._ended]
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "timeout"])
+def test_a_stop_of_ours_that_came_too_late_leaves_the_end_to_a_former_drivers(
+    reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
+    now = datetime.now(UTC)
+    started_at, due = now - timedelta(seconds=62), now - timedelta(seconds=2)
+    wish = CancelWish(5, "somebody", due) if reason == "cancelled" else None
+    order = replace(RUNNING_ORDER, started_at=started_at, cancel=wish)
+    host = Doubtful(EndedBetween(started_at, due + timedelta(seconds=1)), doubts=0)
+    sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
+    run = AttemptRun(order, cast(HostView, host), sink)
+    run.check_time(now)
+    run.run()
+    assert host.asked[-1].ending is not None
+    assert host.asked[-1].ending.reason == reason
