@@ -7,6 +7,7 @@ one left behind.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -54,6 +55,16 @@ def _destroy(data_dir: Path, postgres: EmbeddedPostgres) -> None:
 
 
 def _sweep_leftovers() -> None:
+    # One at a time: runs and their workers start together.
+    folder_of_all = os.open(tempfile.gettempdir(), os.O_RDONLY)
+    try:
+        fcntl.flock(folder_of_all, fcntl.LOCK_EX)
+        _sweep()
+    finally:
+        os.close(folder_of_all)
+
+
+def _sweep() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):
         owner = folder.name.removeprefix(PREFIX).partition("-")[0]
         if Path(f"/proc/{owner}").exists() or not os.access(folder, os.W_OK):
