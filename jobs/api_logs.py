@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, cast
 
 from django.db import close_old_connections
@@ -9,15 +10,22 @@ from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpRespo
 from django.http.response import HttpResponseBase
 
 from jobs.log_follow import read_after
-from jobs.log_replies import Following, LogFormat, last_lines, whole_log
+from jobs.log_replies import (
+    Following,
+    LogFormat,
+    all_attempts,
+    gzipped,
+    last_lines,
+    whole_log,
+)
 from jobs.models import Job
-from jobs.selectors import attempt_of, job_get
+from jobs.selectors import attempt_of, attempts_of, job_get
 from projects.actor import Actor
-from projects.errors import NotFound
+from projects.errors import FieldProblem, Invalid, NotFound
 from projects.http import only_parameters, read_choice, read_flag, read_number, request_actor
 from providers.driver import Stream
 
-PARAMETERS = ("attempt", "stream", "tail", "after", "timestamps", "follow", "format")
+PARAMETERS = ("attempt", "stream", "tail", "after", "timestamps", "follow", "format", "gzip")
 MOST_TAIL = 10_000
 _MAX = 2**31 - 1
 
@@ -29,11 +37,19 @@ class _Asked(Protocol):
 
 
 def job_log(request: HttpRequest, job_id: int) -> HttpResponseBase:
-    """The log of one attempt, or (follow=1) of this and the next ones as they come."""
+    """The log of one attempt, or (follow=1) of this and the next ones as they come, or
+    (attempt=all) of all that there were."""
     actor, query = request_actor(request), request.GET
     only_parameters(query, PARAMETERS)
     job = job_get(actor, job_id)
     form = _format(request, query)
+    packed = read_flag(query, "gzip")
+    if query.get("attempt") == "all":
+        _refuse(query, ("tail", "after", "follow"), "All attempts come whole; leave it out.")
+        attempts = [(attempt.number, attempt.pk) for attempt in attempts_of(job)]
+        return _sent(all_attempts(attempts, form), form, packed=packed)
+    if packed:
+        _refuse(query, ("tail", "follow"), "A compressed log comes whole; leave it out.")
     number = read_number(query, "attempt", default=0, least=1, most=_MAX) or None
     after = read_number(query, "after", default=0, least=0, most=_MAX)
     tail = read_number(query, "tail", default=-1, least=0, most=MOST_TAIL)
@@ -55,11 +71,22 @@ def job_log(request: HttpRequest, job_id: int) -> HttpResponseBase:
         reply = _follow(request, job, form, number, after=after)
     else:
         first = read_after(attempt.pk, after)
-        if first.seq >= first.last_seq:
+        if first.seq >= first.last_seq and not packed:
             reply = _now(form, first.items)
         else:
             chunks = whole_log(attempt.pk, first, first.last_seq, form)
-            reply = StreamingHttpResponse(chunks, content_type=form.content_type)
+            return _sent(chunks, form, packed=packed)
+    return _marked(reply)
+
+
+def _sent(chunks: AsyncIterator[bytes], form: LogFormat, *, packed: bool) -> HttpResponseBase:
+    """An answer that is read while it is sent."""
+    if packed:
+        return _marked(StreamingHttpResponse(gzipped(chunks), content_type="application/gzip"))
+    return _marked(StreamingHttpResponse(chunks, content_type=form.content_type))
+
+
+def _marked(reply: HttpResponseBase) -> HttpResponseBase:
     if reply.streaming:
         # Django gives the request's connection back when the answer has ended; this one may
         # take hours, and reads through connections of its own.
@@ -67,6 +94,11 @@ def job_log(request: HttpRequest, job_id: int) -> HttpResponseBase:
     reply["Cache-Control"] = "private, no-cache"
     reply["X-Accel-Buffering"] = "no"
     return reply
+
+
+def _refuse(query: QueryDict, names: Sequence[str], words: str) -> None:
+    if given := [name for name in names if name in query]:
+        raise Invalid([FieldProblem(f"/{name}", words) for name in given])
 
 
 def _seq(item: Any) -> int:

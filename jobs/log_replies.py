@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,6 +98,26 @@ async def whole_log(
             return
         yield form.write(reading.items)
         seq = reading.seq
+
+
+async def all_attempts(
+    attempts: Sequence[tuple[int, int]], form: LogFormat
+) -> AsyncIterator[bytes]:
+    """The logs of several attempts (number, id), each under a line with its number."""
+    for number, attempt_id in attempts:
+        yield b"==> attempt %d <==\n" % number
+        first = await in_database(read_after, attempt_id, 0)
+        async for chunk in whole_log(attempt_id, first, first.last_seq, form):
+            yield chunk
+
+
+async def gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same as a .gz file."""
+    gzip = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    async for chunk in chunks:
+        if packed := gzip.compress(chunk):
+            yield packed
+    yield gzip.flush()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,4 +26,5 @@ urlpatterns = [
     path("_/jobs/<int:job_id>/facts", views_live.facts, name="live-facts"),
     path("_/jobs/<int:job_id>/events", views_live.events, name="live-events"),
     path("_/jobs/<int:job_id>/log/<int:number>", views_log.batch, name="live-log"),
+    path("_/jobs/<int:job_id>/log/<int:number>/search", views_log.search, name="log-search"),
 ]

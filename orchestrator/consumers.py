@@ -17,7 +17,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from jobs.log_range import read_range
 from orchestrator import live_messages
 from orchestrator.build import build_id
 from orchestrator.live_messages import (
@@ -28,7 +27,6 @@ from orchestrator.live_messages import (
     Ping,
     Place,
     Pong,
-    ReadRange,
     Subscribe,
     Unsubscribe,
     parse,
@@ -163,8 +161,6 @@ class LiveSocket:
             case Acknowledge(place, number):
                 if feed := self._feeds.get(place):
                     feed[0].acknowledge(number)
-            case ReadRange():
-                await self._range(message)
             case Ping():
                 await self._tell({"t": "pong"})
             case Pong():
@@ -205,21 +201,6 @@ class LiveSocket:
             logger.error("log feed of %s failed", place, exc_info=error)
             failed = {"t": "logerror", "job": place.job, "attempt": place.attempt}
             self._mailbox.put(f"logerror:{place}", failed)
-
-    async def _range(self, asked: ReadRange) -> None:
-        """One batch of an earlier stretch; the browser asks for the next when it wants it."""
-        grant = await self._may_read(asked.place)
-        if grant is None:
-            return
-        found = await in_database(
-            read_range,
-            grant.attempt_id,
-            after_seq=asked.after,
-            until_seq=asked.until,
-            from_line=asked.from_line,
-        )
-        head = {"t": "range", "id": asked.id, "job": grant.job_id, "attempt": grant.number}
-        await self._tell({**head, **found})
 
     async def _may_read(self, place: Place) -> LogGrant | None:
         grant = await in_database(log_grant, self._viewer, place.job, place.attempt)

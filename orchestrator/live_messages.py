@@ -64,17 +64,6 @@ class Acknowledge:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadRange:
-    """`range`: one batch of the chunks after `after` up to `until`, from a line on."""
-
-    place: Place
-    after: int
-    until: int
-    from_line: int
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
 class Ping:
     """`ping`: answer me."""
 
@@ -84,7 +73,7 @@ class Pong:
     """`pong`: the answer to our ping."""
 
 
-Message = Subscribe | Unsubscribe | OpenLog | CloseLog | Acknowledge | ReadRange | Ping | Pong
+Message = Subscribe | Unsubscribe | OpenLog | CloseLog | Acknowledge | Ping | Pong
 
 
 def parse(text: str) -> Message:
@@ -106,10 +95,6 @@ def parse(text: str) -> Message:
             return CloseLog(_place(given))
         case "ack":
             return Acknowledge(_place(given), _number(given, "n"))
-        case "range":
-            after, until = _number(given, "after"), _number(given, "until")
-            from_line, number = _number(given, "from_line", 0), _number(given, "id", 0)
-            return ReadRange(_place(given), after, until, from_line, number)
         case "ping":
             return Ping()
         case "pong":

@@ -117,17 +117,17 @@ class LogFeed:
                 rows += self._text.rows(item.pieces)
                 self._after = item.seq
                 continue
-            await self._send_rows(rows, after)
+            await self._send_rows(rows, after, reading.last_seq)
             rows, after = [], item.last_seq
             await self._tell(gap_message(item))
             self._after = item.last_seq
-        await self._send_rows(rows, after)
+        await self._send_rows(rows, after, reading.last_seq)
 
-    async def _send_rows(self, rows: list[Row], after: int) -> None:
+    async def _send_rows(self, rows: list[Row], after: int, last: int) -> None:
         if rows:
             self._sent += 1
             batch = {"t": "log", "n": self._sent, "after": after, "seq": self._after}
-            await self._tell({**batch, "rows": rows})
+            await self._tell({**batch, "last": last, "rows": rows})
 
     async def _send_end(self) -> None:
         await self._tell({"t": "end", **await in_database(_ending, self._grant.attempt_id)})

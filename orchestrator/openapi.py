@@ -42,16 +42,23 @@ _FILTERS: dict[str, tuple[Document, str]] = {
     "q": (_TEXT, "A job's number, or what its name begins with."),
 }
 _LOG: dict[str, tuple[Document, str]] = {
-    "attempt": ({"type": "integer", "minimum": 1}, "Its number; without it the latest."),
+    "attempt": (
+        {"oneOf": [{"type": "integer", "minimum": 1}, {"enum": ["all"]}]},
+        "Its number; without it the latest; `all`: each under a line with its number.",
+    ),
     "stream": ({"enum": ["stdout", "stderr"]}, "Only this one."),
     "tail": ({"type": "integer", "minimum": 0, "maximum": 10_000}, "Only the last lines."),
     "after": ({"type": "integer", "minimum": 0}, "Go on after this seq."),
     "timestamps": ({"enum": ["0", "1"]}, "Put the engine's time before each line."),
     "follow": ({"enum": ["0", "1"]}, "Stay until the job has ended."),
     "format": ({"enum": ["text", "ndjson"]}, "Instead of the Accept header."),
+    "gzip": ({"enum": ["0", "1"]}, "The same as a .gz file."),
 }
 _STATS: dict[str, tuple[Document, str]] = {
-    "attempt": ({"type": "integer", "minimum": 1}, "Its number; without it the latest."),
+    "attempt": (
+        {"oneOf": [{"type": "integer", "minimum": 1}, {"enum": ["all"]}]},
+        "Its number; without it the latest; `all`: each under a line with its number.",
+    ),
     "points": (
         {"type": "integer", "minimum": 1, "maximum": 5000, "default": 500},
         "Most readings in the answer.",
@@ -204,6 +211,7 @@ def _log_response() -> Document:
         "content": {
             "text/plain": {"schema": {"type": "string"}},
             "application/x-ndjson": {"schema": {"$ref": _REF.format(model="LogLineOut")}},
+            "application/gzip": {"schema": {"type": "string", "format": "binary"}},
         },
     }
 

@@ -256,7 +256,11 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "jobs_api_job_attempts": {_JSON: {"items": [_ATTEMPT], "next_cursor": None}},
     "jobs_api_job_events": {_JSON: {"items": [_EVENT], "next_cursor": None}},
     "jobs_api_job_stats": {_JSON: _STATS},
-    "jobs_api_job_logs": {"text/plain": "working\ndone\n", "application/x-ndjson": _LINE},
+    "jobs_api_job_logs": {
+        "text/plain": "working\ndone\n",
+        "application/x-ndjson": _LINE,
+        "application/gzip": "",
+    },
     "providers_api_provider_create": {_JSON: _PROVIDER | {"id": 2, "name": "build-host"}},
     "providers_api_provider_list": {_JSON: {"items": [_PROVIDER], "next_cursor": None}},
     "providers_api_provider_detail": {_JSON: _PROVIDER},

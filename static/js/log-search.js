@@ -1,69 +1,103 @@
-/* Finding in the lines on the page: plain text, or /a pattern/. Enter and Shift+Enter walk. */
+/* The search box: how many lines of the whole log match, and the way from one to the next. */
+import { LogFinder } from "./log-finder.js";
+import { counted, number } from "./log-parts.js";
+
+const TYPING_MS = 200, GROWN_MS = 1_000;
+
 export class LogSearch {
-  constructor(viewer) {
-    this.viewer = viewer;
-    this.field = viewer.hook("find");
-    this.hits = [];
+  #typing = 0;
+  #growing = 0;
+  #wanted = 0;
+
+  /* `place()` is the first line in view, `go(n)` shows a line, `changed(finder, n)` is told
+     what is sought and which line is the present one. */
+  constructor(hook, { ask, question, place, go, changed }) {
+    Object.assign(this, { ask, question, place, go: go, changed });
+    this.field = hook("find");
+    this.output = hook("matches");
+    this.scope = hook("scope");
+    this.finder = null;
     this.at = -1;
-    if (!this.field) return;
-    this.field.addEventListener("input", () => this.start());
-    this.field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") { event.preventDefault(); this.go(event.shiftKey ? -1 : 1); }
-      if (event.key === "Escape") { this.field.value = ""; this.start(); }
+    this.field.addEventListener("input", () => {
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => this.begin(), this.field.value ? TYPING_MS : 0);
     });
+    this.field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") { event.preventDefault(); this.step(event.shiftKey ? -1 : 1); }
+      if (event.key === "Escape" && this.field.value) { event.preventDefault(); this.clear(); }
+    });
+    hook("next").addEventListener("click", () => this.step(1));
+    hook("previous").addEventListener("click", () => this.step(-1));
   }
 
-  start() {
+  get active() { return Boolean(this.finder); }
+
+  clear() {
+    this.field.value = "";
+    this.begin();
+  }
+
+  /* A new question, from the beginning. */
+  begin() {
+    clearTimeout(this.#typing);
+    this.#typing = 0;
+    this.finder?.stop();
     this.at = -1;
-    this.matches = this.matcher();
-    this.refresh();
-  }
-
-  matcher() {
-    const text = this.field.value;
-    if (!text) return null;
-    const pattern = /^\/(.+)\/(i?)$/.exec(text);
-    if (!pattern) return (line) => line.toLowerCase().includes(text.toLowerCase());
-    try {
-      const regex = new RegExp(pattern[1], pattern[2]);
-      return (line) => regex.test(line);
-    } catch {
-      return undefined; // not a pattern (yet)
-    }
-  }
-
-  refresh() {
-    if (!this.field || (this.matches === null && !this.hits.length)) return;
-    if (!this.field.value && !this.hits.length) return;
-    const current = this.hits[this.at];
-    this.hits = [];
-    for (const row of this.viewer.box.querySelectorAll(".l")) {
-      const hit = Boolean(this.matches?.(row.lastElementChild.textContent));
-      row.classList.toggle("hit", hit);
-      if (hit) this.hits.push(row);
-      else row.classList.remove("on");
-    }
-    this.at = this.hits.indexOf(current);
+    this.#wanted = 0;
+    const q = this.field.value;
+    this.finder = q ? new LogFinder(this.ask, { q, ...this.question() }, () => this.#heard()) : null;
+    this.changed(this.finder, 0);
+    this.finder?.run();
     this.tell();
   }
 
-  go(step) {
-    if (!this.hits.length) return;
-    this.hits[this.at]?.classList.remove("on");
-    const from = this.at < 0 && step < 0 ? 0 : this.at;
-    this.at = (from + step + this.hits.length) % this.hits.length;
-    this.viewer.pause();
-    this.hits[this.at].classList.add("on");
-    this.hits[this.at].scrollIntoView({ block: "center" });
+  /* The log has grown: the count goes on. */
+  grown() {
+    if (!this.finder || this.#growing) return;
+    this.#growing = setTimeout(() => {
+      this.#growing = 0;
+      this.finder?.run();
+    }, GROWN_MS);
+  }
+
+  step(by) {
+    if (this.#typing || !this.finder) this.begin();
+    if (!this.finder) return;
+    const { hits, done } = this.finder;
+    if (!hits.length || (!done && this.at < 0 && by < 0)) { this.#wanted = done ? 0 : by; return; }
+    let next = this.at + by;
+    if (this.at < 0) {
+      next = this.finder.indexFrom(this.place());
+      if (by < 0) next -= 1;
+    }
+    this.at = (next + hits.length) % hits.length;
+    this.changed(this.finder, hits[this.at]);
+    this.go(hits[this.at]);
+    this.tell();
+  }
+
+  #heard() {
+    this.changed(this.finder, this.finder.hits[this.at] ?? 0);
+    const wanted = this.#wanted;
+    if (wanted) { this.#wanted = 0; this.step(wanted); }
     this.tell();
   }
 
   tell() {
-    const output = this.viewer.hook("matches");
-    if (!output) return;
-    const place = this.at < 0 ? "" : `${this.at + 1} of `;
-    if (!this.field.value) output.textContent = "";
-    else if (this.matches === undefined) output.textContent = "not a pattern";
-    else output.textContent = `${place}${this.hits.length} ${this.hits.length === 1 ? "line" : "lines"}`;
+    const { finder } = this;
+    const problem = finder?.problem ?? "";
+    this.field.setAttribute("aria-invalid", String(Boolean(problem)));
+    let words = "", scope = "";
+    if (problem) words = problem;
+    else if (finder) {
+      const found = finder.hits.length, { stream } = finder.question;
+      if (this.at >= 0) words = `match ${number.format(this.at + 1)} of ${number.format(found)}`;
+      else words = found || !finder.done ? counted(found, "match", "matches") : "no match";
+      const which = stream ? `${stream} of ` : "";
+      if (finder.done) scope = `searched ${which}all ${counted(finder.next - 1, "line")}`;
+      else scope = `searched ${which}lines 1 to ${number.format(finder.next - 1)} so far`;
+    }
+    if (this.output.textContent !== words) this.output.textContent = words;
+    if (this.scope.textContent !== scope) this.scope.textContent = scope;
   }
 }

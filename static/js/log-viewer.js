@@ -1,77 +1,106 @@
 /* The log of an attempt: follows it live, keeps still when somebody reads.
 
-   Binds to <section data-log data-job data-attempt> and to the hooks inside it (data-log-lines,
-   -jump, -new, -status, -count, -toggle, -find, -matches, -download). Rows come over live.js's
-   socket, from where this page stands (`seq`), so a reconnect neither loses nor doubles any. */
-import { LinePainter, collapsed, plainText } from "./log-text.js";
+   Binds to <section data-log data-job data-attempt> and to the hooks inside it (data-log-…).
+   Rows come over live.js's socket from where this page stands (`seq`), so a reconnect neither
+   loses nor doubles any. The parts beside this file each do one thing; this one joins them. */
+import { copyLines } from "./log-copy.js";
+import { LogErrors } from "./log-errors.js";
+import { LogExcerpt } from "./log-excerpt.js";
+import { LogFollow } from "./log-follow.js";
+import { LogGaps } from "./log-gaps.js";
+import { LogHeading } from "./log-heading.js";
+import { levelsOf } from "./log-levels.js";
+import { LogLines, PER_CHUNK, Stretch } from "./log-lines.js";
+import { LogMarks } from "./log-marks.js";
+import { counted, make, number } from "./log-parts.js";
+import { LogPrefs } from "./log-prefs.js";
 import { LogSearch } from "./log-search.js";
+import { stamp } from "./log-time.js";
 
-const PER_CHUNK = 50, MOST_LINES = 50_000, LOAD_LINES = 2_000, KEPT = 1_200_000;
-const STDERR = 1, STARTS = 2, ENDS = 4;
-const POLL_AFTER_MS = 3_000, POLL_MS = 3_000, END_PX = 24;
-const number = new Intl.NumberFormat("en");
-const two = (n) => String(n).padStart(2, "0");
-
-function remembered(key) {
-  try { return localStorage.getItem(key); } catch { return null; }
-}
-
-function remember(key, value) {
-  try { localStorage.setItem(key, value); } catch { /* this browser remembers nothing */ }
-}
-
-function clock(ms) {
-  const at = new Date(ms);
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`;
-}
-
-function make(tag, className, ...children) {
-  const el = document.createElement(tag);
-  if (className) el.className = className;
-  el.append(...children);
-  return el;
-}
+const MOST_LINES = matchMedia("(pointer: coarse)").matches ? 20_000 : 50_000;
+const POLL_AFTER_MS = 3_000, POLL_MS = 3_000, SAID_MS = 6_000;
 
 class LogViewer {
+  #turn = 0;
+
   constructor(section) {
     this.section = section;
     this.job = Number(section.dataset.job);
     this.hook = (name) => section.querySelector(`[data-log-${name}]`);
-    this.box = this.hook("lines") ?? section.appendChild(make("div", "log"));
-    this.box.setAttribute("data-log-lines", "");
-    this.search = new LogSearch(this);
+    this.box = this.hook("lines");
+    this.prefs = new LogPrefs(section, (name, change) => this.prefer(name, change));
+    const levels = levelsOf(section.dataset);
+    const stamped = (at) => stamp(at, this.prefs.get("time"), this.start(at));
+    this.marks = new LogMarks();
+    const seen = (chunk) => this.marks.watch(chunk);
+    this.lines = new LogLines(this.box, { levels, stamp: stamped, seen });
+    this.follow = new LogFollow(this.box, () => this.show());
+    this.gaps = new LogGaps(this.lines, {
+      fetch: (query) => this.fetch("", query),
+      keep: (change) => this.follow.keep(change),
+      loaded: () => this.loaded(),
+    });
+    const ask = (query, signal) => this.fetch("/search", query, signal);
+    const go = (n) => this.reveal(n);
+    this.excerpt = new LogExcerpt(this.hook("excerpt"), {
+      ask, levels, stamp: stamped, seen, open: (n) => { this.only(false); this.reveal(n); },
+    });
+    this.search = new LogSearch(this.hook, {
+      ask,
+      question: () => ({ case: this.prefs.is("case") ? 1 : 0, stream: this.stream }),
+      place: () => Number(this.follow.firstInView()?.id.slice(1)) || 1,
+      go: (n) => (this.onlyMatches ? this.excerpt.reveal(n) : this.reveal(n)),
+      changed: (finder, n) => {
+        this.marks.show(finder, n);
+        this.lay(finder);
+      },
+    });
+    this.errors = new LogErrors(this.hook, {
+      ask, go,
+      ended: () => Boolean(this.ended),
+      land: (n) => { if (this.follow.atEnd) this.reveal(n, { page: false }); },
+      say: (words) => this.say(words),
+    });
+    this.heading = new LogHeading(this.hook("heading"), this.box, { inView: () => this.follow.firstInView(34), go });
+    copyLines(this.box);
     this.begin(Number(section.dataset.attempt));
     this.listen();
+  }
+
+  get stream() {
+    const streams = this.prefs.get("streams");
+    return streams === "both" ? "" : streams;
+  }
+
+  get onlyMatches() { return this.hook("only").checked; }
+
+  /* When the program started; where that is not known, when it first wrote. */
+  start(at) {
+    const told = Math.round(Number(this.section.dataset.start) * 1000);
+    return told || (this.firstAt ??= this.lines.map.get(1)?.at ?? at);
   }
 
   // Which attempt, from where.
   begin(attempt) {
     if (this.attempt) Gantry.live.closeLog(this.job, this.attempt);
     this.attempt = attempt;
-    this.seq = Number(this.section.dataset.after ?? 0);
-    this.lines = new Map();
-    this.painter = new LinePainter();
-    this.gaps = new Set();
-    this.loading = null;
+    this.seq = 0;
+    this.firstAt = null;
     this.ended = null;
     this.unseen = 0;
     this.downAt = performance.now();
-    this.box.replaceChildren();
-    this.lastTop = 0;
-    this.following = !this.permalink();
-    const download = this.hook("download");
-    if (download) {
-      download.href = download.href.replace(/attempt=\d*/, `attempt=${attempt}`);
-      download.download = `job-${this.job}-${attempt}.log`;
-    }
+    this.lines.clear();
+    this.gaps.clear();
+    this.errors.clear();
+    this.follow.begin(!this.permalink());
+    this.offer();
+    this.search.begin();
     if (attempt) Gantry.live.openLog(this.job, attempt, this);
     this.show();
   }
 
   reopen() {
-    if (this.ended) return;
-    this.loading = null;
-    Gantry.live.send({ op: "log", job: this.job, attempt: this.attempt, after: this.seq });
+    if (!this.ended) Gantry.live.send({ op: "log", job: this.job, attempt: this.attempt, after: this.seq });
   }
 
   hear(message) {
@@ -83,10 +112,9 @@ class LogViewer {
       case "gap":
         if (message.after !== this.seq) break;
         this.seq = message.seq;
-        this.addGap(message, null);
-        this.painter = new LinePainter();
+        this.gaps.add(message.first_line, message.first_line + message.lines - 1, null, message.why);
+        this.lines.tail = new Stretch();
         break;
-      case "range": this.loaded(message); break;
       case "end": this.end(message); break;
       case "logerror": setTimeout(() => this.reopen(), 2_000);
     }
@@ -96,175 +124,95 @@ class LogViewer {
   take(message) {
     this.seq = message.seq;
     const before = this.lines.size;
-    for (const row of message.rows) this.addRow(row, this.painter, null);
-    if (!this.following) this.unseen += this.lines.size - before;
-    this.dropFar();
-    if (this.following) this.toEnd();
-    this.seek();
-    this.search.refresh();
+    for (const row of message.rows) this.lines.add(row, this.lines.tail);
+    for (const { first_line: first, lines, why } of message.lost ?? []) this.gaps.add(first, first + lines - 1, null, why);
+    this.lines.tell();
+    this.unseen = this.follow.on ? 0 : this.unseen + this.lines.size - before;
+    if (this.follow.on) this.follow.toEnd();
+    if (message.seq >= message.last) this.caughtUp();
+    this.loaded();
+    this.search.grown();
+  }
+
+  loaded() {
+    this.trim();
+    if (this.sought && this.lines.map.has(this.sought)) this.reveal(this.sought);
+    this.marks.show(this.search.finder, this.search.finder?.hits[this.search.at] ?? 0);
+    this.heading.later();
+  }
+
+  /* What was stored before is here: from now on it is live. The rest of a log that fits on
+     the page is fetched while nothing else is to do. */
+  caughtUp() {
+    if (!this.lines.loading) return;
+    this.lines.loading = false;
+    if (this.sought) this.reveal(this.sought);
+    this.fill();
+  }
+
+  async fill() {
+    const { attempt } = this;
+    for (;;) {
+      await new Promise((resolve) => { (window.requestIdleCallback ?? setTimeout)(resolve); });
+      const [gap] = this.gaps.loadable.reverse();
+      if (!gap || attempt !== this.attempt || this.lines.size + gap.last - gap.first >= MOST_LINES) return;
+      try { await this.gaps.load(gap); } catch { return; } // the gap stays, to be loaded by hand
+    }
   }
 
   end(message) {
+    const wasStored = this.section.dataset.outcome && this.follow.on;
+    this.caughtUp();
     this.ended = message;
     Gantry.live.closeLog(this.job, this.attempt);
-    if (message.complete === false) {
-      this.box.append(make("div", "gap", `The log is not complete${message.note ? `: ${message.note}` : "."}`));
-      if (this.following) this.toEnd();
-    }
+    const how = message.exit_code === null ? "The attempt ended here." : `The program ended here with exit code ${message.exit_code}.`;
+    const whole = message.complete === false ? `The log is not complete${message.note ? `: ${message.note}` : "."}` : "The log is complete.";
+    if (message.state !== "deleted" && (this.lines.size || message.complete === false)) this.box.append(make("p", "gap end", `${how} ${whole}`));
+    if (this.follow.on) this.follow.toEnd();
+    this.follow.end();
+    if (wasStored && message.outcome === "failed" && this.lines.size) this.errors.open();
+    this.search.grown();
   }
 
-  // Lines. `before` is the element in front of which a line of a loaded stretch goes.
-  addRow([n, flags, at, text], painter, before) {
-    let line = this.lines.get(n);
-    if (!line) {
-      if (!(flags & STARTS) && this.lines.size) return; // its beginning is not on this page
-      line = this.newLine(n, flags, at, before);
-    }
-    const joined = collapsed(line.text + text);
-    line.lost += Math.max(0, joined.length - KEPT);
-    line.text = joined.length > KEPT ? joined.slice(0, KEPT) : joined;
-    line.open = !(flags & ENDS);
-    this.paint(line, painter);
-  }
-
-  newLine(n, flags, at, before) {
-    const link = make("a", "", number.format(n));
-    link.href = `#L${n}`;
-    const span = make("span", "");
-    const row = make("div", flags & STDERR ? "l err" : "l", link, make("time", "", clock(at)), span);
-    row.id = `L${n}`;
-    let chunk = before ? before.previousElementSibling : this.box.lastElementChild;
-    if (!chunk?.classList.contains("lc") || chunk.childElementCount >= PER_CHUNK) {
-      chunk = make("div", "lc");
-      this.box.insertBefore(chunk, before);
-    }
-    chunk.append(row);
-    const line = { n, row, span, seq: this.seq, text: "", lost: 0, open: true, began: null, whole: false };
-    this.lines.set(n, line);
-    if (this.chosen && n >= this.chosen[0] && n <= this.chosen[1]) row.classList.add("here");
-    return line;
-  }
-
-  paint(line, painter) {
-    if (line.whole) { line.span.textContent = plainText(line.text); return; }
-    const { began, hidden } = painter.paint(line.span, line.text, line.began);
-    line.began = line.open ? began : null;
-    if (hidden <= 0) return;
-    const more = make("button", "more", `show all (${number.format(line.text.length)} characters)`);
-    more.type = "button";
-    more.addEventListener("click", () => {
-      line.whole = true;
-      line.span.textContent = plainText(line.text);
-      if (line.lost) line.span.append(" … ", make("span", "d", `${number.format(line.lost)} more characters: download the log`));
-    });
-    line.span.append(more);
-  }
-
-  dropFar() {
-    while (this.lines.size > MOST_LINES) {
-      const first = this.box.firstElementChild;
-      const gap = first.gap;
-      const chunk = gap ? first.nextElementSibling : first;
-      if (!chunk?.classList.contains("lc")) return;
-      const rows = [...chunk.children];
-      const last = this.lines.get(Number(rows.at(-1).id.slice(1)));
-      const start = gap ? gap.first_line : Number(rows[0].id.slice(1));
-      rows.forEach((row) => this.lines.delete(Number(row.id.slice(1))));
-      const height = chunk.offsetHeight;
-      chunk.remove();
-      const next = Number(this.box.querySelector(".l")?.id.slice(1) ?? last.n + 1);
-      const earlier = { after: gap ? gap.after : 0, seq: last.seq, first_line: start, lines: next - start, why: "" };
-      if (gap) this.changeGap(gap, earlier);
-      else this.addGap(earlier, this.box.firstElementChild);
-      if (!this.following) this.box.scrollTop -= height;
-      this.lastTop = this.box.scrollTop;
-    }
-  }
-
-  // Gaps: what the server left out (loadable), or what is lost for good (it says why).
-  addGap({ after, seq, first_line, lines, why }, before) {
-    const el = make("div", "gap");
-    const gap = el.gap = { after, seq, first_line, lines, why, el };
-    this.gaps.add(gap);
-    this.box.insertBefore(el, before);
-    this.changeGap(gap, {});
-    return gap;
-  }
-
-  changeGap(gap, changes) {
-    Object.assign(gap, changes);
-    if (!gap.why && (gap.lines <= 0 || gap.seq <= gap.after)) {
-      gap.el.remove();
-      this.gaps.delete(gap);
-      return;
-    }
-    const last = gap.first_line + gap.lines - 1;
-    if (gap.why) {
-      gap.el.replaceChildren(`Lines ${number.format(gap.first_line)} to ${number.format(Math.max(last, gap.first_line))} are missing: ${gap.why}`);
-      return;
-    }
-    const count = Math.min(gap.lines, LOAD_LINES);
-    const button = make("button", "", gap.lines > count ? `load ${number.format(count)} of them` : "load them");
-    button.type = "button";
-    button.addEventListener("click", () => this.load(gap, Math.max(gap.first_line, last + 1 - LOAD_LINES)));
-    gap.el.replaceChildren(`${number.format(gap.lines)} lines are not shown here`, button);
-  }
-
-  load(gap, fromLine) {
-    if (this.loading || !Gantry.live.up) return;
-    this.following = false;
-    this.loading = { gap, before: gap.el.nextElementSibling, painter: new LinePainter(), rest: null, known: new Set(this.lines.keys()) };
-    this.ask(gap.after, gap.seq, fromLine);
-  }
-
-  ask(after, until, fromLine) {
-    Gantry.live.send({ op: "range", job: this.job, attempt: this.attempt, after, until, from_line: fromLine, id: 1 });
-  }
-
-  loaded(message) {
-    const { gap, before, painter, rest, known } = this.loading ?? {};
-    if (!gap) return;
-    this.loading.rest = rest ?? { seq: message.after, lines: message.first_line - gap.first_line };
-    const top = before?.getBoundingClientRect().top ?? 0;
-    for (const row of message.rows) if (!known.has(row[0])) this.addRow(row, painter, before);
-    for (const lost of message.lost) this.box.insertBefore(make("div", "gap", `Missing: ${lost}`), before);
-    if (before && !this.chosen) this.box.scrollTop += before.getBoundingClientRect().top - top;
-    this.lastTop = this.box.scrollTop;
-    const lastLine = message.rows.at(-1)?.[0] ?? 0;
-    if (message.done || lastLine - gap.first_line - this.loading.rest.lines >= LOAD_LINES) {
-      const left = this.loading.rest, end = gap.first_line + gap.lines, seq = gap.seq;
-      this.loading = null;
-      this.changeGap(gap, left);
-      if (!message.done) this.addGap({ after: message.seq, seq, first_line: lastLine + 1, lines: end - lastLine - 1, why: "" }, before);
-    } else this.ask(message.seq, gap.seq, 0);
-    this.seek();
-    this.search.refresh();
-  }
-
-  // Following: only while the last line is in view, and never against the reader.
-  atEnd() { return this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < END_PX; }
-
-  toEnd() {
-    this.box.scrollTop = this.box.scrollHeight;
-    this.lastTop = this.box.scrollTop;
-    this.unseen = 0;
-    if (this.settling) return;
-    this.settling = true; // chunks that come into view get their true height only now
-    requestAnimationFrame(() => {
-      this.settling = false;
-      if (this.following && this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight > 1) this.toEnd();
+  /* Beyond the most that a page holds, the chunk farthest from the reader goes. */
+  trim() {
+    if (this.lines.size <= MOST_LINES || this.gaps.busy) return;
+    this.follow.keep(() => {
+      const nearEnd = this.follow.on || this.box.scrollTop > this.box.scrollHeight / 2;
+      while (this.lines.size > MOST_LINES) {
+        const chunks = this.box.getElementsByClassName("lc");
+        const chunk = nearEnd ? chunks[0] : chunks[chunks.length - 2];
+        if (!chunk) return;
+        const { previousElementSibling, nextElementSibling } = chunk;
+        const [first, last] = this.lines.drop(chunk);
+        this.gaps.widen(first, last, previousElementSibling, nextElementSibling);
+      }
     });
   }
 
-  follow() {
-    this.following = true;
-    this.toEnd();
-    this.show();
-  }
-
-  pause() {
-    if (!this.following) return;
-    this.following = false;
+  /* Shows a line, wherever it is: opens its group, loads what is missing around it. */
+  async reveal(n, { block = "center", page = true } = {}) {
+    const turn = ++this.#turn;
+    this.follow.pause();
+    this.sought = n;
+    let line = this.lines.map.get(n);
+    const gap = line ? null : this.gaps.holding(n);
+    if (gap) {
+      try { await this.gaps.load(gap, Math.max(gap.first, n - PER_CHUNK)); } catch { return; }
+      if (turn !== this.#turn) return;
+      line = this.lines.map.get(n);
+    }
+    if (!line) return; // it may still come
+    this.sought = null;
+    this.lines.uncover(line);
+    this.box.querySelector(".l.now")?.classList.remove("now");
+    line.row.classList.toggle("now", block === "center");
+    if (page) this.section.scrollIntoView({ block: "nearest" });
+    for (let frame = 0; frame < 3; frame++) { // what comes into view gets its true height only then
+      this.follow.show(line.row, block);
+      await new Promise(requestAnimationFrame);
+      if (turn !== this.#turn) return;
+    }
     this.show();
   }
 
@@ -272,81 +220,105 @@ class LogViewer {
   permalink() {
     const found = /^#L(\d+)(?:-L?(\d+))?$/.exec(location.hash);
     this.chosen = found && [Number(found[1]), Number(found[2] ?? found[1])].sort((a, b) => a - b);
-    this.sought = this.chosen?.[0] ?? null;
-    for (const line of this.lines.values()) {
-      line.row.classList.toggle("here", Boolean(this.chosen && line.n >= this.chosen[0] && line.n <= this.chosen[1]));
-    }
-    if (this.chosen) { this.following = false; this.seek(); }
+    this.lines.choose(this.chosen);
+    if (this.chosen) this.reveal(this.chosen[0]);
     return this.chosen;
-  }
-
-  seek() {
-    if (!this.sought) return;
-    const line = this.lines.get(this.sought);
-    if (line) {
-      this.sought = null;
-      line.row.scrollIntoView({ block: "center" });
-      this.lastTop = this.box.scrollTop;
-      return;
-    }
-    for (const gap of this.gaps) {
-      const inside = this.sought >= gap.first_line && this.sought < gap.first_line + gap.lines;
-      if (inside && !gap.why) this.load(gap, Math.max(gap.first_line, this.sought - PER_CHUNK));
-    }
   }
 
   choose(n, extend) {
     const from = extend && this.chosen ? this.chosen[0] : n;
-    const [low, high] = [Math.min(from, n), Math.max(from, n)];
+    this.chosen = [Math.min(from, n), Math.max(from, n)];
+    const [low, high] = this.chosen;
     history.replaceState(history.state, "", low === high ? `#L${low}` : `#L${low}-L${high}`);
-    this.permalink();
-    this.sought = null;
-    navigator.clipboard?.writeText(location.href).catch(() => {});
-    this.show();
+    this.lines.choose(this.chosen);
+    this.follow.pause();
+    navigator.clipboard?.writeText(location.href).then(() => this.say("The link is copied"), () => {});
+  }
+
+  only(on) {
+    this.hook("only").checked = on;
+    this.lay(this.search.finder);
+  }
+
+  /* Lays the excerpt over the log, if only matches are wanted and something is sought. */
+  lay(finder) {
+    const over = this.onlyMatches && finder;
+    this.box.inert = Boolean(over);
+    this.excerpt.show(over ? finder : null);
+  }
+
+  prefer(name, change) {
+    this.follow.keep(() => {
+      change();
+      if (name === "time") this.lines.restamp();
+    });
+    if (name === "case" || name === "streams") this.search.begin();
+    this.heading.later();
   }
 
   listen() {
-    this.box.addEventListener("scroll", () => {
-      const top = this.box.scrollTop;
-      // Less content than was guessed also moves upward, and ends at the end.
-      if (top < this.lastTop - 1 && !this.atEnd()) this.pause();
-      else if (!this.following && this.atEnd() && top > this.lastTop) this.follow();
-      this.lastTop = top;
-    }, { passive: true });
-    this.box.addEventListener("wheel", (event) => { if (event.deltaY < 0) this.pause(); }, { passive: true });
-    this.box.addEventListener("keydown", (event) => {
-      if (["ArrowUp", "PageUp", "Home"].includes(event.key)) this.pause();
-      if (event.key === "End") { event.preventDefault(); this.follow(); }
-    });
-    document.addEventListener("selectionchange", () => {
-      const selection = getSelection();
-      if (!selection.isCollapsed && this.box.contains(selection.anchorNode)) this.pause();
-    });
     this.box.addEventListener("click", (event) => {
-      const link = event.target.closest(".l > a");
-      if (!link) return;
-      event.preventDefault();
-      this.choose(Number(link.parentElement.id.slice(1)), event.shiftKey);
+      const row = event.target.closest(".l");
+      if (event.target.closest(".l > a")) {
+        event.preventDefault();
+        this.choose(Number(row.id.slice(1)), event.shiftKey);
+      } else if (row?.group && getSelection().isCollapsed && !event.target.closest("time")) {
+        this.follow.pause();
+        row.group.set(!row.group.open);
+        this.heading.later();
+      }
     });
-    this.hook("jump")?.addEventListener("click", () => this.follow());
+    this.box.addEventListener("beforematch", (event) => { event.target.group?.set(true); });
+    this.box.addEventListener("first", () => this.reveal(1, { block: "start" }));
+    this.box.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (["ArrowUp", "PageUp"].includes(event.key)) this.follow.pause();
+      if (event.key === "Home") { event.preventDefault(); this.reveal(1, { block: "start" }); }
+      if (event.key === "End") { event.preventDefault(); this.follow.resume(); }
+    });
+    document.addEventListener("keydown", (event) => this.key(event));
+    this.hook("jump").addEventListener("click", () => this.follow.resume());
+    this.hook("only").addEventListener("change", (event) => this.only(event.target.checked));
+    this.hook("full").addEventListener("click", () => this.prefs.set("full", this.prefs.is("full") ? "off" : "on"));
+    this.hook("curl").addEventListener("click", ({ currentTarget }) => {
+      currentTarget.closest("[popover]")?.hidePopover();
+      this.say("The command is copied; set GANTRY_TOKEN to a token of yours");
+    });
     addEventListener("hashchange", () => { this.permalink(); this.show(); });
-    for (const toggle of this.section.querySelectorAll("[data-log-toggle]")) {
-      const key = `log.${toggle.dataset.logToggle}`;
-      toggle.checked = remembered(key) === "true";
-      toggle.addEventListener("change", () => {
-        remember(key, toggle.checked);
-        if (this.following) this.toEnd();
-      });
-    }
     document.addEventListener("htmx:afterSettle", () => this.newAttempt());
     setInterval(() => this.beat(), 1000);
-    new ResizeObserver(() => { if (this.following) this.toEnd(); }).observe(this.box);
+  }
+
+  /* Keys that work wherever nobody types; those of the toolbar are page.js's. */
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+    if (event.key.toLowerCase() === "n" && this.search.active) this.search.step(event.shiftKey ? -1 : 1);
+    else if (event.key === "E") this.errors.step(-1);
+    else if (event.key === "End" && !this.hook("jump").hidden) this.follow.resume();
+    else if (event.key === "f") this.prefs.set("full", this.prefs.is("full") ? "off" : "on");
+    else if (event.key === "Escape" && this.prefs.is("full") && !this.section.querySelector(":popover-open")) this.prefs.set("full", "off");
+    else return;
+    event.preventDefault();
   }
 
   newAttempt() {
     if (this.section.dataset.followLatest !== "true") return;
     const latest = Number(document.querySelector("[data-latest-attempt]")?.dataset.latestAttempt ?? 0);
-    if (latest > this.attempt) this.begin(latest);
+    if (latest <= this.attempt) return;
+    delete this.section.dataset.outcome;
+    delete this.section.dataset.start;
+    this.begin(latest);
+  }
+
+  /* The ways to take the log away name the attempt that is shown. */
+  offer() {
+    for (const link of this.section.querySelectorAll("[data-log-download]")) {
+      link.href = link.href.replace(/attempt=\d+/, `attempt=${this.attempt}`);
+      if (link.download) link.download = link.download.replace(/-\d+\.log/, `-${this.attempt}.log`);
+    }
+    const curl = this.hook("curl"), raw = this.hook("download");
+    curl.dataset.copy = `curl -fsS -H "Authorization: Bearer $GANTRY_TOKEN" '${raw.href}'`;
   }
 
   // Without a socket the log is fetched; it says so.
@@ -363,36 +335,49 @@ class LogViewer {
   async poll() {
     const after = this.seq;
     try {
-      const answer = await fetch(`/_/jobs/${this.job}/log/${this.attempt}?after=${after}`, { redirect: "error" });
-      if (!answer.ok) return;
-      const message = await answer.json();
+      const message = await this.fetch("", { after });
       if (Gantry.live.up || this.seq !== after || message.seq === after) return;
       this.take(message);
       this.polledAt = 0;
     } catch { /* still away; the next beat tries again */ }
   }
 
-  show() {
-    const status = this.hook("status"), count = this.hook("count"), jump = this.hook("jump"), fresh = this.hook("new");
-    const away = Math.round((performance.now() - this.downAt) / 1000);
-    let words = this.following ? "Following" : "Paused";
-    if (document.querySelector('#job-attempts[data-over][data-latest-attempt="0"]')) words = "No output: it never started";
-    else if (!this.attempt) words = "No output yet";
-    else if (this.ended) words = this.lines.size ? "Ended" : "Ended without output";
-    else if (away >= 3) words = `Disconnected ${away} s ago, retrying`;
-    else if (!this.lines.size) words = "No output yet";
-    if (status && status.textContent !== words) status.textContent = words;
-    const lines = this.ended?.lines ?? this.lastNumber();
-    const counted = lines ? `${number.format(lines)} ${lines === 1 ? "line" : "lines"}` : "";
-    if (count && count.textContent !== counted) count.textContent = counted;
-    if (jump) jump.hidden = this.following || (this.ended && this.atEnd());
-    if (fresh) fresh.textContent = this.unseen ? `${number.format(this.unseen)} new ${this.unseen === 1 ? "line" : "lines"}` : "Newest lines";
+  async fetch(what, query, signal) {
+    const address = `/_/jobs/${this.job}/log/${this.attempt}${what}?${new URLSearchParams(query)}`;
+    const answer = await fetch(address, { redirect: "error", signal });
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    return answer.json();
   }
 
-  lastNumber() {
-    const row = this.box.lastElementChild?.lastElementChild;
-    return row?.classList.contains("l") ? Number(row.id.slice(1)) : this.lines.size;
+  say(words) {
+    this.said = { words, until: performance.now() + SAID_MS };
+    this.show();
+  }
+
+  show() {
+    const status = this.hook("status"), count = this.hook("count"), jump = this.hook("jump");
+    const lines = Math.max(this.ended?.lines ?? 0, this.lines.newest);
+    const width = number.format(lines).length;
+    if (width !== this.width) this.section.style.setProperty("--digits", this.width = width);
+    if (this.follow.on) this.unseen = 0;
+    set(status, this.words());
+    set(count, lines ? counted(lines, "line") : "");
+    jump.hidden = this.follow.on || !this.lines.size || Boolean(this.ended && this.follow.atEnd);
+    set(this.hook("new"), this.unseen ? `${counted(this.unseen, "new line")} — jump to end` : "Jump to end");
+  }
+
+  words() {
+    const away = Math.round((performance.now() - this.downAt) / 1000);
+    if (this.said?.until > performance.now()) return this.said.words;
+    if (document.querySelector('#job-attempts[data-over][data-latest-attempt="0"]')) return "No output: it never started";
+    if (!this.attempt) return "No output yet";
+    if (this.ended) return this.lines.size ? "Ended" : "Ended without output";
+    if (away >= 3) return `Disconnected ${away} s ago, retrying`;
+    if (!this.lines.size) return "No output yet";
+    return this.follow.on ? "Following" : "Paused";
   }
 }
+
+function set(el, words) { if (el.textContent !== words) el.textContent = words; }
 
 for (const section of document.querySelectorAll("[data-log]")) section.viewer = new LogViewer(section);

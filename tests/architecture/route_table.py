@@ -67,6 +67,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "_/jobs/<int:job_id>/facts"): JOB_PAGE,
     ("GET", "_/jobs/<int:job_id>/events"): JOB_PAGE,
     ("GET", "_/jobs/<int:job_id>/log/<int:number>"): JOB_PAGE,
+    ("GET", "_/jobs/<int:job_id>/log/<int:number>/search"): JOB_PAGE,
     # provider pages
     ("GET", "left-overs"): OPERATE_PAGE,
     ("GET", "_/left-overs"): OPERATE_PAGE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import Coroutine
 from typing import Any
@@ -332,3 +333,28 @@ def test_a_follower_that_hangs_up_is_forgotten_at_once(ada: dict[str, str]) -> N
         assert hub.is_idle
 
     run(scenario())
+
+
+def test_all_attempts_come_in_one_text_and_any_log_also_compressed(ada: dict[str, str]) -> None:
+    first = make_attempt(phase="ended")
+    second = make_attempt(phase="ended", job=first.job, provider=first.provider, number=2)
+    append(first, [frame(b"first\n")])
+    append(second, lines(1, 500))
+    path = f"/api/v1/jobs/{first.job_id}/logs"
+
+    async def scenario() -> None:
+        async with requested(path, "attempt=2", ada) as reply:
+            plain = await reply.read_all()
+        async with requested(path, "attempt=2&gzip=1", ada) as reply:
+            assert reply.headers["content-type"] == "application/gzip"
+            assert gzip.decompress(await reply.read_all()) == plain
+        async with requested(path, "attempt=all", ada) as reply:
+            both = b"==> attempt 1 <==\nfirst\n==> attempt 2 <==\n" + plain
+            assert await reply.read_all() == both
+        async with requested(path, "attempt=all&gzip=1", ada) as reply:
+            assert gzip.decompress(await reply.read_all()) == both
+
+    asyncio.run(scenario())
+    refused = read(first, ada, "attempt=all&tail=3")
+    assert refused.json()["errors"][0]["pointer"] == "/tail"
+    assert read(first, ada, "gzip=1&follow=1").status_code == 422

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from jobs.archive import archive_log
 from jobs.frames import Chunk, pack
 from jobs.log_follow import follow
+from jobs.log_range import read_range
 from jobs.logs import Stretch, position
 from jobs.models import Attempt, Job, LogChunk
 from orchestrator import log_feed
@@ -251,31 +252,23 @@ def test_a_reader_that_does_not_acknowledge_gets_four_batches_and_later_a_gap(
             assert after == list(range(before + 1 + gap["lines"], 1041))
             assert 0 < len(after) <= 100
 
-            loaded, seq, done = [], gap["after"], False
-            while not done:
-                place = {"job": attempt.job_id, "attempt": 1}
-                browser.say("range", **place, after=seq, until=gap["seq"], id=7)
-                part = await browser.hear("range")
-                assert part["id"] == 7
+            loaded: list[int] = []
+            seq, first = 0, gap["first_line"]
+            while seq < gap["seq"]:
+                part = await in_database(read_range, attempt.pk, after_seq=seq, from_line=first)
                 loaded += [row[0] for row in part["rows"]]
-                seq, done = part["seq"], part["done"]
-            assert loaded == list(range(before + 1, before + 1 + gap["lines"]))
+                seq = part["seq"]
+            assert loaded[: gap["lines"]] == list(range(first, first + gap["lines"]))
 
     run(scenario())
 
 
-def test_the_end_of_a_gap_can_be_loaded_without_its_beginning(attempt: Attempt, key: str) -> None:
-    async def scenario() -> None:
-        async with live(key) as browser:
-            for first in range(1, 301, 10):
-                await in_database(write, attempt, first, 10)
-            place = {"job": attempt.job_id, "attempt": 1}
-            browser.say("range", **place, after=0, until=25, from_line=223)
-            part = await browser.hear("range")
-            assert (part["after"], part["first_line"], part["done"]) == (22, 221, True)
-            assert [row[0] for row in part["rows"]] == list(range(221, 251))
-
-    run(scenario())
+def test_a_stretch_can_be_read_without_what_is_before_it(attempt: Attempt) -> None:
+    for first in range(1, 301, 10):
+        write(attempt, first, 10)
+    part = read_range(attempt.pk, from_line=223)
+    assert (part["seq"], part["last"], part["lost"]) == (30, 30, [])
+    assert [row[0] for row in part["rows"]] == list(range(221, 301))
 
 
 def test_a_long_log_opens_at_its_tail_with_the_rest_as_a_gap(

@@ -1,0 +1,100 @@
+/* Following the end of a log: only while its last line is in view, and never against the reader. */
+const END_PX = 24;
+
+export class LogFollow {
+  #settling = false;
+  #over = false;
+
+  constructor(box, changed) {
+    this.box = box;
+    this.changed = changed;
+    this.on = true;
+    this.top = 0;
+    box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    box.addEventListener("wheel", (event) => { if (event.deltaY < 0) this.pause(); }, { passive: true });
+    document.addEventListener("selectionchange", () => {
+      const selection = getSelection();
+      if (!selection.isCollapsed && box.contains(selection.anchorNode)) this.pause();
+    });
+    new ResizeObserver(() => { if (this.on) this.toEnd(); }).observe(box);
+  }
+
+  begin(on) {
+    this.on = on;
+    this.#over = false;
+    this.top = 0;
+  }
+
+  /* Nothing more will come: from now on the page moves only when somebody moves it. */
+  end() {
+    this.#over = true;
+    this.pause();
+  }
+
+  get atEnd() { return this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < END_PX; }
+
+  #scrolled() {
+    const top = this.box.scrollTop;
+    // Less content than was guessed also moves upward, and ends at the end.
+    if (top < this.top - 1 && !this.atEnd) this.pause();
+    else if (!this.on && this.atEnd && top > this.top) this.resume();
+    this.top = top;
+  }
+
+  toEnd() {
+    this.box.scrollTop = this.box.scrollHeight;
+    this.top = this.box.scrollTop;
+    if (this.#settling) return;
+    this.#settling = true; // chunks that come into view get their true height only now
+    requestAnimationFrame(() => {
+      this.#settling = false;
+      if (this.on && this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight > 1) this.toEnd();
+    });
+  }
+
+  resume() {
+    if (!this.#over) this.on = true;
+    this.toEnd();
+    this.changed();
+  }
+
+  pause() {
+    if (!this.on) return;
+    this.on = false;
+    this.changed();
+  }
+
+  /* Makes a change, and keeps what the reader sees where it is (or the end in view). */
+  keep(change) {
+    if (this.on || this.atEnd) { change(); this.toEnd(); return; }
+    const line = this.firstInView();
+    const top = line?.getBoundingClientRect().top;
+    change();
+    if (line?.isConnected) this.shift(line.getBoundingClientRect().top - top);
+  }
+
+  /* Puts a line in the middle of the view, or at its upper edge; the page stays where it is. */
+  show(line, block) {
+    const box = this.box.getBoundingClientRect(), at = line.getBoundingClientRect();
+    this.shift(block === "start" ? at.top - box.top - 8 : at.top - box.top - (box.height - at.height) / 2);
+  }
+
+  shift(by) {
+    if (by) this.box.scrollTop += by;
+    this.top = this.box.scrollTop;
+  }
+
+  /* The first line (or gap) that is in view, so many pixels below the upper edge. */
+  firstInView(below = 1) {
+    const edge = this.box.getBoundingClientRect().top + below, chunks = this.box.children;
+    const isAbove = (el) => el.getBoundingClientRect().bottom <= edge;
+    let low = 0, high = chunks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isAbove(chunks[middle])) low = middle + 1; else high = middle;
+    }
+    const chunk = chunks[low];
+    if (!chunk?.classList.contains("lc")) return chunk ?? null;
+    return [...chunk.children].find((line) => !isAbove(line)) ?? chunk;
+  }
+}

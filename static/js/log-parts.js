@@ -1,0 +1,18 @@
+/* The small pieces that the log viewer is made of. */
+export const number = new Intl.NumberFormat("en");
+
+export const counted = (n, one, many = `${one}s`) => `${number.format(n)} ${n === 1 ? one : many}`;
+
+export function make(tag, className, ...children) {
+  const el = document.createElement(tag);
+  if (className) el.className = className;
+  el.append(...children);
+  return el;
+}
+
+export function button(words, act, className = "") {
+  const el = make("button", className, words);
+  el.type = "button";
+  el.addEventListener("click", act);
+  return el;
+}
