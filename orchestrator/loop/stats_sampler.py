@@ -21,6 +21,7 @@ EVERY_SECONDS = 5.0
 FIRST_SECONDS = 1.0
 """A program that is over sooner is not measured: most of them would cost more than they tell."""
 THREADS = 4
+HALF_A_TICK = 0.5
 _FULL_DETAIL_SECONDS = 3600.0
 _WIDEST = 16
 
@@ -57,7 +58,7 @@ class StatsSampler:
         for subject in self._subjects.values():
             handle = subject.sink.following
             if handle is not None and subject.is_due(now):
-                subject.asked = True
+                subject.ask(now)
                 self._threads().submit(self._measure, driver, subject, handle)
 
     def close(self) -> None:
@@ -107,14 +108,17 @@ class _Subject:
         """True when it is to be asked now; never twice at once."""
         return not self.asked and now >= self._due
 
+    def ask(self, now: float) -> None:
+        """It is asked now. Ticks come each second or so: half of one is no reason to wait."""
+        self.asked, self._due = True, now + EVERY_SECONDS - HALF_A_TICK
+
     def take(self, sample: StatsSample | None, now: float) -> Reading | None:
         """Take a sample in; the reading that is to be kept, when it is time for one."""
-        self._due, self.asked = now + EVERY_SECONDS, False
+        self._due, self.asked = max(self._due, now + FIRST_SECONDS), False
         if sample is None:
             return None
         self._samples.append(sample)
-        # Ticks come each second or so: half of one is no reason to leave a reading out.
-        if now < self._kept_at + step_seconds(now - self._began) - 0.5:
+        if now < self._kept_at + step_seconds(now - self._began) - 2 * HALF_A_TICK:
             return None
         samples, self._samples, self._kept_at = self._samples, [], now
         return Reading(

@@ -1,7 +1,12 @@
-/* Regions that change with time and have no signal of their own: one with data-tick="5" is
-   refreshed each 5 s while the page is looked at. */
+/* Regions that change with more than their own topic: one with data-tick="5" is refreshed each
+   5 s while the page is looked at, one with data-after="job-header" when that region was. */
 (() => {
   const last = new WeakMap();
+
+  document.addEventListener("htmx:afterSettle", ({ target }) => {
+    if (!target?.id) return;
+    document.querySelectorAll(`[data-after="${CSS.escape(target.id)}"]`).forEach((region) => region.dispatchEvent(new CustomEvent("live")));
+  });
 
   setInterval(() => {
     if (document.hidden) return;

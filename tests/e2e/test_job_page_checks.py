@@ -1,0 +1,314 @@
+"""The acceptance checks of the job page in a real browser, each under its number."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+
+from jobs import transitions
+from jobs.models import Attempt, Job
+from jobs.transitions import Wait
+from projects.actor import Actor
+from projects.notify import notify_jobs
+from providers.models import Mode, Provider
+from providers.services import provider_delete, provider_set_mode
+from tests.support.attempts import make_attempt
+from tests.support.builders import make_actor, make_job, make_provider, make_user
+from tests.support.engine_rows import hold
+from tests.support.figures import p95, tell
+from tests.support.log_rows import append, lines
+from tests.support.sessions import sign_in
+from tests.support.web import WebProcess, running_web
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+CHANGES = 20
+_NOTE_CHANGES = """
+  window.seen = {};
+  const look = () => {
+    const words = document.querySelector("#job-header p")?.textContent ?? "";
+    const found = /needs (\\d+) CPU/.exec(words);
+    if (found) window.seen[found[1]] ??= performance.timeOrigin + performance.now();
+  };
+  const all = { childList: true, subtree: true, characterData: true };
+  new MutationObserver(look).observe(document.body, all);
+"""
+
+
+@pytest.fixture(scope="module")
+def web(django_db_setup: None, database_url: str) -> Iterator[WebProcess]:
+    with running_web(database_url) as process:
+        yield process
+
+
+@pytest.fixture
+def actor() -> Actor:
+    return make_actor(make_user("ada", superuser=True), via="web")
+
+
+@pytest.fixture
+def page(web: WebProcess, browser: Browser, actor: Actor) -> Iterator[Page]:
+    """The page of an administrator, which may have no error."""
+    wrong: list[str] = []
+    with browser.new_context(
+        viewport={"width": 1280, "height": 900}, base_url=web.url, timezone_id="UTC"
+    ) as context:
+        key = sign_in(User.objects.get(username=actor.name))
+        context.add_cookies([{"name": web.cookie, "value": key, "url": web.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        yield page
+    assert wrong == []
+
+
+def ago(seconds: float) -> datetime:
+    return timezone.now() - timedelta(seconds=seconds)
+
+
+def live(page: Page) -> None:
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+
+
+def test_2_a_change_of_a_job_is_on_its_page_without_reload(page: Page) -> None:
+    job = make_job(reason="no_capacity", reason_detail={"need": "1 CPU", "best": "node-1"})
+    fence = hold()
+    page.goto(f"/jobs/{job.pk}")
+    live(page)
+    page.evaluate(_NOTE_CHANGES)
+    waits = []
+    for number in range(100, 100 + CHANGES):
+        detail = {"need": f"{number} CPU", "best": "node-1"}
+        with transaction.atomic():
+            notify_jobs(transitions.explain(fence, [Wait(job.pk, "no_capacity", detail)]))
+        committed = 1000 * time.time()
+        page.wait_for_function(f"() => window.seen[{number}] !== undefined", timeout=20_000)
+        waits.append(page.evaluate(f"window.seen[{number}]") - committed)
+    tell("check 2", f"commit to page: p95 {p95(waits):.0f} ms of {CHANGES} (wanted: 1,000)")
+    assert max(waits) < 20_000
+
+
+def test_18_a_waiting_job_says_why_in_numbers_that_follow_the_providers(
+    page: Page, actor: Actor
+) -> None:
+    one = make_provider("node-1", found_cpu_millis=4000, found_memory_mb=8192)
+    two = make_provider("node-2", found_cpu_millis=4000, found_memory_mb=16_384)
+    for provider, memory in ((one, 6000), (two, 12_288)):
+        _fill(provider, memory)
+    make_job(priority=80, name="goes-first")
+    job = make_job(spec={"resources": {"cpu_cores": 1, "memory_mb": 6144}})
+    page.goto(f"/jobs/{job.pk}")
+    live(page)
+    why = page.locator("#job-waiting")
+    rows = why.locator("tbody tr")
+    expect(why).to_contain_text("No provider that suits it has 6 GiB of memory free")
+    expect(rows.filter(has_text="node-2")).to_contain_text("4 GiB free")
+    expect(rows.filter(has_text="node-2")).to_contain_text("Needs 2 GiB more")
+    expect(why).to_contain_text("Number 2 in the queue")
+    expect(why).to_contain_text("2 waiting")
+    figures = {}
+
+    begun = time.monotonic()
+    provider_set_mode(actor, two.pk, Mode.DRAINING)
+    expect(rows.filter(has_text="node-2")).to_contain_text("It is draining")
+    figures["drained"] = time.monotonic() - begun
+    expect(rows.filter(has_text="node-1")).to_contain_text("Needs 3.9 GiB more")
+
+    begun = time.monotonic()
+    _remove(actor, one)
+    expect(rows.filter(has_text="node-1")).to_have_count(0)
+    figures["removed"] = time.monotonic() - begun
+
+    begun = time.monotonic()
+    provider_set_mode(actor, two.pk, Mode.ACTIVE)
+    expect(rows.filter(has_text="node-2")).to_contain_text("Too full")
+    figures["active again"] = time.monotonic() - begun
+    told = ", ".join(f"{what} after {seconds:.1f} s" for what, seconds in figures.items())
+    tell("check 18", f"the page knew {told} (wanted: 2 s)")
+
+
+def _fill(provider: Provider, memory: int) -> None:
+    attempt = make_attempt(provider=provider, running_at=ago(60))
+    Attempt.objects.filter(pk=attempt.pk).update(memory_mb=memory)
+
+
+def _remove(actor: Actor, provider: Provider) -> None:
+    """Let what runs there be over, and delete it."""
+    for attempt in Attempt.objects.filter(provider=provider):
+        Attempt.objects.filter(pk=attempt.pk).update(
+            phase="ended", outcome="completed", ended_at=timezone.now(), handle=None
+        )
+    provider_delete(actor, provider.pk)
+
+
+def _ended(reason: str, detail: dict[str, Any], *, code: int | None = None, **columns: Any) -> Job:
+    """A failed job with one attempt that ran for a minute."""
+    job = make_job(
+        state="failed", reason=reason, reason_detail=detail, exit_code=code, attempt=1,
+        provider=make_provider(), created_at=ago(90), started_at=ago(80), finished_at=ago(20),
+        **columns,
+    )  # fmt: skip
+    attempt = make_attempt(
+        job=job, provider=job.provider, phase="ended", ended_at=ago(20), placed_at=ago(85),
+        running_at=ago(80), started_at=ago(80), finished_at=ago(20), exit_code=code, reason=reason,
+        reason_detail=detail,
+    )  # fmt: skip
+    Attempt.objects.filter(pk=attempt.pk).update(outcome="failed")
+    append(attempt, lines(1, 9))
+    return job
+
+
+ENDS: dict[str, tuple[dict[str, Any], int | None, str]] = {
+    "exit_code": ({"exit_code": 3}, 3, "error"),
+    "could_not_start": ({"message": "no-such-command: not found"}, 127, "edit"),
+    "oom_killed": ({"memory_mb": 512}, 137, "memory"),
+    "timeout": ({"limit": "60 s"}, 143, "time"),
+    "image_not_found": ({"image": "sample:9", "message": "no such tag"}, None, "edit"),
+    "image_denied": ({"image": "private:1", "message": "no login"}, None, "provider"),
+    "provider_lost": ({"provider": "node-1", "message": "not seen for 3 min"}, None, "provider"),
+    "signalled": ({"exit_code": 139, "signal": "11 (SIGSEGV)"}, 139, "error"),
+    "removed_outside": ({}, None, "rerun"),
+}
+
+
+def test_19_each_end_says_what_happened_and_its_first_button_works(page: Page) -> None:
+    spec = {"resources": {"memory_mb": 512, "timeout_seconds": 60}}
+    sentences, texts = set(), set()
+    for reason, (detail, code, leads) in ENDS.items():
+        job = _ended(reason, detail, code=code, spec=spec)
+        page.goto(f"/jobs/{job.pk}")
+        panel = page.get_by_role("region", name="Why it failed")
+        sentences.add(panel.get_by_role("heading", level=2).inner_text())
+        texts.add(panel.locator(".fix > p").first.inner_text())
+        button = panel.locator(".fix .btn.primary")
+        expect(button).to_have_count(1)
+        button.click()
+        if leads == "error":
+            page.wait_for_url(re.compile(rf"/jobs/{job.pk}\?attempt=1#L\d+"))
+        elif leads == "edit":
+            page.wait_for_url(re.compile(rf"/jobs/new\?from={job.pk}"))
+        elif leads == "provider":
+            page.wait_for_url(re.compile(rf"/providers/{job.provider_id}"))
+        else:
+            page.wait_for_url(re.compile(rf"/jobs/(?!{job.pk}$)\d+$"))
+            again = Job.objects.get(rerun_of=job)
+            assert again.memory_mb == (1024 if leads == "memory" else 512)
+            assert again.spec["resources"]["timeout_seconds"] == (120 if leads == "time" else 60)
+    fine = make_job(state="completed")
+    page.goto(f"/jobs/{fine.pk}")
+    expect(page.locator("#job-header p").first).to_contain_text("Finished with exit code 0")
+    expect(page.locator(".endp")).to_have_count(0)
+    assert len(sentences) == len(texts) == len(ENDS)
+    tell("check 19", f"{len(ENDS)} ends, {len(sentences)} sentences, each first button works")
+
+
+def test_19_a_cancelled_job_says_by_whom_and_is_run_again_by_a_button(page: Page) -> None:
+    job = make_job(
+        state="cancelled", reason_detail={"by": "grace"},
+        cancel_requested_at=ago(5), cancel_requested_by="grace",
+    )  # fmt: skip
+    page.goto(f"/jobs/{job.pk}")
+    panel = page.get_by_role("region", name="How it ended")
+    expect(panel).to_contain_text("by grace at")
+    panel.get_by_role("button", name="Rerun as it was").click()
+    expect(page.locator(".badge")).to_have_text("Pending")
+
+
+def _tried_twice() -> Job:
+    job = make_job(
+        state="completed", provider=make_provider(), attempt=2, created_at=ago(100.25),
+        started_at=ago(95), finished_at=ago(10.5),
+    )  # fmt: skip
+    for number, begin, outcome in ((1, 98.111, "failed"), (2, 50.333, "completed")):
+        over = ago(10.5) if number == 2 else ago(70.77)
+        Job.objects.filter(pk=job.pk).update(finished_at=over)
+        attempt = make_attempt(
+            job=job, provider=job.provider, number=number, phase="ended", ended_at=over,
+            placed_at=ago(begin), pulling_at=ago(begin - 0.4), creating_at=ago(begin - 2.2),
+            running_at=ago(begin - 3.1), finishing_at=over - timedelta(seconds=1.5),
+        )  # fmt: skip
+        Attempt.objects.filter(pk=attempt.pk).update(outcome=outcome)
+    return job
+
+
+def test_20_the_phases_add_up_to_the_whole_and_say_the_same_however_they_are_asked(
+    page: Page,
+) -> None:
+    job = _tried_twice()
+    page.goto(f"/jobs/{job.pk}")
+    stretches = page.locator("svg.track rect[data-seconds]")
+    seconds = [float(s) for s in stretches.evaluate_all("all => all.map(r => r.dataset.seconds)")]
+    told = page.request.get(f"/api/v1/jobs/{job.pk}").json()
+    whole = _between(told["created_at"], told["finished_at"])
+    assert abs(sum(seconds) - whole) < 0.1
+
+    phases = []
+    for attempt in page.request.get(f"/api/v1/jobs/{job.pk}/attempts").json()["items"]:
+        stamps = [at for at in attempt["phases"].values() if at is not None]
+        phases.append([_between(a, b) for a, b in pairwise(stamps)])
+    shown = [seconds[1 : 1 + len(phases[0])], seconds[-len(phases[1]) :]]
+    apart = [
+        abs(a - b) for x, y in zip(shown, phases, strict=True) for a, b in zip(x, y, strict=True)
+    ]
+    assert max(apart) < 0.1
+    expect(page.locator(".job-phases .legend")).to_contain_text("Back-off 20 s")
+    expect(page.locator(".job-phases .legend")).to_contain_text("Attempt 2")
+
+    reader = page.locator("[data-phase-told]")
+    first, count = stretches.first, stretches.count()
+    first.focus()
+    for index in range(count):
+        label = str(stretches.nth(index).get_attribute("aria-label"))
+        expect(reader).to_have_text(label)
+        assert stretches.nth(index).locator("title").text_content() == label
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Home")
+    for index in range(count):
+        stretches.nth(index).hover(force=True)
+        expect(reader).to_have_text(str(stretches.nth(index).get_attribute("aria-label")))
+    tell(
+        "check 20",
+        f"{count} phases add up to the whole within {1000 * abs(sum(seconds) - whole):.0f} ms, "
+        f"each is the API's within {1000 * max(apart):.0f} ms (wanted: 100)",
+    )
+
+
+def _between(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def test_title_and_icon_of_the_tab_follow_the_state(page: Page, actor: Actor) -> None:
+    job = make_job(name="nightly")
+    page.goto(f"/jobs/{job.pk}")
+    live(page)
+    icon = page.locator("link[rel=icon]")
+    expect(icon).to_have_attribute("href", re.compile(r"state/pending"))
+    transitions.request_cancel([job.pk], actor)
+    expect(page).to_have_title(re.compile("nightly, cancelled"))
+    expect(icon).to_have_attribute("href", re.compile(r"state/cancelled"))
+
+
+def test_the_spec_shows_what_has_changed_and_is_copied_as_curl_without_secrets(page: Page) -> None:
+    make_job(state="completed", name="load", spec={"name": "load", "env": {"DAY": "1"}})
+    changed = {"name": "load", "env": {"DAY": "2"}, "secret_env": {"TOKEN": "hush-hush"}}
+    job = make_job(name="load", spec=changed)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"/jobs/{job.pk}?tab=spec")
+    expect(page.locator(".difflines .del").first).to_contain_text('"DAY": "1"')
+    expect(page.locator(".difflines .add").first).to_contain_text('"DAY": "2"')
+    page.get_by_role("button", name="Copy as curl").click()
+    page.wait_for_function(
+        "() => navigator.clipboard.readText().then((t) => t.startsWith('curl '))"
+    )
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert '"TOKEN": "FILL-IN"' in copied
+    assert "hush-hush" not in page.content()

@@ -1,0 +1,95 @@
+"""What a container uses, measured by the engine and drawn on its job's page while it runs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Response, expect
+
+from tests.support.chromium import open_browser
+from tests.support.figures import tell
+from tests.support.running import RunningGantry, running_gantry
+from tests.support.watching import sign_in, submit
+
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.browser]
+
+# 16 MiB in a variable of the shell, and one core at work.
+BUSY = """
+x=0123456789abcdef; i=0
+while [ $i -lt 20 ]; do x=$x$x; i=$((i+1)); done
+while :; do :; done
+"""
+MIB = 2**20
+PATIENCE_MS = 60_000
+
+
+@pytest.mark.usefixtures("docker_image")
+def test_a_job_shows_its_cpu_and_memory_against_the_limits_while_it_runs() -> None:
+    with running_gantry() as gantry, open_browser() as browser:
+        gantry.start()
+        with browser.new_context(viewport={"width": 1440, "height": 1000}) as context:
+            page = context.new_page()
+            errors: list[str] = []
+            page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            scripts: dict[str, int] = {}
+            page.on("response", lambda response: _weigh(response, scripts))
+            sign_in(page, gantry)
+            page.goto(f"{gantry.url}/jobs")
+            assert page.evaluate("() => typeof window.uPlot") == "undefined"
+            scripts.clear()
+            job = submit(page, gantry, name="busy", script=BUSY)
+            _watch(page, gantry, job)
+            weight = sum(size for url, size in scripts.items() if "/jobs/new" not in url)
+            tell("check 28", f"the page's scripts are {weight / 1024:.0f} KiB gz (wanted: 80)")
+    assert errors == []
+
+
+def _watch(page: Page, gantry: RunningGantry, job: int) -> None:
+    use = page.locator("#job-use")
+    expect(use).to_contain_text("of 512 MiB memory", timeout=PATIENCE_MS)
+    expect(use).to_contain_text("of 1 CPU")
+    for key in ("memory", "cpu"):
+        expect(page.locator(f"#plot-{key} canvas")).to_be_visible()
+    canvas = page.locator("#plot-memory canvas").element_handle()
+    page.wait_for_function(
+        "() => JSON.parse(document.getElementById('job-use').dataset.series).at.length > 2",
+        timeout=PATIENCE_MS,
+    )
+    # The region was morphed meanwhile, and its plot was kept.
+    assert canvas is not None
+    assert canvas.evaluate("(it) => it.isConnected")
+    told = _stats(page, gantry, job)
+    assert told["limits"] == {"cpu_cores": 1.0, "memory_bytes": 512 * MIB}
+    assert all(16 * MIB < one["memory_bytes"] < 512 * MIB for one in told["items"])
+    assert all(0.05 < one["cpu_cores"] < 1.5 for one in told["items"])
+    started = page.request.get(f"{gantry.url}/api/v1/jobs/{job}").json()["started_at"]
+    first = _between(started, told["items"][0]["at"])
+    spans = [_between(a["at"], b["at"]) for a, b in pairwise(told["items"])]
+    tell("stats", f"first reading {first:.1f} s after the start, then each {max(spans):.1f} s")
+
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".badge")).to_have_text("Cancelled", timeout=PATIENCE_MS)
+    expect(use).to_contain_text("at its peak", timeout=PATIENCE_MS)
+    told = _stats(page, gantry, job)
+    highest = max(one["memory_bytes"] for one in told["items"])
+    assert abs(told["use"]["memory_bytes_peak"] - highest) < 1024
+
+
+def _stats(page: Page, gantry: RunningGantry, job: int) -> dict[str, Any]:
+    text = page.request.get(f"{gantry.url}/api/v1/jobs/{job}/stats?attempt=1").text()
+    return dict(json.loads(text))
+
+
+def _between(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def _weigh(response: Response, scripts: dict[str, int]) -> None:
+    if response.request.resource_type == "script" and response.ok:
+        scripts[response.url] = len(gzip.compress(response.body()))
