@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from jobs.name_words import NameWords
 from jobs.states import LIVE_PHASES, TERMINAL, JobState, Outcome, Phase
 from projects.models import Project
 from providers.models import Provider
@@ -115,7 +116,12 @@ class Job(models.Model):
                 name="job_by_name",
                 opclasses=["varchar_pattern_ops", "int8_ops"],
             ),
-            GinIndex(fields=["labels"], name="job_by_label", opclasses=["jsonb_path_ops"]),
+            # name search by whole words (jobs/filters.py)
+            GinIndex(NameWords(F("name")), name="job_by_word"),
+            # labels by key, or by key and value
+            GinIndex(fields=["labels"], name="job_by_labels"),
+            # submitted since
+            models.Index(fields=["-created_at"], name="job_by_time"),
             # retention
             models.Index(
                 fields=["finished_at"],

@@ -6,9 +6,8 @@ for ended ones. No query here grows with the number of jobs that were ever run.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.db.models import Count, QuerySet
+from django.db.models.fields.json import KT
 
 from jobs.filters import JobFilter
 from jobs.models import Attempt, Job
@@ -48,24 +47,39 @@ def job_get(actor: Actor, job_id: int) -> Job:
 
 
 def job_page(
-    actor: Actor, wanted: JobFilter, *, limit: int = 50, cursor: str | None = None
+    actor: Actor,
+    wanted: JobFilter,
+    *,
+    limit: int = 50,
+    cursor: str | None = None,
+    newest: int | None = None,
 ) -> Page[Job]:
     """A page of jobs, newest first, without the large columns; one query.
 
     Jobs submitted while somebody pages through appear on no later page and push nothing
-    from one page to another. Raises BadRequest for a cursor of other filters.
+    from one page to another. `newest` is the first job that may be on it. Of the spec each
+    has `max_attempts`, as text. Raises BadRequest for a cursor of other filters.
     """
     found = jobs_of(actor).filter(wanted.condition())
     if cursor:
         found = found.filter(pk__lt=read_cursor(cursor, wanted.as_query()))
+    if newest is not None:
+        found = found.filter(pk__lte=newest)
     rows = list(
         found.order_by("-pk")
         .select_related("project", "provider", "submitted_by")
-        .defer("spec", "secrets", "idempotency_digest")[: limit + 1]
+        .defer("spec", "secrets", "idempotency_digest")
+        .annotate(max_attempts=KT("spec__retry__max_attempts"))[: limit + 1]
     )
     more = len(rows) > limit
     items = rows[:limit]
     return Page(items, make_cursor(items[-1].pk, wanted.as_query()) if more else None)
+
+
+def jobs_after(actor: Actor, wanted: JobFilter, newest: int, *, most: int = 100) -> int:
+    """How many matching jobs came after that one, counted to `most`."""
+    found = jobs_of(actor).filter(wanted.condition(), pk__gt=newest)
+    return found.order_by("pk")[:most].count()
 
 
 def job_any(actor: Actor) -> bool:
@@ -91,7 +105,7 @@ def job_state_counts(actor: Actor, wanted: JobFilter) -> dict[JobState, tuple[in
 
 def live_job_counts(actor: Actor) -> dict[JobState, int]:
     """How many jobs wait, are placed and run now."""
-    counts = job_state_counts(actor, replace(JobFilter(), states=frozenset()))
+    counts = job_state_counts(actor, JobFilter())
     return {state: counts[state][0] for state in JobState if state not in TERMINAL}
 
 

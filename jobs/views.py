@@ -11,11 +11,10 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from jobs import job_page, services
+from jobs import job_page, list_page, services
 from jobs.forms import JobForm, initial_of
 from jobs.models import Job
 from jobs.selectors import job_get
-from jobs.views_live import list_context
 from projects.actor import Actor
 from projects.errors import Conflict, Forbidden, Invalid
 from projects.models import Role
@@ -31,7 +30,7 @@ TABS = ("log", "events", "spec")
 @refusals
 def job_list(request: HttpRequest) -> HttpResponse:
     """The jobs that match the address."""
-    return render(request, "jobs/list.html", list_context(request, page_actor(request)))
+    return render(request, "jobs/list.html", list_page.whole(page_actor(request), request.GET))
 
 
 @require_safe

@@ -34,12 +34,22 @@ _FILTERS: dict[str, tuple[Document, str]] = {
         "Several may be given, also with commas.",
     ),
     "project": ({"type": "array", "items": _TEXT, "maxItems": 50}, "Slugs."),
-    "provider": (_TEXT, "The name of a provider."),
-    "name": (_TEXT, "What the name begins with."),
-    "label": ({"type": "array", "items": _TEXT, "maxItems": 50}, "key=value; all must hold."),
-    "since": ({"type": "string", "format": "date-time"}, "Submitted at or after."),
-    "until": ({"type": "string", "format": "date-time"}, "Submitted before."),
-    "q": (_TEXT, "A job's number, or what its name begins with."),
+    "provider": ({"type": "array", "items": _TEXT, "maxItems": 50}, "Names of providers."),
+    "by": ({"type": "array", "items": _TEXT, "maxItems": 50}, "User names of submitters."),
+    "name": (
+        {"type": "array", "items": _TEXT, "maxItems": 50},
+        "What the name begins with; one of them holds.",
+    ),
+    "label": (
+        {"type": "array", "items": _TEXT, "maxItems": 50},
+        "key=value, or key alone; all must hold.",
+    ),
+    "since": (_TEXT, "Submitted at or after: a time, a day, or how long ago (24h)."),
+    "until": (_TEXT, "Submitted before."),
+    "q": (
+        {"type": "string", "maxLength": 2000, "example": "state:failed -label:debug since:24h"},
+        "The same as on the page: words as key:value, - to exclude, and words of the name.",
+    ),
 }
 _LOG: dict[str, tuple[Document, str]] = {
     "attempt": (

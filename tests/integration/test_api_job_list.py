@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from django.http import QueryDict
 from django.test import Client
+from django.utils import timezone
 
 from jobs.filters import JobFilter, read_filter
 from jobs.models import Job
@@ -118,9 +119,12 @@ def test_every_filter_narrows_the_list(client: Client, ada: dict[str, str]) -> N
         ("since=2026-01-01T00:00:00", "/since"),
         ("until=2026-99-01T00:00:00Z", "/until"),
         ("until=0001-01-01T00:00:00%2B18:00", "/until"),
-        ("label=team", "/label"),
-        ("name=a&name=b", "/name"),
+        ("label=%3Dgold", "/label"),
+        ("since=1h&since=2h", "/q"),
         ("q=a%00", "/q"),
+        ("q=status%3Afailed", "/q"),
+        ("q=%22open", "/q"),
+        ("q=a&q=b", "/q"),
         ("sort=name", "/sort"),
         ("project=" + "x" * 300, "/project"),
     ],
@@ -134,13 +138,37 @@ def test_a_wrong_parameter_is_named(
 
 
 def test_a_filter_makes_the_query_string_that_makes_it_again() -> None:
-    text = "state=failed&state=running&project=a&provider=p&name=n&label=k%3Dv&q=x"
+    text = "state=failed&state=running&project=a&provider=p&name=n&label=k%3Dv+w&q=x"
     wanted = read_filter(QueryDict(text + "&since=2026-01-31T12:00:00%2B02:00"))
     query = QueryDict(mutable=True)
     for name, values in wanted.as_query().items():
         query.setlist(name, values)
     assert read_filter(query) == wanted
     assert read_filter(QueryDict("")) == JobFilter()
+
+
+def test_the_query_of_the_page_is_taken_by_the_api(client: Client, ada: dict[str, str]) -> None:
+    old = timezone.now() - timedelta(hours=30)
+    make_job(name="orders-daily", state="failed", labels={"debug": ""})
+    make_job(name="orders-hourly", state="failed", labels={"tier": "gold"})
+    make_job(name="old-orders", state="failed", created_at=old)
+    make_job(name="hourly-report", state="completed", submitted_by=make_user("bob"))
+
+    def found(query: str) -> list[str]:
+        return names(client, f"q={quote(query)}", ada)
+
+    assert found("state:failed -label:debug since:24h") == ["orders-hourly"]
+    assert found("label:debug") == ["orders-daily"]
+    assert found("label:tier=gold") == ["orders-hourly"]
+    assert found("state:failed,completed hourly") == ["hourly-report", "orders-hourly"]
+    assert found("orders") == ["old-orders", "orders-hourly", "orders-daily"]
+    assert found("orders -daily") == ["old-orders", "orders-hourly"]
+    assert found("name:orders") == ["orders-hourly", "orders-daily"]
+    assert found("until:1d") == ["old-orders"]
+    assert found("by:bob") == ["hourly-report"]
+    assert found("-by:bob -name:old") == ["orders-hourly", "orders-daily"]
+    assert found("-state:failed") == ["hourly-report"]
+    assert found('"--"') == []
 
 
 def test_counts_are_exact_for_live_states_and_up_to_a_thousand_for_ended_ones() -> None:
@@ -155,7 +183,7 @@ def test_counts_are_exact_for_live_states_and_up_to_a_thousand_for_ended_ones() 
     Job.objects.bulk_create(Job(**pattern_values) for _ in range(1004))
     make_job(project=project)
     make_job(project=make_project("other"), state="failed")
-    counts = job_state_counts(actor, JobFilter(states=frozenset({JobState.FAILED})))
+    counts = job_state_counts(actor, JobFilter().of_state(JobState.FAILED))
     assert counts[JobState.PENDING] == (1, True)
     assert counts[JobState.COMPLETED] == (1000, False)
     assert counts[JobState.FAILED] == (0, True)
