@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from jobs.endings import Ending, StopCause, classify, lost_with, overdue, restarted_outside
 from jobs.notes import Note, late_start
 from jobs.states import NEVER_STARTED, STARTED_PHASES, Outcome, Phase
+from orchestrator.loop.attempt_contact import AttemptContact
 from orchestrator.loop.attempt_log import AttemptLog
 from orchestrator.loop.attempt_moves import AttemptMoves
 from orchestrator.loop.attempt_stop import AttemptStop
@@ -41,7 +42,6 @@ from providers.driver import (
 SETTLE_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 PROGRESS_SECONDS = 1.0
 CREATE_TRIES = 5
-LONGEST_PAUSE = 10.0
 ENDED_UNSEEN = "it ended while its engine was away, so what it wrote last may be missing"
 
 
@@ -63,10 +63,7 @@ class AttemptRun:
         self._handle: Handle | None = order.handle
         self._stop = AttemptStop(order, host, self._moves)
         self._adopted = order.phase in STARTED_PHASES
-        self._lost_at: datetime | None = None
-        self._losses = 0
-        self._back_at: datetime | None = None
-        self._seen_running = False
+        self._contact = AttemptContact(order.attempt, host, self._log.pause)
         self._told_progress = 0.0
         if order.cancel is not None:
             self.cancel(order.cancel)
@@ -160,9 +157,13 @@ class AttemptRun:
                     if uid not in owned:
                         return None
                     self._handle = owned[uid].handle
-                return self._driver.observe(self._handle).state
+                found = self._driver.observe(self._handle).state
             except Unreachable as error:
                 self._host.lost_contact(error)
+                self._contact.untold(error)
+                continue
+            self._contact.told()
+            return found
 
     def _fence(self) -> bool:
         """Made, not started: removed without force, and ended. True when it has started after
@@ -284,18 +285,18 @@ class AttemptRun:
         assert self._handle is not None
         self._stop.allow(self._handle)
         while seen.state is RunState.RUNNING:
-            self._lost_at, self._seen_running = None, True
+            self._contact.runs()
             if again := restarted_outside(seen, self.started_at):
                 self._stop.ask(again)
             try:
                 self._log.read(self._handle, follow=True)
-                self._losses = 0
+                self._contact.well()
                 seen = self._look()
                 if seen.state is RunState.RUNNING:
                     self._log.pause(0.2)
             except Unreachable as error:
                 # Perhaps only its log cannot be read; whether it runs is asked all the same.
-                self._lost_contact(error)
+                self._contact.lost(error)
                 seen = self._observed()
         self._finish(seen)
 
@@ -315,21 +316,9 @@ class AttemptRun:
 
     def _observed(self) -> Observation:
         """What the engine says, however long that takes."""
-        assert self._handle is not None
-        while True:
-            try:
-                return self._driver.observe(self._handle)
-            except Unreachable as error:
-                self._lost_contact(error)
-
-    def _lost_contact(self, error: Unreachable) -> None:
-        """Wait until the engine answers again; the moment may tell who ended the program."""
-        self._lost_at = self._lost_at or self._host.engine_now()
-        self._host.lost_contact(error)
-        # An engine that answers probes, but not this: asked less and less often.
-        self._log.pause(min(LONGEST_PAUSE, 0.1 * 2**self._losses) if self._losses else 0.0)
-        self._losses = min(self._losses + 1, 10)  # the power of a day's would be no float
-        self._back_at = self._host.engine_now()
+        handle = self._handle
+        assert handle is not None
+        return self._contact.observed(lambda: self._driver.observe(handle))
 
     def _look(self) -> Observation:
         """Its state after the end of a reading, which an engine may tell before the exit."""
@@ -347,7 +336,7 @@ class AttemptRun:
             seen,
             self._stop.delivered(seen) or restarted_outside(seen, self.started_at),
             memory_mb=self.order.run.memory_mb,
-            lost_at=self._lost_at,
+            lost_at=self._contact.lost_at,
         )
         if self._moves.phase is Phase.RUNNING:
             self._moves.move(
@@ -368,20 +357,21 @@ class AttemptRun:
     def _ended_unseen(self, seen: Observation) -> bool:
         """Whether the program may have ended while its engine was away: what it wrote last
         is then lost, and nothing in its log tells."""
-        since = self._lost_at
-        if since is None and self._adopted and not self._seen_running:
+        contact = self._contact
+        since = contact.lost_at
+        if since is None and self._adopted and not contact.seen_running:
             since = seen.started_at
         if since is None or seen.finished_at is None or not isinstance(self._driver, Forgetful):
             return False
         assert self._handle is not None
-        if self._back_at is not None and seen.finished_at > self._back_at:
+        if contact.back_at is not None and seen.finished_at > contact.back_at:
             return False
         try:
             seen_to_end = self._driver.saw_end(self._handle, since)
         except DriverError:
             seen_to_end = None
         # Where nobody knows, an outage that was seen counts, and a mere absence does not.
-        return self._lost_at is not None if seen_to_end is None else not seen_to_end
+        return contact.lost_at is not None if seen_to_end is None else not seen_to_end
 
     # --- telling ---
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Protocol
 
 from jobs.transitions import Move, Written
+from orchestrator.store import Store
 from providers.driver import Credential, Driver, Handle, PullProgress, RunSpec, Unreachable
 from providers.leases import Fence
 
@@ -35,6 +36,10 @@ class HostView(Protocol):
     starts: threading.Semaphore
 
     def submit(self, moves: Sequence[Move]) -> list[Future[Written]]: ...
+    def post(self, work: Callable[[Store], None], about: Hashable = None) -> None:
+        """Have the desk do this with the store; of what is `about` the same only the last."""
+        ...
+
     def check_trust(self) -> None:
         """Raises GivenUp when the lease may not be acted on, or the process ends."""
         ...

@@ -14,7 +14,7 @@ import pytest
 from jobs.frames import Position
 from jobs.states import Phase
 from jobs.transitions import Move, Written
-from orchestrator.loop import attempt_log, attempt_run, attempt_stop
+from orchestrator.loop import attempt_contact, attempt_log, attempt_stop
 from orchestrator.loop.attempt_run import AttemptRun
 from orchestrator.loop.host_view import GivenUp, HostView
 from orchestrator.loop.log_writer import LogWriter
@@ -112,6 +112,17 @@ def test_a_program_whose_log_cannot_be_read_ends_all_the_same(
 class Silent(Host):
     """Its engine answers probes, and nothing else, for hours."""
 
+    def __init__(self, driver: Engine) -> None:
+        super().__init__(driver)
+        self.sights: list[tuple[bool, str]] = []
+
+    def post(self, work: Callable[[Store], None], about: object = None) -> None:
+        work(cast(Store, self))
+
+    def unseen(self, fence: Fence, attempts: Sequence[int], *, unseen: bool, why: str) -> None:
+        assert attempts == [5]
+        self.sights.append((unseen, why))
+
     def lost_contact(self, error: Unreachable) -> None:
         self.lost += 1
 
@@ -119,12 +130,14 @@ class Silent(Host):
 def test_an_engine_that_does_not_tell_its_state_for_hours_is_asked_until_it_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(attempt_run, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(attempt_contact, "LONGEST_PAUSE", 0.0)
     monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
     host = Silent(Engine([RUNNING, *[Unreachable("away")] * 1200, EXITED]))
     sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
     AttemptRun(RUNNING_ORDER, cast(HostView, host), sink).run()
     assert host.lost == 1200
+    assert host.sights[0] == (True, "away"), "it can be force-finished meanwhile"
+    assert host.sights[-1] == (False, "")
     assert host.asked[-1].ending is not None
     assert host.asked[-1].ending.reason == "succeeded"
 
