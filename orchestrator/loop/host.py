@@ -179,6 +179,7 @@ class ProviderHost:
         self._watcher.join()
         for pool in (self._pool, self._stops):
             pool.shutdown(cancel_futures=True)
+        self._stats.join()
         self.driver.close()
         self._released.set()
 

@@ -20,6 +20,7 @@ from providers.leases import Fence
 
 FLUSH_SECONDS = 0.1
 BUFFER_BYTES = 1 << 20
+READINGS_SECONDS = 1.0
 MOST_READINGS = 2000
 
 
@@ -84,6 +85,7 @@ class LogWriter(Service):
         self._dirty: dict[int, LogSink] = {}
         self._writing: dict[int, LogSink] = {}
         self._readings: deque[Measured] = deque(maxlen=MOST_READINGS)
+        self._readings_at = 0.0
         self._written_at = 0.0
         self._urgent = False
         self._numbers = count(1)
@@ -93,7 +95,8 @@ class LogWriter(Service):
         return LogSink(self, attempt, fence, position, next(self._numbers))
 
     def take_reading(self, measured: Measured) -> None:
-        """Write this with the next logs. A reading that does not get through is lost."""
+        """Write this with the next logs, or with others that have gathered for a second. A
+        reading that does not get through is lost."""
         with self._room:
             self._readings.append(measured)
         self.wake()
@@ -144,20 +147,24 @@ class LogWriter(Service):
 
     def next_wait(self) -> float:
         with self._room:
-            if not (self._dirty or self._readings):
-                return self.interval
+            if not self._dirty:
+                wait = max(0.0, self._readings_at + READINGS_SECONDS - monotonic())
+                return wait if self._readings else self.interval
         return max(0.0, self._written_at + FLUSH_SECONDS - monotonic())
 
     def run_once(self) -> bool:
         with self._room:
             early = monotonic() < self._written_at + FLUSH_SECONDS
-            if not (self._dirty or self._readings) or (early and not self._urgent):
+            due = self._readings and monotonic() >= self._readings_at + READINGS_SECONDS
+            if not (self._dirty or due) or (early and not self._urgent):
                 return False
             self._urgent = False
             sinks, self._dirty = self._dirty, {}
             self._writing = sinks
-            readings = list(self._readings)
-            self._readings.clear()
+            readings = []
+            if due:
+                readings, self._readings_at = list(self._readings), monotonic()
+                self._readings.clear()
             appends, waiters = [], {}
             for sink in sinks.values():
                 try:

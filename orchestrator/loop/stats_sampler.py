@@ -67,6 +67,11 @@ class StatsSampler:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def join(self) -> None:
+        """Wait until nothing of it uses the driver any more."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+
     def _subject(self, sink: LogSink, now: float) -> _Subject:
         known = self._subjects.get(sink.attempt)
         return known if known is not None and known.sink is sink else _Subject(sink, now)
