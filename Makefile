@@ -27,6 +27,10 @@ down: venv ## End a running Gantry, its Postgres, and a Docker engine that it st
 test: venv-dev ## Run the whole suite: real containers, a real browser, real kills
 	@exec $(PYTHON) -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
+.PHONY: test-ui-long
+test-ui-long: venv-dev ## Watch pages for long: floods, outages, 50,000 lines; prints what was measured
+	@exec $(PYTHON) -m pytest -m ui_long -s $(ARGS)
+
 .PHONY: test-fresh
 test-fresh: ## Run `make up` and `make test` in a bare Debian root (needs root and debootstrap)
 	@exec deploy/test-fresh.sh

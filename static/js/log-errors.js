@@ -15,6 +15,8 @@ function lastFailure(hits) {
 }
 
 export class LogErrors {
+  #steps = Promise.resolve(); // one after the other, however fast the key is pressed
+
   /* `go(n)` shows a line, `land(n)` does so if nobody has moved; `ended()` tells whether the
      program has, `say(words)` tells that there is nothing. */
   constructor(hook, { ask, go, land, ended, say }) {
@@ -38,7 +40,11 @@ export class LogErrors {
     if (n) this.land(n);
   }
 
-  async step(by) {
+  step(by) {
+    this.#steps = this.#steps.then(() => this.#step(by));
+  }
+
+  async #step(by) {
     const n = await this.#next(by);
     if (n) this.go(n);
     if (!this.finder?.hits.length) this.say(n ? "No line says error; this is the last one on stderr" : this.finder?.problem || "No line says error, and stderr is empty");
@@ -48,7 +54,7 @@ export class LogErrors {
     const finder = this.finder ??= new LogFinder(this.ask, { errors: 1 });
     const fromEnd = this.at < 0 && this.ended();
     const wanted = this.at + by;
-    await finder.run(() => !fromEnd && wanted >= 0 && finder.hits.length > wanted);
+    if (!finder.done || !this.ended()) await finder.run(() => !fromEnd && wanted >= 0 && finder.hits.length > wanted);
     if (finder !== this.finder) return 0;
     const { hits, lastStderr, done } = finder;
     if (!hits.length) return lastStderr;

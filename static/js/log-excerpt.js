@@ -1,5 +1,6 @@
 /* Only the lines that match, with three around each: laid over the log, which stays as it is. */
 import { button, counted, make, number } from "./log-parts.js";
+import { guess } from "./log-lines.js";
 import { LinePainter } from "./log-text.js";
 
 const STDERR = 1, AT_ONCE = 300, MOST = 10_000;
@@ -77,7 +78,7 @@ export class LogExcerpt {
     const level = this.levels(text);
     if (level) row.classList.add(level);
     this.chunk.append(row);
-    this.chunk.style.setProperty("--n", this.chunk.childElementCount);
+    this.chunk.style.containIntrinsicBlockSize = guess(this.chunk.childElementCount);
     this.last = n;
     this.rows += 1;
   }

@@ -16,8 +16,12 @@ export class Stretch {
   }
 }
 
+/* How high so many lines are, before the browser has laid them out. */
+export const guess = (lines) => `auto ${(lines * 1.6).toFixed(1)}em`;
+
 export class LogLines {
   #touched = new Set();
+  #grown = new Set();
   #chosen = null;
 
   /* `levels` says which lines are errors and warnings, `stamp` writes a line's time; `seen`
@@ -39,6 +43,7 @@ export class LogLines {
     this.newest = 0;
     this.tail = new Stretch(null, null);
     this.#touched.clear();
+    this.#grown.clear();
     this.loading = true;
     this.box.replaceChildren();
   }
@@ -65,10 +70,8 @@ export class LogLines {
   tell() {
     for (const group of this.#touched) group.tell();
     this.#touched.clear();
-    for (const chunk of this.box.querySelectorAll(".lc[data-grown]")) {
-      chunk.style.setProperty("--n", chunk.childElementCount);
-      chunk.removeAttribute("data-grown");
-    }
+    for (const chunk of this.#grown) chunk.style.containIntrinsicBlockSize = guess(chunk.childElementCount);
+    this.#grown.clear();
   }
 
   /* A stretch that was loaded ends here: what follows it may go on with its last group. */
@@ -105,7 +108,7 @@ export class LogLines {
   }
 
   restamp() {
-    for (const line of this.map.values()) line.row.children[1].textContent = this.stamp(line.at);
+    for (const line of this.map.values()) line.time.textContent = this.stamp(line.at);
   }
 
   /* Takes a chunk off the page; the numbers of its first and last line. */
@@ -126,11 +129,11 @@ export class LogLines {
   #begin(n, flags, at, stretch, marked) {
     const link = make("a", "", number.format(n));
     link.href = `#L${n}`;
-    const span = make("span", "");
-    const row = make("div", flags & STDERR ? "l err" : "l", link, make("time", "", this.stamp(at)), span);
+    const time = make("time", "", this.stamp(at)), span = make("span", "");
+    const row = make("div", flags & STDERR ? "l err" : "l", link, time, span);
     row.id = `L${n}`;
     this.#chunk(stretch, Boolean(marked?.begins)).append(row);
-    const line = { n, at, row, span, text: "", lost: 0, open: true, began: null, whole: false, level: "" };
+    const line = { n, at, row, time, span, text: "", lost: 0, open: true, began: null, whole: false, level: "" };
     this.map.set(n, line);
     if (stretch === this.tail) this.newest = n;
     if (this.#chosen && n >= this.#chosen[0] && n <= this.#chosen[1]) row.classList.add("here");
@@ -144,13 +147,13 @@ export class LogLines {
   #chunk({ before, group }, isHead) {
     const last = before ? before.previousElementSibling : this.box.lastElementChild;
     if (!isHead && last?.classList.contains("lc") && !last.isHead && last.group === group && last.childElementCount < PER_CHUNK) {
-      last.setAttribute("data-grown", "");
+      this.#grown.add(last);
       return last;
     }
     const chunk = make("div", "lc");
     chunk.group = group;
     chunk.isHead = isHead;
-    chunk.setAttribute("data-grown", "");
+    this.#grown.add(chunk);
     this.box.insertBefore(chunk, before);
     if (group && !isHead) group.own(chunk);
     this.seen(chunk);

@@ -244,6 +244,7 @@ class LogViewer {
   lay(finder) {
     const over = this.onlyMatches && finder;
     this.box.inert = Boolean(over);
+    this.section.toggleAttribute("data-excerpt", Boolean(over));
     this.excerpt.show(over ? finder : null);
   }
 

@@ -86,3 +86,10 @@ def finish(attempt: Attempt, outcome: str = "completed", exit_code: int = 0) -> 
         job = attempt.job
         job.refresh_from_db()
         notify_jobs([JobChange(job.pk, job.rev, job.project_id)])
+
+
+def opened_ms(page: Page, number: int, seconds: float = 60) -> float:
+    """How long after the page was asked for that line was in view, by the browser's clock."""
+    eventually_in_view(page, number, seconds)
+    found: float = page.evaluate("performance.now()")
+    return found

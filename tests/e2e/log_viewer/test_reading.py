@@ -35,14 +35,14 @@ def change(job: Job, sql: str) -> None:
         notify_jobs([JobChange(job.pk, job.rev, job.project_id)])
 
 
-def test_hostile_output_is_shown_as_text_and_breaks_no_policy(
+def test_check_8_hostile_output_is_shown_as_text_and_breaks_no_policy(
     attempt: Attempt, open_log: Callable[..., Page], complaints: list[str]
 ) -> None:
     write(attempt, b"nul \x00 bell \x07 broken \xff\xfe end\n")
     write(attempt, b"<script>alert(1)</script><img src=x onerror=alert(2)> &lt;\n")
     write(attempt, b"\x1b[1;31mred\x1b[0m \x1b[38;2;1;2;3mdeep\x1b[0m \x1b[48;5;200mback\x1b[m.\n")
     write(attempt, b"\x1b]0;title\x07\x1b]8;;javascript:alert(3)\x07link\x1b]8;;\x07 \x1b[2Jx\n")
-    write(attempt, b"10%\r50%\r100%\r\n")
+    write(attempt, b"\x1b[38;5;208morange\x1b[m 10%\r50%\r100%\r\n")
     write(attempt, b"Y" * 2**20 + b"\n")
     write(attempt, b"on stderr, unfinished", stream=Stream.STDERR)
     page = open_log()
@@ -97,7 +97,7 @@ def test_it_follows_until_somebody_reads_and_then_keeps_still(
     expect(page.locator("[data-log-count]")).to_have_text("430 lines")
 
 
-def test_a_server_that_restarts_costs_no_line_and_doubles_none(
+def test_check_13_a_server_that_restarts_costs_no_line_and_doubles_none(
     web: WebProcess, attempt: Attempt, open_log: Callable[..., Page]
 ) -> None:
     write(attempt, *numbered(1, 50))
@@ -134,7 +134,7 @@ def test_a_fetch_that_got_no_answer_is_made_again(
     assert refused
 
 
-def test_without_websockets_the_log_and_the_state_still_come(
+def test_check_13_without_websockets_the_log_and_the_state_still_come(
     attempt: Attempt, page: Page, open_log: Callable[..., Page]
 ) -> None:
     page.route_web_socket(re.compile("/ws/live"), lambda ws: ws.close())
@@ -147,7 +147,7 @@ def test_without_websockets_the_log_and_the_state_still_come(
     expect(page.locator("#job-header h1")).to_have_text("renamed", timeout=45_000)
 
 
-def test_a_permalink_opens_on_its_lines_and_does_not_follow(
+def test_check_7_a_permalink_opens_on_its_lines_and_does_not_follow(
     attempt: Attempt, open_log: Callable[..., Page]
 ) -> None:
     write(attempt, *numbered(1, 900))

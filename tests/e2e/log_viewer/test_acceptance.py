@@ -1,0 +1,228 @@
+"""The log viewer's acceptance checks, each in a real browser against a real server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+
+from jobs.models import Attempt
+from providers.driver import Stream
+from tests.support.figures import tell
+from tests.support.log_levels import LEVELS
+from tests.support.log_page import (
+    eventually_in_view,
+    eventually_shown,
+    finish,
+    numbered,
+    opened_ms,
+    shown,
+    write,
+)
+from tests.support.waiting import wait_until
+from tests.support.web import WebProcess
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+TRACE = [
+    b"Traceback (most recent call last):\n",
+    b'  File "/app/bake.py", line 210, in tile\n',
+    b"MemoryError: 268,435,456 bytes\n",
+]
+
+
+def test_check_3_the_first_and_the_newest_line_are_near(
+    attempt: Attempt, open_log: Callable[..., Page]
+) -> None:
+    write(attempt, *numbered(1, 5_000))
+    page = open_log()
+    newest = opened_ms(page, 5_000)
+    page.locator("[data-log-lines]").focus()
+    before = page.evaluate("performance.now()")
+    page.keyboard.press("Home")
+    first = opened_ms(page, 1) - before
+    tell("check 3", f"newest line after {newest:.0f} ms, line 1 {first:.0f} ms after Home")
+    assert len(shown(page)) == 5_000
+    page.keyboard.press("End")
+    eventually_in_view(page, 5_000)
+
+
+def test_check_6_the_browser_finds_and_copies_lines(
+    attempt: Attempt, context: BrowserContext, open_log: Callable[..., Page]
+) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    write(attempt, *numbered(1, 1_000))
+    page = open_log("#L101")
+    eventually_in_view(page, 101)
+    assert page.evaluate("window.find('line 777', true)"), "the browser's own search sees it"
+    page.locator("#L101 > span").click(position={"x": 0, "y": 5})
+    page.evaluate("location.hash = '#L600'")
+    eventually_in_view(page, 600)
+    span = page.locator("#L600 > span")
+    box = span.bounding_box()
+    assert box is not None
+    span.click(position={"x": box["width"] - 1, "y": 5}, modifiers=["Shift"])
+    page.keyboard.press("Control+C")
+    expected = b"".join(numbered(101, 600)).decode().rstrip("\n")
+    wait_until(lambda: page.evaluate("navigator.clipboard.readText()"), 10, "it is copied")
+    assert page.evaluate("navigator.clipboard.readText()") == expected
+    tell("check 6", "500 lines copied as they were written, without numbers")
+
+
+def test_check_10_a_failed_run_opens_on_its_traceback_and_e_leads_there(
+    attempt: Attempt, open_log: Callable[..., Page]
+) -> None:
+    write(attempt, *numbered(1, 100), b"ERROR 429 from the source, waiting 2 s\n")
+    write(attempt, *numbered(102, 400))
+    write(attempt, *TRACE, stream=Stream.STDERR)
+    finish(attempt, "failed", 1)
+    page = open_log()
+    expect(page.locator("#job-header")).to_contain_text("MemoryError: 268,435,456 bytes")
+    eventually_in_view(page, 401)
+    wait_until(lambda: "now" in classes(page, 401), 10, "it lands on the traceback")
+    page.locator("[data-log-lines]").focus()
+    page.keyboard.press("Home")
+    eventually_in_view(page, 1)
+    page.keyboard.press("e")
+    eventually_in_view(page, 403)
+    page.keyboard.press("Shift+E")
+    page.keyboard.press("Shift+E")
+    eventually_in_view(page, 101)
+    expect(page.locator("[data-log-error]")).to_contain_text("Error 1 of 3")
+
+
+def test_where_no_line_says_error_e_leads_to_the_last_of_stderr(
+    attempt: Attempt, open_log: Callable[..., Page]
+) -> None:
+    write(attempt, b"begun\n")
+    write(attempt, b"could not\n", stream=Stream.STDERR)
+    write(attempt, *numbered(3, 300))
+    page = open_log()
+    eventually_in_view(page, 300)
+    page.keyboard.press("e")
+    eventually_in_view(page, 2)
+    expect(page.locator("[data-log-status]")).to_contain_text("last one on stderr")
+
+
+def classes(page: Page, number: int) -> str:
+    found: str = page.evaluate(f"document.getElementById('L{number}')?.className ?? ''")
+    return found
+
+
+def test_lines_that_tell_of_trouble_are_marked(
+    attempt: Attempt, open_log: Callable[..., Page]
+) -> None:
+    write(attempt, *(f"{line}\n".encode() for line, _ in LEVELS))
+    page = open_log()
+    eventually_shown(page, list(range(1, len(LEVELS) + 1)))
+    marked = page.eval_on_selector_all(
+        ".l", "els => els.map((e) => ['bad', 'wrn'].find((c) => e.classList.contains(c)) ?? '')"
+    )
+    assert list(zip([line for line, _ in LEVELS], marked, strict=True)) == LEVELS
+
+
+def test_check_11_the_download_is_the_log_and_choices_are_remembered(
+    web: WebProcess,
+    browser: Browser,
+    attempt: Attempt,
+    context: BrowserContext,
+    open_log: Callable[..., Page],
+) -> None:
+    raw = b"\x1b[31mred\x1b[0m\r\n\xff\x00 bytes\nno newline"
+    write(attempt, raw)
+    finish(attempt)
+    page = open_log()
+    eventually_shown(page, [1, 2, 3])
+    hrefs = page.eval_on_selector_all("[data-log-download]", "els => els.map((e) => e.href)")
+    plain, packed = (context.request.get(href).body() for href in hrefs)
+    api = context.request.get(f"{web.url}/api/v1/jobs/{attempt.job_id}/logs?attempt=1").body()
+    assert plain == api == raw
+    assert gzip.decompress(packed) == raw
+    tell("check 11", f"{len(raw)} bytes, equal to the API's")
+
+    page.locator("[data-log-pref=time]").select_option("utc")
+    page.locator("[data-log-pref=wrap]").check(force=True)
+    page.get_by_role("button", name="View").click()
+    page.get_by_text("14", exact=True).click()
+    choices = {"time": "utc", "wrap": "on", "size": "14", "streams": "both"}
+
+    def chosen(one: Page) -> bool:
+        data = json.loads(one.evaluate("JSON.stringify(document.querySelector('#log').dataset)"))
+        return bool(choices.items() <= data.items())
+
+    assert chosen(page)
+    page.reload()
+    assert chosen(page)
+    assert page.locator("#L1 > time").inner_text() == "08:00:00.000Z"
+    again = browser.new_context(storage_state=context.storage_state())
+    other = again.new_page()
+    other.goto(page.url)
+    assert chosen(other)
+    again.close()
+
+
+def test_groups_fold_once_and_then_only_by_hand(
+    attempt: Attempt, open_log: Callable[..., Page]
+) -> None:
+    write(attempt, b"::group::Install\n", *numbered(2, 4), b"::endgroup::\n", b"between\n")
+    write(attempt, b"--- Broken\n", b"error: no\n", b"+++ Kept\n", b"x\n", b"--- Last\n", b"y\n")
+    write(attempt, b"--- a/diff.py\n", b"--- PASS: TestOne (0.00s)\n")
+    page = open_log()
+    eventually_shown(page, list(range(1, 15)))
+
+    def seen(number: int) -> bool:
+        script = f"document.getElementById('L{number}').checkVisibility()"
+        return bool(page.evaluate(script))
+
+    heads = page.eval_on_selector_all(".gh b", "els => els.map((e) => e.textContent)")
+    assert heads == ["Install", "Broken", "Kept", "Last"]
+    assert [n for n in range(1, 15) if not seen(n)] == [2, 3, 4, 5]
+    expect(page.locator("#L1 small")).to_have_text("lines 1–5")
+    write(attempt, b"--- Newest\n", b"z\n")
+    eventually_shown(page, list(range(1, 17)))
+    assert seen(12), "what was open stays open when the next group begins"
+    page.locator("#L11 b").click()
+    assert not seen(12)
+    page.locator("#L1 .fold").click()
+    assert seen(3)
+    page.locator("#L1 .fold").click()
+    page.evaluate("location.hash = '#L3'")
+    wait_until(lambda: seen(3), 10, "a link into a folded group opens it")
+
+
+def test_on_a_phone_the_viewer_fits_and_fills_the_screen(
+    attempt: Attempt, page: Page, open_log: Callable[..., Page]
+) -> None:
+    page.set_viewport_size({"width": 375, "height": 812})
+    write(attempt, b"word " * 100 + b"\n", b"x" * 900 + b"\n", *numbered(3, 200))
+    open_log()
+    eventually_in_view(page, 200)
+    wide = "e => e.scrollWidth - e.clientWidth"
+    assert page.eval_on_selector("html", wide) <= 0
+    assert page.eval_on_selector("[data-log-lines]", wide) <= 0
+    page.locator("[data-log-full]").click()
+    box = page.locator("#log").bounding_box()
+    assert box is not None
+    assert (box["width"], box["height"]) == (375, 812)
+    page.keyboard.press("Escape")
+    expect(page.locator("#log")).to_have_attribute("data-full", "off")
+
+
+def test_check_28_the_scripts_of_the_job_page_are_small(
+    attempt: Attempt, page: Page, open_log: Callable[..., Page]
+) -> None:
+    sizes: dict[str, int] = {}
+
+    def note(response: Response) -> None:
+        if response.url.endswith(".js"):
+            sizes[response.url] = len(gzip.compress(response.body()))
+
+    page.on("response", note)
+    write(attempt, *numbered(1, 10))
+    open_log()
+    eventually_shown(page, list(range(1, 11)))
+    total = sum(sizes.values())
+    tell("check 28", f"{total / 1024:.1f} KB of script, compressed, in {len(sizes)} files")
+    assert total <= 80 * 1024
