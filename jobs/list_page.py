@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +20,7 @@ from projects.selectors import projects_of
 PAGE_SIZE = 50
 MOST_ARRIVED = 100
 _MAX_ID = 2**63 - 1
+Counts = Mapping[JobState, tuple[int, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +92,24 @@ def rows(actor: Actor, found: Asked, query: QueryDict) -> dict[str, Any]:
         "newest": newest or (page.items[0].pk if page.items and not cursor else ""),
         "arrived": jobs_after(actor, found.wanted, newest, most=MOST_ARRIVED) if newest else 0,
         "most_arrived": MOST_ARRIVED,
+        "changeable": actor.project_ids(Role.SUBMITTER),
+        "words": str(found.wanted),
     }
 
 
 def counts(actor: Actor, found: Asked) -> dict[str, Any]:
     """The state filters with their counts."""
-    return {"chips": chips(actor, found.wanted), "chip_query": encoded(found.as_query())}
+    numbers = job_state_counts(actor, found.wanted)
+    listed = [numbers[state] for state in found.wanted.states()]
+    return {
+        "chips": chips(found.wanted, numbers),
+        "chip_query": encoded(found.as_query()),
+        "matching": count_text(sum(n for n, _ in listed), all(ok for _, ok in listed)),
+    }
 
 
-def chips(actor: Actor, wanted: JobFilter) -> list[Chip]:
+def chips(wanted: JobFilter, numbers: Counts) -> list[Chip]:
     """All, then each state, with counts; choosing one keeps the other words."""
-    numbers = job_state_counts(actor, wanted)
     total = sum(number for number, _ in numbers.values())
     exact = all(ok for _, ok in numbers.values())
     plain = wanted.without_states()

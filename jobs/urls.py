@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs import views, views_left_overs, views_live, views_log
+from jobs import views, views_bulk, views_left_overs, views_live, views_log
 
 app_name = "jobs"
 urlpatterns = [
     path("jobs", views.job_list, name="list"),
+    path("jobs/bulk", views_bulk.job_bulk, name="bulk"),
     path("jobs/new", views.job_new, name="new"),
     path("jobs/<int:job_id>", views.job_detail, name="detail"),
     path("jobs/<int:job_id>/cancel", views.job_cancel, name="cancel"),

@@ -43,7 +43,7 @@
   // What somebody types in, has opened or has selected is not pulled from under them.
   function inUse(el) {
     const focus = document.activeElement;
-    if (focus !== el && el.contains(focus) && focus.matches("input, textarea, select, [contenteditable]")) return true;
+    if (focus !== el && el.contains(focus) && focus.matches("input:not([type=checkbox]), textarea, select, [contenteditable]")) return true;
     if (el.querySelector("dialog[open], [popover]:popover-open, details[data-menu][open]")) return true;
     const selection = getSelection();
     return selection.rangeCount > 0 && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(el);

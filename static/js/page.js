@@ -1,6 +1,6 @@
 /* Small comforts of every page; all of it works without this file, only slower to reach. */
 (() => {
-  const typing = (el) => el.closest("input, textarea, select, [contenteditable]") !== null;
+  const typing = (el) => el.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
 
   // One key for what has data-key: a link is followed, a field is focused, a button pressed.
   addEventListener("keydown", (event) => {

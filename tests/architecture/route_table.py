@@ -51,6 +51,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "ready"): PUBLIC,
     # job pages
     ("GET", "jobs"): SIGNED_IN,
+    ("GET", "jobs/bulk"): SIGNED_IN,  # rights are asked for each job
+    ("POST", "jobs/bulk"): SIGNED_IN,
     ("GET", "jobs/new"): SUBMIT_PAGE,
     ("POST", "jobs/new"): SUBMIT_FORM,
     ("GET", "jobs/<int:job_id>"): JOB_PAGE,

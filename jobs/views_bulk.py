@@ -1,0 +1,146 @@
+"""One action on many jobs: a page that says what it would hit, then the action in batches.
+
+Each POST takes one batch of the jobs it names and answers with a form for the rest, which
+a person presses on without JavaScript and static/js/job-bulk.js sends by itself.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from jobs import bulk
+from jobs.bulk import Action, Fate
+from jobs.list_page import asked, count_text, encoded
+from jobs.states import JobState
+from projects.actor import Actor
+from projects.errors import BadRequest
+from projects.pages import page_actor, refusals
+
+_MAX_ID = 2**63 - 1
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@refusals
+def job_bulk(request: HttpRequest) -> HttpResponse:
+    """What an action would do (GET), and a batch of it (POST)."""
+    actor = page_actor(request)
+    if request.method == "POST":
+        return _batch(request, actor)
+    found = asked(request.GET)
+    everything = "all" in request.GET
+    jobs = _ids(request.GET.getlist("job"))
+    if found.problems and everything:
+        raise BadRequest(" ".join(found.problems))
+    if not everything and not jobs:
+        messages.warning(request, "Select jobs first.")
+        return redirect(_way_back(request.GET))
+    action = _action(request.GET)
+    seen = bulk.preview(actor, action, found.wanted if everything else jobs)
+    context = _form(action, list(seen.hit), _certain(seen), len(seen.hit), request.GET)
+    context |= {
+        "token": uuid.uuid4().hex,
+        "more": seen.more,
+        "total": count_text(*seen.total),
+        "states": [(state, number) for state, number in seen.states.items()],
+        "running": seen.states.get(JobState.RUNNING, 0),
+        "left_out": [
+            (count_text(number, exact), bulk.words_of(fate, number))
+            for fate, (number, exact) in seen.left_out.items()
+        ],
+    }
+    return _shown(request, context)
+
+
+def _batch(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """The next jobs, then the form for the rest, or what came of all."""
+    form = request.POST
+    jobs = _ids(form.get("ids", "").split(","))
+    if not jobs:
+        messages.warning(request, "Select jobs first.")
+        return redirect(_way_back(form))
+    action, token = _action(form), form.get("token", "")[:64]
+    if not (token.isascii() and (token.isalnum() or not token)):
+        raise BadRequest("The token is not one of ours; begin again.")
+    now, rest = jobs[: action.batch], jobs[action.batch :]
+    fates = _fates(form.get("fates", ""))
+    if action is Action.CANCEL:
+        fates += bulk.cancel_batch(actor, now)
+    else:
+        fates += bulk.rerun_batch(actor, now, token=token)
+    whole = form.get("whole", "")
+    total = int(whole) if whole.isdecimal() and len(whole) < 6 else len(jobs)
+    context = _form(action, rest, fates, total, form)
+    if rest:
+        return _shown(request, context | {"token": token, "done": max(0, total - len(rest))})
+    if _by_script(request):
+        return _shown(request, context | {"finished": True})
+    messages.success(request, context["sentence"])
+    return redirect(_way_back(form))
+
+
+def _form(
+    action: Action, jobs: list[int], fates: Counter[Fate], whole: int, query: QueryDict
+) -> dict[str, Any]:
+    """The fields with which the action goes on."""
+    return {
+        "action": action,
+        "number": len(jobs),
+        "ids": ",".join(map(str, jobs)),
+        "fates": ",".join(f"{fate}:{number}" for fate, number in fates.items()),
+        "sentence": bulk.sentence(fates),
+        "whole": whole,
+        "q": query.get("q", ""),
+        "back": _way_back(query),
+    }
+
+
+def _shown(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    return render(request, f"jobs/{'_bulk' if _by_script(request) else 'bulk'}.html", context)
+
+
+def _by_script(request: HttpRequest) -> bool:
+    return "HX-Request" in request.headers
+
+
+def _action(query: QueryDict) -> Action:
+    try:
+        return Action(query.get("action", ""))
+    except ValueError:
+        raise BadRequest("Jobs can be cancelled or rerun together, nothing else.") from None
+
+
+def _certain(seen: bulk.Preview) -> Counter[Fate]:
+    """What was left out and exactly how often: the final sentence tells of it too."""
+    return Counter({fate: number for fate, (number, exact) in seen.left_out.items() if exact})
+
+
+def _ids(texts: list[str]) -> list[int]:
+    """Numbers of jobs, each once, in their order."""
+    numbers = (int(t) for t in texts if t.isascii() and t.isdecimal() and len(t) < 20)
+    return list(dict.fromkeys(n for n in numbers if n <= _MAX_ID))[: bulk.MOST]
+
+
+def _fates(text: str) -> Counter[Fate]:
+    """What came of the batches before, as the form brought it back; only ever shown."""
+    fates: Counter[Fate] = Counter()
+    for part in text.split(",")[: len(Fate)]:
+        name, _, number = part.partition(":")
+        if name in set(Fate) and number.isdecimal() and len(number) < 6:
+            fates[Fate(name)] += int(number)
+    return fates
+
+
+def _way_back(query: QueryDict) -> str:
+    """The list that the person came from."""
+    text = query.get("q", "")
+    return reverse("jobs:list") + (f"?{encoded({'q': [text]})}" if text else "")

@@ -1,0 +1,131 @@
+/* The list of jobs: selection, keys, and new jobs that wait while somebody is at work in it.
+
+   Its rows come from the server, also when they change; what is selected and focused is put
+   back after each change. j and k go through the rows, x selects, Enter opens (a row's focus
+   is on its link), the full stop goes to a row's buttons, Escape lets go of the selection. */
+(() => {
+  const region = document.getElementById("job-rows"), bar = document.getElementById("bulk");
+  if (!region) return;
+  const selected = new Set();
+  const SCROLLED_PX = 8;
+  let last = null, place = null, letIn = false;
+
+  const list = () => document.getElementById("job-rows");
+  const rows = () => [...list().querySelectorAll("tbody tr")];
+  const boxOf = (row) => row.querySelector(".c-x input");
+  const linkOf = (row) => row?.querySelector(".name a");
+  const rowOf = (el) => el?.closest?.("#job-rows tbody tr") ?? null;
+
+  // Selection.
+  function show() {
+    const there = new Set();
+    for (const row of rows()) {
+      const box = boxOf(row);
+      there.add(box.value);
+      box.checked = selected.has(box.value);
+      row.setAttribute("aria-selected", String(box.checked));
+    }
+    for (const id of selected) if (!there.has(id)) selected.delete(id);
+    const page = list().querySelector("[data-page]");
+    if (page) {
+      page.checked = selected.size > 0 && selected.size === there.size;
+      page.indeterminate = selected.size > 0 && !page.checked;
+    }
+    if (!bar) return;
+    bar.querySelector("[data-selected]").textContent = `${selected.size} selected`;
+    bar.querySelector("[data-matching]").textContent = document.getElementById("job-chips").dataset.matching;
+    if (!selected.size) bar.elements.all.checked = false;
+  }
+
+  function select(row, on) {
+    const id = boxOf(row).value;
+    if (on) selected.add(id); else selected.delete(id);
+    last = id;
+  }
+
+  function clear() {
+    selected.clear();
+    show();
+  }
+
+  document.addEventListener("click", (event) => {
+    const box = event.target;
+    if (!(box instanceof HTMLInputElement) || !list().contains(box)) return;
+    const all = rows();
+    if (box.matches("[data-page]")) all.forEach((row) => select(row, box.checked));
+    else {
+      const here = all.indexOf(rowOf(box)), there = all.findIndex((row) => boxOf(row).value === last);
+      const from = event.shiftKey && there >= 0 ? there : here;
+      const on = box.checked;
+      all.slice(Math.min(from, here), Math.max(from, here) + 1).forEach((row) => select(row, on));
+    }
+    show();
+  });
+  bar?.addEventListener("reset", () => setTimeout(clear));
+  document.addEventListener("gantry:bulk-done", () => { clear(); refresh(); });
+
+  // Keys.
+  function go(step) {
+    const all = rows(), here = all.indexOf(rowOf(document.activeElement));
+    const next = here < 0 ? Math.min(place?.index ?? 0, all.length - 1) : here + step;
+    linkOf(all[next])?.focus();
+  }
+
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const from = event.target instanceof Element ? event.target : document.body;
+    if (from.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")) return;
+    const row = rowOf(document.activeElement);
+    if (event.key === "j") go(1);
+    else if (event.key === "k") go(-1);
+    else if (event.key === "x" && row) { select(row, !selected.has(boxOf(row).value)); show(); }
+    else if (event.key === "." && row) row.querySelector(".acts a")?.focus();
+    else if (event.key === "Escape" && row && !linkOf(row).matches(":focus")) linkOf(row).focus();
+    else if (event.key === "Escape" && selected.size) clear();
+    else return;
+    event.preventDefault();
+  });
+
+  // Live changes. While somebody is at work here the list stays at its newest job, and says
+  // how many came after it.
+  const atWork = () => selected.size > 0 || scrollY > SCROLLED_PX || rowOf(document.activeElement) !== null;
+  const refresh = () => list().dispatchEvent(new CustomEvent("live"));
+  const isList = (detail) => detail.elt?.id === "job-rows";
+
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (!isList(detail)) return;
+    const newest = list().dataset.newest;
+    if (newest && atWork() && !letIn) detail.parameters.newest = newest;
+    letIn = false;
+  });
+  document.addEventListener("click", (event) => {
+    const pill = event.target instanceof Element ? event.target.closest("[data-arrived]") : null;
+    if (!pill || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    letIn = true;
+    scrollTo(0, 0);
+    refresh();
+  });
+
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (!isList(detail)) return;
+    const el = document.activeElement, row = rowOf(el);
+    const part = el?.matches?.("input") ? ".c-x input" : el?.closest?.(".acts") ? ".acts a" : ".name a";
+    place = row && { id: row.id, index: rows().indexOf(row), part };
+  });
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    show();
+    if (!isList(detail) || !place || list().contains(document.activeElement)) return;
+    const row = document.getElementById(place.id) ?? rows()[Math.min(place.index, rows().length - 1)];
+    (row?.querySelector(place.part) ?? linkOf(row))?.focus({ preventScroll: true });
+  });
+
+  // Another filter is on its way: these rows are old now, but better than none.
+  const dim = (on) => { list().toggleAttribute("data-loading", on); list().setAttribute("aria-busy", String(on)); };
+  document.addEventListener("submit", (event) => { if (event.target.matches("form[data-loads]")) dim(true); });
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest("#job-chips a, .queryhelp a, .listfoot a") : null;
+    if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) dim(true);
+  });
+  addEventListener("pageshow", () => { dim(false); show(); });
+})();
