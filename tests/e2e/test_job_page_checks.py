@@ -224,17 +224,25 @@ def test_19_a_cancelled_job_says_by_whom_and_is_run_again_by_a_button(page: Page
 
 
 def _tried_twice() -> Job:
+    now = timezone.now()
+    begun, over, first_over = (now - timedelta(seconds=n) for n in (100.25, 10.5, 70.77))
     job = make_job(
-        state="completed", provider=make_provider(), attempt=2, created_at=ago(100.25),
-        started_at=ago(95), finished_at=ago(10.5),
+        state="completed", provider=make_provider(), attempt=2, created_at=begun,
+        started_at=now - timedelta(seconds=95), finished_at=over,
     )  # fmt: skip
-    for number, begin, outcome in ((1, 98.111, "failed"), (2, 50.333, "completed")):
-        over = ago(10.5) if number == 2 else ago(70.77)
-        Job.objects.filter(pk=job.pk).update(finished_at=over)
+    for number, seconds, end, outcome in (
+        (1, 98.111, first_over, "failed"),
+        (2, 50.333, over, "completed"),
+    ):
+        stamps = {
+            name: now - timedelta(seconds=seconds - after)
+            for name, after in (
+                ("placed_at", 0.0), ("pulling_at", 0.4), ("creating_at", 2.2), ("running_at", 3.1),
+            )
+        }  # fmt: skip
         attempt = make_attempt(
-            job=job, provider=job.provider, number=number, phase="ended", ended_at=over,
-            placed_at=ago(begin), pulling_at=ago(begin - 0.4), creating_at=ago(begin - 2.2),
-            running_at=ago(begin - 3.1), finishing_at=over - timedelta(seconds=1.5),
+            job=job, provider=job.provider, number=number, phase="ended", ended_at=end,
+            finishing_at=end - timedelta(seconds=1.5), **stamps,
         )  # fmt: skip
         Attempt.objects.filter(pk=attempt.pk).update(outcome=outcome)
     return job

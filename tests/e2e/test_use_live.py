@@ -54,6 +54,7 @@ def _watch(page: Page, gantry: RunningGantry, job: int) -> None:
     use = page.locator("#job-use")
     expect(use).to_contain_text("of 512 MiB memory", timeout=PATIENCE_MS)
     expect(use).to_contain_text("of 1 CPU")
+    expect(page.locator("#job-waiting")).to_be_hidden()
     for key in ("memory", "cpu"):
         expect(page.locator(f"#plot-{key} canvas")).to_be_visible()
     canvas = page.locator("#plot-memory canvas").element_handle()
