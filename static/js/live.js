@@ -208,6 +208,7 @@
     refreshAll();
     release();
   });
+  addEventListener("offline", () => { if (socket) drop(); });
   addEventListener("online", () => { tries = 0; if (!socket) connect(); });
   addEventListener("pagehide", () => { const old = socket; socket = null; up = false; subscribed.clear(); clearTimeout(retryTimer); old?.close(); });
   addEventListener("pageshow", (event) => { if (event.persisted && !over) { downSince = now(); connect(); refreshAll(); } });

@@ -42,7 +42,7 @@ export class LogExcerpt {
 
   more() {
     if (!this.finder || this.done || this.rows > MOST) return Promise.resolve();
-    this.#loading ??= this.#load(this.#turn).finally(() => { this.#loading = null; });
+    this.#loading ??= this.#load(this.#turn).catch(() => { this.#stuck(); }).finally(() => { this.#loading = null; });
     return this.#loading;
   }
 
@@ -58,6 +58,11 @@ export class LogExcerpt {
     }
     if (this.rows > MOST) this.box.append(make("p", "gap", `The first ${number.format(this.rows)} lines. Look for something rarer, or see all matches in the log.`));
     else if (this.done && !this.rows) this.box.append(make("p", "gap", "No line matches."));
+  }
+
+  #stuck() {
+    const row = make("p", "gap", "The server does not answer. ", button("try again", () => { row.remove(); this.more(); }));
+    this.box.append(row);
   }
 
   #add([n, flags, at, text]) {
@@ -85,7 +90,7 @@ export class LogExcerpt {
 
   async reveal(n) {
     const row = () => this.box.querySelector(`[data-n="${n}"]`);
-    while (!row() && !this.done && this.rows <= MOST && this.finder) await this.more();
+    for (let rows = -1; !row() && this.rows !== rows;) { rows = this.rows; await this.more(); }
     row()?.scrollIntoView({ block: "center" });
   }
 }

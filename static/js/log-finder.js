@@ -27,6 +27,7 @@ export class LogFinder {
 
   async #run(enough) {
     const { signal } = this.#abort;
+    this.problem = "";
     try {
       do {
         const answer = await this.ask({ ...this.question, from: this.next }, signal);

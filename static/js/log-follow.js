@@ -4,6 +4,7 @@ const END_PX = 24;
 export class LogFollow {
   #settling = false;
   #over = false;
+  #held = null; // what was put in view, until the reader moves: [line, block], or [] for the end
 
   constructor(box, changed) {
     this.box = box;
@@ -16,6 +17,11 @@ export class LogFollow {
       const selection = getSelection();
       if (!selection.isCollapsed && box.contains(selection.anchorNode)) this.pause();
     });
+    for (const gesture of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+      box.addEventListener(gesture, () => { this.#held = null; }, { passive: true });
+    }
+    // As long as the page has the log out of view, its heights are guesses.
+    new IntersectionObserver(() => this.#hold(), { threshold: [0, 0.25, 0.5, 0.75, 1] }).observe(box);
     new ResizeObserver(() => { if (this.on) this.toEnd(); }).observe(box);
   }
 
@@ -41,14 +47,25 @@ export class LogFollow {
     this.top = top;
   }
 
-  toEnd() {
-    this.box.scrollTop = this.box.scrollHeight;
-    this.top = this.box.scrollTop;
+  #hold(frames = 4) {
+    requestAnimationFrame(() => {
+      if (this.on || this.#held?.length === 0) this.toEnd();
+      else if (this.#held) this.show(...this.#held);
+      if (this.#held && frames > 1) this.#hold(frames - 1);
+    });
+  }
+
+  toEnd(frames = 3) {
+    const { box } = this;
+    this.#held = [];
+    box.scrollTop = box.scrollHeight;
+    this.top = box.scrollTop;
     if (this.#settling) return;
     this.#settling = true; // chunks that come into view get their true height only now
     requestAnimationFrame(() => {
       this.#settling = false;
-      if (this.on && this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight > 1) this.toEnd();
+      const stays = this.on || (frames > 0 && this.#held?.length === 0);
+      if (stays && box.scrollHeight - box.scrollTop - box.clientHeight > 1) this.toEnd(frames - 1);
     });
   }
 
@@ -75,6 +92,7 @@ export class LogFollow {
 
   /* Puts a line in the middle of the view, or at its upper edge; the page stays where it is. */
   show(line, block) {
+    this.#held = [line, block];
     const box = this.box.getBoundingClientRect(), at = line.getBoundingClientRect();
     this.shift(block === "start" ? at.top - box.top - 8 : at.top - box.top - (box.height - at.height) / 2);
   }

@@ -120,7 +120,7 @@ export class LogGaps {
     else {
       const some = Math.min(count, AT_ONCE);
       const words = count > some ? `load ${number.format(some)} of them` : count > 1 ? "load them" : "load it";
-      el.replaceChildren(`${counted(count, "line")} ${count > 1 ? "are" : "is"} not shown here`, button(words, () => this.load(gap)));
+      el.replaceChildren(`${counted(count, "line")} ${count > 1 ? "are" : "is"} not shown here`, button(words, () => { this.load(gap).catch(() => {}); })); // it can be pressed again
       if (first === 1) el.append(button("go to the first", () => this.lines.box.dispatchEvent(new CustomEvent("first"))));
     }
   }

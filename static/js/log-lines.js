@@ -25,10 +25,11 @@ export class LogLines {
   #chosen = null;
 
   /* `levels` says which lines are errors and warnings, `stamp` writes a line's time; `seen`
-     is told of each new chunk. `loading` is true while what was stored before comes. */
-  constructor(box, { levels, stamp, seen }) {
-    Object.assign(this, { box, levels, stamp, seen });
+     and `gone` are told of chunks. `loading` is true while what was stored before comes. */
+  constructor(box, { levels, stamp, seen, gone }) {
+    Object.assign(this, { box, levels, stamp, seen, gone });
     this.map = new Map();
+    this.bad = new Set(); // the numbers of those that tell of an error
     this.tail = new Stretch(null, null);
     this.loading = true;
   }
@@ -40,11 +41,13 @@ export class LogLines {
 
   clear() {
     this.map.clear();
+    this.bad.clear();
     this.newest = 0;
     this.tail = new Stretch(null, null);
     this.#touched.clear();
     this.#grown.clear();
     this.loading = true;
+    for (const chunk of this.box.getElementsByClassName("lc")) this.gone(chunk);
     this.box.replaceChildren();
   }
 
@@ -114,9 +117,13 @@ export class LogLines {
   /* Takes a chunk off the page; the numbers of its first and last line. */
   drop(chunk) {
     const numbers = [...chunk.children].map((row) => Number(row.id.slice(1)));
-    numbers.forEach((n) => this.map.delete(n));
+    for (const n of numbers) {
+      this.map.delete(n);
+      this.bad.delete(n);
+    }
     const chunks = chunk.group?.chunks;
     if (chunks?.includes(chunk)) chunks.splice(chunks.indexOf(chunk), 1);
+    this.gone(chunk);
     chunk.remove();
     return [numbers[0], numbers.at(-1)];
   }
@@ -180,6 +187,7 @@ export class LogLines {
     if (level === line.level) return;
     if (line.level) line.row.classList.remove(line.level);
     if (level) line.row.classList.add(level);
+    if (level === "bad") this.bad.add(line.n); else this.bad.delete(line.n);
     const { group } = line.row.parentElement;
     if (group) {
       group.errors += (level === "bad") - (line.level === "bad");

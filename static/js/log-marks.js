@@ -33,6 +33,11 @@ export class LogMarks {
 
   watch(chunk) { this.watcher.observe(chunk); }
 
+  unwatch(chunk) {
+    this.watcher.unobserve(chunk);
+    this.#near.delete(chunk);
+  }
+
   /* The finder whose hits to mark (null: none), and the line of the present one. */
   show(finder, current = 0) {
     this.#finder = finder;

@@ -12,7 +12,7 @@ export class LogSearch {
   /* `place()` is the first line in view, `go(n)` shows a line, `changed(finder, n)` is told
      what is sought and which line is the present one. */
   constructor(hook, { ask, question, place, go, changed }) {
-    Object.assign(this, { ask, question, place, go: go, changed });
+    Object.assign(this, { ask, question, place, go, changed });
     this.field = hook("find");
     this.output = hook("matches");
     this.scope = hook("scope");
@@ -64,12 +64,10 @@ export class LogSearch {
     if (this.#typing || !this.finder) this.begin();
     if (!this.finder) return;
     const { hits, done } = this.finder;
-    if (!hits.length || (!done && this.at < 0 && by < 0)) { this.#wanted = done ? 0 : by; return; }
     let next = this.at + by;
-    if (this.at < 0) {
-      next = this.finder.indexFrom(this.place());
-      if (by < 0) next -= 1;
-    }
+    if (this.at < 0) next = this.finder.indexFrom(this.place()) - (by < 0 ? 1 : 0);
+    if (!done && !hits[next]) { this.#wanted = by; return; } // it may still be found
+    if (!hits.length) return;
     this.at = (next + hits.length) % hits.length;
     this.changed(this.finder, hits[this.at]);
     this.go(hits[this.at]);

@@ -11,6 +11,7 @@ import { LogGaps } from "./log-gaps.js";
 import { LogHeading } from "./log-heading.js";
 import { levelsOf } from "./log-levels.js";
 import { LogLines, PER_CHUNK, Stretch } from "./log-lines.js";
+import { LogMap } from "./log-map.js";
 import { LogMarks } from "./log-marks.js";
 import { counted, make, number } from "./log-parts.js";
 import { LogPrefs } from "./log-prefs.js";
@@ -33,7 +34,7 @@ class LogViewer {
     const stamped = (at) => stamp(at, this.prefs.get("time"), this.start(at));
     this.marks = new LogMarks();
     const seen = (chunk) => this.marks.watch(chunk);
-    this.lines = new LogLines(this.box, { levels, stamp: stamped, seen });
+    this.lines = new LogLines(this.box, { levels, stamp: stamped, seen, gone: (chunk) => this.marks.unwatch(chunk) });
     this.follow = new LogFollow(this.box, () => this.show());
     this.gaps = new LogGaps(this.lines, {
       fetch: (query) => this.fetch("", query),
@@ -62,6 +63,7 @@ class LogViewer {
       say: (words) => this.say(words),
     });
     this.heading = new LogHeading(this.hook("heading"), this.box, { inView: () => this.follow.firstInView(34), go });
+    this.map = new LogMap(this.hook("map"), go);
     copyLines(this.box);
     this.begin(Number(section.dataset.attempt));
     this.listen();
@@ -364,6 +366,8 @@ class LogViewer {
     set(status, this.words());
     set(count, lines ? counted(lines, "line") : "");
     jump.hidden = this.follow.on || !this.lines.size || Boolean(this.ended && this.follow.atEnd);
+    const found = this.errors.finder?.done ? this.errors.finder.hits : this.lines.bad;
+    this.map.show(lines, found, this.search.finder?.hits ?? []);
     set(this.hook("new"), this.unseen ? `${counted(this.unseen, "new line")} — jump to end` : "Jump to end");
   }
 

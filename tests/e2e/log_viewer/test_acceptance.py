@@ -210,6 +210,20 @@ def test_on_a_phone_the_viewer_fits_and_fills_the_screen(
     expect(page.locator("#log")).to_have_attribute("data-full", "off")
 
 
+def test_on_a_phone_the_error_is_in_view_when_the_reader_gets_to_the_log(
+    attempt: Attempt, page: Page, open_log: Callable[..., Page]
+) -> None:
+    page.set_viewport_size({"width": 375, "height": 600})
+    write(attempt, *(b"word " * 30 + b"%d\n" % n for n in range(1, 200)))
+    write(attempt, *TRACE, stream=Stream.STDERR)
+    finish(attempt, "failed", 1)
+    open_log()
+    wait_until(lambda: "now" in classes(page, 200), 20, "it lands on the traceback")
+    assert page.evaluate("scrollY") == 0, "the page stays at the outcome"
+    page.evaluate("document.querySelector('#log').scrollIntoView()")
+    eventually_in_view(page, 200)
+
+
 def test_check_28_the_scripts_of_the_job_page_are_small(
     attempt: Attempt, page: Page, open_log: Callable[..., Page]
 ) -> None:
