@@ -124,6 +124,8 @@ class Engine:
         self.started: Callable[[Container], None] = lambda container: None
         self._fibers = fibers
         self._programs = programs
+        self._drawn: dict[str, Program] = {}
+        """What each attempt's image holds, from the first time its container was asked for."""
         self._ids = 0
         self.followers: list[Callable[[], None]] = []
         """Called when something other than time has changed the containers."""
@@ -147,7 +149,9 @@ class Engine:
     def create(self, spec: RunSpec) -> Handle:
         found = self.by_uid.get(spec.uid)
         if found is None:
-            program = self._programs(spec)
+            if spec.uid not in self._drawn:
+                self._drawn[spec.uid] = self._programs(spec)
+            program = self._drawn[spec.uid]
             if program.refused:
                 raise Rejected(program.refused, "the engine says no")
             if self.full:

@@ -14,4 +14,6 @@ KEPT: dict[int, str] = {
     "lacks what had not been read.",
     494: "As 227, with the process killed between the removal and the commit of the end.",
     615: "As 396, in `starting`.",
+    33302: "The simulation's own: an image was there, and was not found when its container, "
+    "removed by hand, was made again.",
 }
