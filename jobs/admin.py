@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobs.models import Attempt, Job, LogChunk
+from jobs.models import Attempt, Job, LogChunk, StatPage
 from jobs.reasons import reason_text
 from jobs.services import job_cancel, job_force_finish, job_release, job_rerun
+from jobs.stat_pages import unpack
 from jobs.states import JobState, Outcome, Phase
 from projects.actor import Actor
 from projects.admin_base import (
@@ -273,3 +274,24 @@ class LogChunkAdmin(ReadOnlyAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """The attempt's page links here."""
         return lookup == "attempt__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+
+
+@admin.register(StatPage)
+class StatPageAdmin(ReadOnlyAdmin):
+    """What attempts used, ten minutes a row; the chart is on the job's page."""
+
+    project_path = "attempt__job__project"
+    list_display = ["id", "attempt", "page", "readings"]
+    list_select_related = ["attempt"]
+    ordering = ["attempt_id", "page"]
+    fields = ["attempt", "page", "readings"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Without what hangs on their attempts."""
+        bulky = [f"attempt__{column}" for column in _BULKY]
+        return super().get_queryset(request).select_related("attempt").defer(*bulky)
+
+    @admin.display(description="readings")
+    def readings(self, page: StatPage) -> int:
+        """How many there are on it."""
+        return len(unpack(page.page, bytes(page.body)))

@@ -138,6 +138,7 @@ ADMIN_MODELS = frozenset(
         "jobs/attempt",
         "jobs/job",
         "jobs/logchunk",
+        "jobs/statpage",
         "projects/apitoken",
         "projects/event",
         "projects/instancesettings",

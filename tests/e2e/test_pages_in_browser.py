@@ -249,7 +249,7 @@ def test_the_page_of_a_job_follows_its_state_with_title_and_buttons(
     job_cancel(actor, job_id=job.pk)
     expect(page.locator(".badge")).to_have_text("Cancelled", timeout=10_000)
     expect(page).to_have_title(re.compile(r"nightly-load, cancelled, by ada"))
-    expect(page.get_by_role("button", name="Rerun")).to_be_visible()
+    expect(page.get_by_role("button", name="Rerun R")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
     expect(page.locator("#job-events")).to_contain_text("Cancelled")
 

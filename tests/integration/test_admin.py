@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_q.models import Schedule
 
-from jobs.models import Job
+from jobs.models import Job, StatPage
 from orchestrator.schedules import sync_schedules
 from projects import admin_base
 from projects.models import ApiToken, Event, InstanceSettings, Membership, Project, Role
@@ -59,6 +59,7 @@ def one_of_each() -> None:
     """A row in every table that has a page."""
     attempt = make_attempt()
     append(attempt, lines(1, 2))
+    StatPage.objects.create(attempt=attempt, page=1, body=b"")
     make_token(make_user())
     Membership.objects.create(project=make_project(), user=make_user("member"), role=Role.SUBMITTER)
     Event.objects.create(
