@@ -113,12 +113,14 @@
     const part = el?.matches?.("input") ? ".c-x input" : el?.closest?.(".acts") ? ".acts a" : ".name a";
     place = row && { id: row.id, index: rows().indexOf(row), part };
   });
-  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+  // At once after the swap, so that nothing is seen to flicker.
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
     show();
     if (!isList(detail) || !place || list().contains(document.activeElement)) return;
     const row = document.getElementById(place.id) ?? rows()[Math.min(place.index, rows().length - 1)];
     (row?.querySelector(place.part) ?? linkOf(row))?.focus({ preventScroll: true });
   });
+  document.addEventListener("htmx:afterSettle", show);
 
   // Another filter is on its way: these rows are old now, but better than none.
   const dim = (on) => { list().toggleAttribute("data-loading", on); list().setAttribute("aria-busy", String(on)); };

@@ -41,10 +41,4 @@
       setTimeout(() => { delete button.dataset.copied; }, 1500);
     } catch { /* not allowed here: the text can still be selected */ }
   });
-
-  // A filter that is changed applies itself.
-  document.addEventListener("change", (event) => {
-    const form = event.target instanceof Element ? event.target.closest("form[data-apply]") : null;
-    if (form) form.requestSubmit();
-  });
 })();

@@ -1,0 +1,340 @@
+"""The acceptance checks of the list of jobs in a real browser, each under its number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from jobs.models import Job
+from jobs.services import job_cancel, job_submit
+from projects.actor import Actor
+from projects.models import Event
+from projects.notify import JobChange, notify_jobs
+from tests.support.builders import (
+    make_actor,
+    make_job,
+    make_project,
+    make_provider,
+    make_spec,
+    make_user,
+)
+from tests.support.figures import p95, tell
+from tests.support.sessions import sign_in
+from tests.support.waiting import wait_until
+from tests.support.web import WebProcess, running_web
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+SUBMISSIONS = 20
+EVENTS = 60
+_NOTE_STATES = """
+  window.seen = {};
+  new MutationObserver(() => {
+    for (const row of document.querySelectorAll("#job-rows tbody tr")) {
+      const key = `${row.id} ${row.querySelector(".status").textContent.trim()}`;
+      window.seen[key] ??= performance.timeOrigin + performance.now();
+    }
+  }).observe(document.body, { childList: true, subtree: true, characterData: true });
+"""
+
+
+@pytest.fixture(scope="module")
+def web(django_db_setup: None, database_url: str) -> Iterator[WebProcess]:
+    with running_web(database_url) as process:
+        yield process
+
+
+@pytest.fixture
+def actor() -> Actor:
+    make_project("default")
+    return make_actor(make_user("ada", superuser=True), via="web")
+
+
+Opens = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def opens(web: WebProcess, browser: Browser, actor: Actor) -> Iterator[Opens]:
+    """Makes browsers in which the administrator has signed in; none may have an error."""
+    made: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def opened(**options: bool) -> BrowserContext:
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 800},
+            base_url=web.url,
+            **options,  # type: ignore[arg-type]
+        )
+        key = sign_in(User.objects.get(username=actor.name))
+        context.add_cookies([{"name": web.cookie, "value": key, "url": web.url}])
+        context.on("weberror", lambda error: wrong.append(str(error.error)))
+        made.append(context)
+        return context
+
+    yield opened
+    for context in made:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def page(opens: Opens) -> Page:
+    return opens().new_page()
+
+
+def live(page: Page, address: str = "/jobs") -> Page:
+    """The list, with its socket open."""
+    page.goto(address)
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+    return page
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("#job-rows .name a").all_inner_texts()
+
+
+def touch(job: Job) -> None:
+    """Tells the browsers that a job has changed."""
+    with transaction.atomic():
+        notify_jobs([JobChange(job.pk, job.project_id, job.rev)])
+
+
+def test_check_2_a_submitted_job_is_in_the_list_soon_after_its_commit_and_so_is_its_end(
+    page: Page, actor: Actor
+) -> None:
+    page.add_init_script(f"addEventListener('DOMContentLoaded', () => {{{_NOTE_STATES}}})")
+    live(page)
+    shown: list[float] = []
+
+    def seen(job: Job, state: str) -> float:
+        key = f"job-{job.pk} {state}"
+        return float(wait_until(lambda: page.evaluate("(k) => seen[k]", key), 20, f"sees {key}"))
+
+    def now() -> float:
+        return float(page.evaluate("performance.timeOrigin + performance.now()"))
+
+    for _ in range(SUBMISSIONS // 2):
+        job, _made = job_submit(actor, data=make_spec())
+        committed = now()
+        shown.append(seen(job, "Pending") - committed)
+        job_cancel(actor, job_id=job.pk)
+        committed = now()
+        shown.append(seen(job, "Cancelled") - committed)
+    tell("check 2", f"commit to row, p95 of {SUBMISSIONS}: {p95(shown):.0f} ms (wanted: 1,000 ms)")
+    assert p95(shown) < 5_000
+
+
+def test_check_16_back_leads_to_the_same_rows_and_the_address_is_the_list(
+    page: Page, opens: Opens
+) -> None:
+    for n in range(60):
+        make_job(name=f"load-{n:02}", state="failed")
+        make_job(name=f"lint-{n:02}", state="completed")
+    live(page)
+    page.get_by_role("searchbox").fill("load")
+    page.get_by_role("searchbox").press("Enter")
+    page.get_by_role("link", name=re.compile("^Failed")).click()
+    expect(page.get_by_role("searchbox")).to_have_value("state:failed load")
+    page.get_by_role("link", name="Next page").click()
+    expect(page.locator("#job-rows tbody tr")).to_have_count(10)
+    page.go_back()
+    expect(page.locator("#job-rows tbody tr")).to_have_count(50)
+    page.evaluate("scrollTo(0, 700)")
+    address, rows = page.url, names(page)
+    page.locator("#job-rows .name a").nth(22).click()
+    page.wait_for_url("**/jobs/*")
+    page.go_back()
+    assert (page.url, names(page)) == (address, rows)
+    page.wait_for_function("scrollY === 700")
+    other = opens().new_page()
+    other.goto(address)
+    assert names(other) == rows
+
+
+def test_check_16_each_count_is_that_of_the_list_it_leads_to(page: Page) -> None:
+    for n in range(9):
+        make_job(name=f"load-{n}", state="failed", labels={"debug": "1"} if n % 3 else {})
+        make_job(name=f"load-{n}", state="pending" if n % 2 else "running")
+        make_job(name=f"lint-{n}", state="completed")
+    page.goto("/jobs?q=load+-label:debug")
+    chips = page.locator("#job-chips a")
+    for n in range(chips.count()):
+        chip = chips.nth(n)
+        count = int(chip.locator("b").inner_text())
+        chip.click()
+        expect(page.locator("#job-chips a").nth(n)).to_have_attribute("aria-current", "true")
+        assert page.locator("#job-rows tbody tr").count() == count
+
+
+def mixed(number: int) -> None:
+    """That many jobs named so that the same filter finds them, in every state."""
+    states = ("pending", "pending", "running", "completed", "failed")
+    for n in range(number):
+        make_job(name=f"nightly-{n}", state=states[n % len(states)])
+
+
+def test_check_17_all_31_matching_are_cancelled_after_a_preview_with_an_exact_result(
+    page: Page, actor: Actor
+) -> None:
+    mixed(31)
+    bystander = make_job(name="other")
+    live(page, "/jobs?q=nightly")
+    page.locator("#job-rows [data-page]").check()
+    bar = page.get_by_role("form", name="Selection")
+    expect(bar.get_by_text("31 selected")).to_be_visible()
+    bar.get_by_label("all 31 matching").check()
+    bar.get_by_role("button", name="Cancel", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name="Cancel 19 jobs?")).to_be_visible()
+    expect(dialog).to_contain_text("13 pending")
+    expect(dialog).to_contain_text("6 running")
+    expect(dialog).to_contain_text("Left out of 31")
+    expect(dialog).to_contain_text("12 had already finished")
+    dialog.get_by_role("button", name="Cancel 19 jobs").click()
+    expect(page.locator("[data-said]")).to_have_text(
+        "13 cancelled, 6 are being stopped, 12 had already finished."
+    )
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#job-rows").get_by_text("Cancelled")).to_have_count(13)
+    assert page.locator("#job-rows tbody input:checked").count() == 0
+    events = Event.objects.filter(type__in=["job.cancelled", "job.cancel_requested"])
+    assert events.filter(actor_id=actor.id, via="web").count() == events.count() == 19
+    bystander.refresh_from_db()
+    assert bystander.state == "pending"
+
+
+def test_check_17_the_same_without_javascript(opens: Opens) -> None:
+    mixed(5)
+    page = opens(java_script_enabled=False).new_page()
+    page.goto("/jobs?q=nightly")
+    for box in page.locator("#job-rows tbody input").all():
+        box.check()
+    page.get_by_role("form", name="Selection").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Cancel 3 jobs?")).to_be_visible()
+    page.get_by_role("button", name="Cancel 3 jobs").click()
+    expect(page.get_by_text("2 cancelled, 1 is being stopped, 2 had already")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/jobs\?q=nightly$"))
+
+
+def test_check_17_many_batches_go_on_by_themselves(page: Page) -> None:
+    for n in range(60):
+        make_job(name=f"nightly-{n}", state="failed")
+    live(page, "/jobs?q=nightly+state:failed")
+    page.locator("#job-rows tbody input").first.check()
+    bar = page.get_by_role("form", name="Selection")
+    bar.get_by_label("all 60 matching").check()
+    bar.get_by_role("button", name="Run again").click()
+    page.get_by_role("button", name="Run 60 again").click()
+    expect(page.locator("[data-said]")).to_have_text("60 submitted again.", timeout=60_000)
+    assert Job.objects.filter(rerun_of__isnull=False).count() == 60
+
+
+def test_keys_go_through_the_rows_select_them_and_reach_their_actions(page: Page) -> None:
+    jobs = [make_job(name=f"job-{n}") for n in range(4)][::-1]
+    live(page)
+    for key in "jj":
+        page.keyboard.press(key)
+    expect(page.get_by_role("link", name=jobs[1].name, exact=True)).to_be_focused()
+    page.keyboard.press("x")
+    page.keyboard.press("k")
+    page.keyboard.press("x")
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    page.keyboard.press(".")
+    expect(page.get_by_role("link", name=f"Cancel {jobs[0].name}")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("Cancel 1 job?")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name=f"Cancel {jobs[0].name}")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("2 selected")).to_be_hidden()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/jobs/{jobs[1].pk}")
+
+
+def test_focus_and_selection_outlive_changes_and_new_jobs_wait_behind_a_pill(
+    page: Page, actor: Actor
+) -> None:
+    jobs = [job_submit(actor, data=make_spec(name=f"load-{n}"))[0] for n in range(5)]
+    live(page, "/jobs?q=load")
+    for key in "jjjx":
+        page.keyboard.press(key)
+    focused = page.get_by_role("link", name=jobs[2].name, exact=True)
+    expect(focused).to_be_focused()
+    top = page.locator(f"#job-{jobs[2].pk}").bounding_box()
+    for n in range(3):
+        job_submit(actor, data=make_spec(name=f"load-new-{n}"))
+    job_cancel(actor, job_id=jobs[2].pk)
+    expect(page.locator("[data-arrived]")).to_have_text("3 new jobs", timeout=20_000)
+    expect(page.locator(f"#job-{jobs[2].pk}")).to_contain_text("Cancelled", timeout=20_000)
+    expect(focused).to_be_focused()
+    assert page.locator(f"#job-{jobs[2].pk}").bounding_box() == top
+    expect(page.locator("#job-rows tbody input:checked")).to_have_count(1)
+    page.locator("[data-arrived]").click()
+    expect(page.locator("#job-rows tbody tr")).to_have_count(8)
+    expect(page.locator("#job-rows tbody input:checked")).to_have_value(str(jobs[2].pk))
+
+
+def test_focus_goes_to_the_next_row_when_its_job_leaves_the_list(page: Page, actor: Actor) -> None:
+    jobs = [job_submit(actor, data=make_spec(name=f"load-{n}"))[0] for n in range(3)][::-1]
+    live(page, "/jobs?q=state:pending")
+    for key in "jj":
+        page.keyboard.press(key)
+    job_cancel(actor, job_id=jobs[1].pk)
+    expect(page.locator("#job-rows tbody tr")).to_have_count(2, timeout=20_000)
+    expect(page.get_by_role("link", name=jobs[2].name, exact=True)).to_be_focused()
+
+
+def test_check_26_typing_a_selection_and_an_open_menu_hold_during_heavy_events(
+    page: Page, actor: Actor
+) -> None:
+    jobs = [make_job(name=f"load-{n}", provider=make_provider()) for n in range(10)]
+    live(page)
+    page.locator("#job-rows tbody input").nth(3).check()
+    chosen = page.locator("#job-rows tbody input:checked").input_value()
+    page.get_by_text("What to write").click()
+    box = page.get_by_role("searchbox")
+    box.focus()
+    typed = ""
+    for n in range(EVENTS):
+        touch(jobs[n % len(jobs)])
+        if n % 10 == 0:
+            job_submit(actor, data=make_spec(name=f"new-{n}"))
+        letter = "abcdefghij"[n % 10]
+        page.keyboard.type(letter, delay=100)
+        typed += letter
+    expect(page.locator("[data-arrived]")).to_have_text("6 new jobs", timeout=20_000)
+    assert box.input_value() == typed
+    expect(box).to_be_focused()
+    expect(page.get_by_text("Its state")).to_be_visible()
+    expect(page.locator("#job-rows tbody input:checked")).to_have_value(chosen)
+
+
+_NOTE_DIMMED = """
+  const list = document.getElementById("job-rows");
+  new MutationObserver(() => {
+    if (!list.hasAttribute("data-loading")) return;
+    sessionStorage.setItem("dimmed", `${list.ariaBusy} ${list.querySelectorAll("tbody tr").length}`);
+  }).observe(list, { attributes: true });
+"""
+
+
+def test_while_a_filter_loads_the_old_rows_are_dimmed_and_no_empty_state_is_shown(
+    page: Page,
+) -> None:
+    for name in ("load", "lint"):
+        make_job(name=name)
+    live(page)
+    page.evaluate(f"() => {{{_NOTE_DIMMED}}}")
+    page.get_by_role("searchbox").fill("load")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/jobs?q=load")
+    assert page.evaluate("sessionStorage.getItem('dimmed')") == "true 2"
+    expect(page.locator("#job-rows")).to_have_attribute("aria-busy", "false")
+    assert names(page) == ["load"]
