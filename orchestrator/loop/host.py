@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from jobs.transitions import Move, Written
@@ -20,6 +21,7 @@ from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.log_writer import LogWriter
 from orchestrator.loop.reach import Reach
 from orchestrator.loop.service import logger, monotonic
+from orchestrator.loop.side_threads import SideThreads
 from orchestrator.loop.stats_sampler import StatsSampler
 from orchestrator.reconcile import Seen, Wanted, reconcile
 from orchestrator.store import CancelWish, Order, Request, Site, Store
@@ -94,12 +96,8 @@ class ProviderHost:
         self._clock_offset: timedelta | None = None
         """The engine's clock minus ours; None before the first answer to a probe."""
         self._removing: set[int] = set()
-        self._pool = ThreadPoolExecutor(
-            BACKGROUND_THREADS, thread_name_prefix=f"gantry-{site.name}"
-        )
-        self._stops = ThreadPoolExecutor(
-            STOPPING_THREADS, thread_name_prefix=f"gantry-stop-{site.name}"
-        )
+        self._pool = SideThreads(BACKGROUND_THREADS, f"gantry-{site.name}")
+        self._stops = SideThreads(STOPPING_THREADS, f"gantry-stop-{site.name}")
         self._failures: Counter[int] = Counter()
         self._watcher = threading.Thread(
             target=self._watch, name=f"gantry-watch-{site.name}", daemon=True
@@ -177,9 +175,8 @@ class ProviderHost:
             while self._runs:
                 self._guard.wait()
         self._watcher.join()
-        for pool in (self._pool, self._stops):
-            pool.shutdown(cancel_futures=True)
-        self._stats.join()
+        for threads in (self._pool, self._stops, self._stats):
+            threads.join()
         self.driver.close()
         self._released.set()
 
@@ -236,12 +233,12 @@ class ProviderHost:
 
     def in_stopping(self, work: Callable[[], None]) -> None:
         if not self._ending.is_set():
-            self._stops.submit(self._guarded, work)
+            self._stops.begin(partial(self._guarded, work))
 
     def in_background(self, work: Callable[[], None]) -> None:
         """Do this beside everything else: a removal, an answer to web."""
         if not self._ending.is_set():
-            self._pool.submit(self._guarded, work)
+            self._pool.begin(partial(self._guarded, work))
 
     def post(self, work: Callable[[Store], None], about: Hashable = None) -> None:
         self._desk.post(work, about)

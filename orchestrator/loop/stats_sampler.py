@@ -8,13 +8,14 @@ here, each until the driver's own deadline, and nothing else.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from weakref import WeakValueDictionary
 
 from jobs.stat_pages import Reading
 from jobs.stat_store import Measured
 from orchestrator.loop.log_writer import LogSink, LogWriter
 from orchestrator.loop.service import logger, monotonic
+from orchestrator.loop.side_threads import SideThreads
 from providers.driver import Driver, DriverError, Handle, StatsSample, SupportsStats
 
 EVERY_SECONDS = 5.0
@@ -33,12 +34,11 @@ class StatsSampler:
         self._driver = driver if isinstance(driver, SupportsStats) else None
         if not driver.capabilities.stats:
             self._driver = None
-        self._name = name
         self._logs = logs
         self._guard = threading.Lock()
         self._sinks: WeakValueDictionary[int, LogSink] = WeakValueDictionary()
         self._subjects: dict[int, _Subject] = {}
-        self._pool: ThreadPoolExecutor | None = None
+        self._threads = SideThreads(THREADS, f"gantry-stats-{name}")
 
     def watch(self, sink: LogSink) -> LogSink:
         """Measure this attempt from now on, whenever it runs, until it is let go."""
@@ -59,29 +59,20 @@ class StatsSampler:
             handle = subject.sink.following
             if handle is not None and subject.is_due(now):
                 subject.ask(now)
-                self._threads().submit(self._measure, driver, subject, handle)
+                self._threads.begin(partial(self._measure, driver, subject, handle))
 
     def close(self) -> None:
         """Begin nothing more; what is under way ends by its own deadline."""
         self._driver = None
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def join(self) -> None:
         """Wait until nothing of it uses the driver any more."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
+        self._threads.join()
 
     def _subject(self, sink: LogSink, now: float) -> _Subject:
         known = self._subjects.get(sink.attempt)
         return known if known is not None and known.sink is sink else _Subject(sink, now)
-
-    def _threads(self) -> ThreadPoolExecutor:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(
-                THREADS, thread_name_prefix=f"gantry-stats-{self._name}"
-            )
-        return self._pool
 
     def _measure(self, driver: SupportsStats, subject: _Subject, handle: Handle) -> None:
         sample = None

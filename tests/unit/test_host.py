@@ -209,6 +209,19 @@ def test_a_host_that_is_closed_waits_for_nothing_and_releases_its_driver_when_it
     assert alive == []
 
 
+def test_what_is_handed_over_while_a_host_lets_go_is_not_begun(
+    host: ProviderHost, engine: Engine
+) -> None:
+    host.close()
+    engine.gate.set()
+    assert host.join(10)
+    host._ending.clear()  # as its caller has seen it, a moment before
+    begun: list[str] = []
+    host.in_background(lambda: begun.append("a removal"))
+    host.in_stopping(lambda: begun.append("a stop"))
+    assert begun == []
+
+
 def test_a_removal_that_takes_its_time_is_not_asked_for_again_and_again(
     host: ProviderHost, engine: Engine
 ) -> None:

@@ -173,3 +173,20 @@ def test_an_attempt_that_was_let_go_is_forgotten(
 )
 def test_a_long_run_is_kept_in_less_detail(measured_for: float, step: float) -> None:
     assert step_seconds(measured_for) == step
+
+
+def test_a_host_may_let_go_in_the_midst_of_a_tick(
+    sampler: StatsSampler, logs: LogWriter, meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sinks = [running(sampler, logs, 1)]
+    sampler.tick()
+
+    def closing() -> float:
+        sampler.close()
+        return 2000.0
+
+    monkeypatch.setattr(stats_sampler, "monotonic", closing)
+    sampler.tick()
+    sampler.join()
+    assert meter.asked == []
+    assert sinks[0].following is not None
