@@ -69,6 +69,26 @@ def test_a_cancelled_job_that_was_never_placed_shows_its_wait() -> None:
     assert not found.open
 
 
+def test_a_job_cancelled_between_two_tries_shows_the_wait_it_ended_in() -> None:
+    one = attempt(1, placed=1, creating=1, running=2, ended=10)
+    one.phase, one.outcome = "ended", "failed"
+    found = timeline(job("cancelled", finished_at=at(25)), [one], at(99))
+    assert (kinds(found)[-1], found.drawn[-1].stretch.seconds) == ("backoff", 15)
+    assert sum(entry.seconds for entry in found.entries) == found.total_seconds == 25
+
+
+def test_a_stretch_says_its_attempt_its_length_and_its_times() -> None:
+    first, second = (
+        attempt(1, placed=1, creating=1, running=2, ended=10),
+        attempt(2, placed=40, creating=40, running=41, ended=50),
+    )
+    first.phase = second.phase = "ended"
+    found = timeline(job("completed", finished_at=at(50)), [first, second], at(99))
+    labels = [one.label for one in found.drawn]
+    assert labels[0] == "Queued 1.0 s, 12:00:00 to 12:00:01"
+    assert "Attempt 2, Running 9.0 s, 12:00:41 to 12:00:50" in labels
+
+
 @given(st.lists(st.floats(-5, 1e6), min_size=4, max_size=4), st.floats(0, 1e6))
 def test_whatever_the_clocks_say_the_bar_stays_within_its_width(
     stamps: list[float], now: float
