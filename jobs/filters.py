@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from django.db.models import Q
+from django.contrib.auth.models import User
+from django.db.models import Model, Q
 from django.db.models.functions import Now
 
 from jobs.name_words import has_words_of
@@ -27,15 +28,17 @@ from jobs.query import (
 )
 from jobs.states import JobState
 from projects.errors import FieldProblem, Invalid
+from projects.models import Project
+from providers.models import Provider
 
 NAMES = (*KEYS, "q")
 MAX_ITEMS = 50
 _MAX_ID = 2**63 - 1
-_COLUMNS = {
-    "state": "state__in",
-    "project": "project__slug__in",
-    "provider": "provider__name__in",
-    "by": "submitted_by__username__in",
+# What is named by a text and stored by its id: the column of jobs, and where the name stands.
+_NAMED: dict[str, tuple[str, type[Model], str]] = {
+    "project": ("project", Project, "slug"),
+    "provider": ("provider", Provider, "name"),
+    "by": ("submitted_by", User, "username"),
 }
 
 
@@ -83,20 +86,39 @@ class JobFilter:
         return {"q": [str(self)]} if self.terms else {}
 
     def condition(self) -> Q:
-        """The filter as a database condition."""
-        where = Q()
-        for key, column in _COLUMNS.items():
-            if wanted := self.values(key):
-                where &= Q(**{column: wanted})
-            if excluded := self.values(key, negated=True):
-                where &= ~Q(**{column: excluded})
-        named = Q()
+        """The filter as a database condition.
+
+        Names are looked up here, a small query for each kind of them, so that the database
+        plans for the very rows that are meant, and walks no list for a name that is nobody's.
+        """
+        where = Q(state__in=sorted(self.states())) if self.has("state") else Q()
+        for key, (column, model, name) in _NAMED.items():
+            if self.has(key):
+                where &= self._condition_of_names(key, column, model, name)
+        begun = Q()
         for term in self.terms:
             if term.key == "name" and not term.negated:
-                named |= _begins_with(term.value)
-            elif term.key not in _COLUMNS:
+                begun |= _begins_with(term.value)
+            elif term.key != "state" and term.key not in _NAMED:
                 where &= ~_holds(term) if term.negated else _holds(term)
-        return where & named
+        return where & begun
+
+    def has(self, key: str) -> bool:
+        """True when something is asked of that key."""
+        return any(term.key == key for term in self.terms)
+
+    def _condition_of_names(self, key: str, column: str, model: type[Model], name: str) -> Q:
+        wanted, excluded = self.values(key), self.values(key, negated=True)
+        found = model._default_manager.filter(**{f"{name}__in": [*wanted, *excluded]})
+        ids: dict[str, list[int]] = {}
+        for text, pk in found.values_list(name, "pk"):
+            ids.setdefault(text, []).append(pk)
+
+        def among(names: list[str]) -> Q:
+            return Q(**{f"{column}__in": [pk for each in names for pk in ids.get(each, ())]})
+
+        where = among(wanted) if wanted else Q()
+        return where & ~among(excluded) if excluded else where
 
 
 def read_filter(query: Query) -> JobFilter:

@@ -320,7 +320,8 @@ _NOTE_DIMMED = """
   const list = document.getElementById("job-rows");
   new MutationObserver(() => {
     if (!list.hasAttribute("data-loading")) return;
-    sessionStorage.setItem("dimmed", `${list.ariaBusy} ${list.querySelectorAll("tbody tr").length}`);
+    const rows = list.querySelectorAll("tbody tr").length;
+    sessionStorage.setItem("dimmed", `${list.ariaBusy} ${rows}`);
   }).observe(list, { attributes: true });
 """
 

@@ -168,6 +168,9 @@ def test_the_query_of_the_page_is_taken_by_the_api(client: Client, ada: dict[str
     assert found("by:bob") == ["hourly-report"]
     assert found("-by:bob -name:old") == ["orders-hourly", "orders-daily"]
     assert found("-state:failed") == ["hourly-report"]
+    assert found("state:failed -state:failed") == []
+    assert found("project:nowhere") == found("by:nobody") == found("provider:none") == []
+    assert found("-project:nowhere by:bob,nobody") == ["hourly-report"]
     assert found('"--"') == []
 
 
