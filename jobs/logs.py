@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobs.archive import Gap, stored_chunks
+from jobs.archive import Gap, blocks_after, chunk_of, read_block, stored_chunks
+from jobs.blocks import CorruptBlock
 from jobs.frames import Chunk, CorruptChunk, Piece, Position, unpack
 from jobs.log_seek import seq_before_line
 from jobs.models import Attempt, LogChunk
@@ -159,26 +160,31 @@ def _joined(seq: int, pieces: list[Piece]) -> LogLine:
 
 
 def _open_line(attempt_id: int, stream: Stream, size: int) -> int:
-    """The number of the stream's unfinished line: told by the last chunk with its bytes."""
+    """The number of the stream's unfinished line: told by the last chunk with its bytes. No
+    other is opened, however much of the other stream came since: the loop waits for this."""
     if not size:
         return 0
-    offset = f"{stream.value}_offset__lt"
-    last = LogChunk.objects.filter(attempt_id=attempt_id, **{offset: size}).order_by("-seq").first()
-    after = last.seq - 1 if last else _archived_before(attempt_id, stream, size)
+    offset = f"{stream.value}_offset"
+    rows = LogChunk.objects.filter(attempt_id=attempt_id, **{f"{offset}__lt": size})
+    row = rows.order_by("-seq").first()
+    chunk = chunk_of(row) if row else _archived_last(attempt_id, offset, size)
+    stretch = opened(chunk) if chunk else None
     number = 0
-    for stretch in stretches(attempt_id, after):
-        if isinstance(stretch, Gap):
-            continue
+    if isinstance(stretch, Stretch):
         for piece in stretch.pieces:
             if piece.frame.stream == stream:
                 number = 0 if piece.frame.ends_line else piece.line
     return number
 
 
-def _archived_before(attempt_id: int, stream: Stream, size: int) -> int:
-    """The seq before the last archived block that holds bytes of the stream."""
-    index = Attempt.objects.values_list("log_archive", flat=True).get(pk=attempt_id)
-    for entry in reversed(index):
-        if entry[f"{stream.value}_offset"] < size:
-            return int(entry["first_seq"]) - 1
-    return 0
+def _archived_last(attempt_id: int, offset: str, size: int) -> Chunk | None:
+    """The last archived chunk with bytes of the stream; None when its block cannot be read."""
+    attempt = Attempt.objects.only("log_archive").get(pk=attempt_id)
+    for block in reversed(blocks_after(attempt)):
+        if getattr(block, offset) < size:
+            try:
+                chunks = read_block(block)
+            except (OSError, CorruptBlock):
+                return None
+            return next((c for c in reversed(chunks) if getattr(c, offset) < size), None)
+    return None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
+from jobs import logs
 from jobs.archive import Gap, archive_log
-from jobs.frames import Position
+from jobs.frames import Piece, Position, unpack
 from jobs.log_seek import seq_before_line, seq_before_tail
 from jobs.logs import LogLine, position, raw_bytes, read_lines, tail_lines
 from jobs.models import Attempt, LogChunk
@@ -116,6 +118,35 @@ def test_a_writer_that_takes_over_goes_on_with_the_unfinished_lines(archived: bo
         archive_log(attempt.pk)
     found = position(attempt.pk)
     assert (found.seq, found.lines, found.open_stdout, found.open_stderr) == (2, 4, 4, 2)
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_writer_that_takes_over_opens_one_chunk_of_each_stream_however_long_its_log(
+    archived: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = make_attempt(phase="ended")
+    append(attempt, [written(b"a rare lin", Stream.STDERR)])
+    for first in range(2, 202, 10):
+        append(attempt, lines(first, 10))
+    if archived:
+        archive_log(attempt.pk)
+    opened: list[int] = []
+
+    def counting(*, first_line: int, **stored: Any) -> list[Piece]:
+        opened.append(first_line)
+        return unpack(first_line=first_line, **stored)
+
+    monkeypatch.setattr(logs, "unpack", counting)
+    found = position(attempt.pk)
+    assert (found.open_stdout, found.open_stderr) == (0, 1)
+    assert sorted(opened) == [1, 192]
+
+
+def test_a_writer_that_takes_over_begins_a_new_line_where_the_last_is_lost() -> None:
+    attempt = make_attempt(phase="ended")
+    append(attempt, [written(b"half a lin")])
+    LogChunk.objects.filter(attempt=attempt).update(body=b"rot")
+    assert position(attempt.pk).open_stdout == 0
 
 
 def test_rotten_bytes_come_as_a_gap_and_the_rest_is_still_read() -> None:
