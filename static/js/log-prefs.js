@@ -37,7 +37,10 @@ export class LogPrefs {
 
   show(name, value) {
     this.section.dataset[name] = value;
-    if (name === "full") document.documentElement.toggleAttribute("data-log-full", value === "on");
+    if (name === "full") {
+      document.documentElement.toggleAttribute("data-log-full", value === "on");
+      this.section.querySelector("[data-log-full]").setAttribute("aria-pressed", String(value === "on"));
+    }
     for (const field of this.fields) {
       if (field.dataset.logPref !== name) continue;
       if (field.type === "checkbox") field.checked = value === "on";

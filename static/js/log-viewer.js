@@ -295,7 +295,7 @@ class LogViewer {
   /* Keys that work wherever nobody types; those of the toolbar are page.js's. */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+    if (event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]")) return;
     if (event.key.toLowerCase() === "n" && this.search.active) this.search.step(event.shiftKey ? -1 : 1);
     else if (event.key === "E") this.errors.step(-1);
     else if (event.key === "End" && !this.hook("jump").hidden) this.follow.resume();
