@@ -1,7 +1,10 @@
 """What a line is searched for: plain text, or a regular expression between slashes. Pure.
 
 RE2 needs time linear in the text whatever the expression, so that nobody can keep a web
-process busy with `(a+)+$`; and its memory is bounded.
+process busy with `(a+)+$`. But it is linear for one match: the next one begins anew, and a
+large expression costs each byte up to as many steps as it has instructions. So an expression
+may be only so large, is looked for near the beginning of a line only, and ends its search
+for more places when they have cost enough.
 """
 
 from __future__ import annotations
@@ -13,7 +16,12 @@ import re2
 MOST_CHARACTERS = 400
 MOST_PLACES = 20
 """So many places are marked in one line."""
-_MEMORY = 2 * 2**20
+EXPRESSION_BYTES = 4 * 1024
+"""Of a longer line an expression sees the beginning, as if the line ended there."""
+_MEMORY = 256 * 1024
+_MOST_STEPS = 20_000_000
+"""Instructions times bytes for one line: some quarter of a second where it is at its worst."""
+_TOO_LARGE = "too large an expression: repeat less often, or less of it"
 _SLASHES = re.compile(r"/(.+)/(i?)", re.S)
 
 
@@ -45,6 +53,11 @@ class LogPattern:
             self._compiled = re2.compile(expression[1] if expression else text, options)
         except re2.error as error:
             raise BadPattern(_words(error)) from None
+        self._is_expression = expression is not None
+        # Plain text has no way to look far ahead for a short match.
+        self._size = self._compiled.programsize if expression else 0
+        if self._size * EXPRESSION_BYTES > _MOST_STEPS:
+            raise BadPattern(_TOO_LARGE)
         # Most lines have no such text, which Python finds out many times faster.
         self._needle = "" if expression or not text.isascii() else self._folded(text)
 
@@ -53,13 +66,17 @@ class LogPattern:
         (in UTF-16). None where it is not; empty where it matches nothing at a place."""
         if self._needle not in self._folded(text):
             return None
+        if self._is_expression:
+            text = _beginning(text)
         found: list[int] = []
-        matches = False
+        matches = steps = 0
         for match in self._compiled.finditer(text.encode() if text.isascii() else text):
-            matches = True
+            matches += 1
+            steps += self._size * (len(text) - match.start())
             if match.end() > match.start():
                 found += match.span()
-            if len(found) >= 2 * MOST_PLACES:
+            # An empty match counts: the engine begins anew after it like after any other.
+            if matches >= MOST_PLACES or steps >= _MOST_STEPS:
                 break
         if not matches:
             return None
@@ -71,6 +88,13 @@ class LogPattern:
         return text if self._match_case else text.lower()
 
 
+def _beginning(text: str) -> str:
+    if len(text) <= EXPRESSION_BYTES // 4:
+        return text
+    return text.encode()[:EXPRESSION_BYTES].decode("utf-8", "ignore")
+
+
 def _words(error: Exception) -> str:
     told = error.args[0] if error.args else ""
-    return told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+    words = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+    return _TOO_LARGE if "too large" in words else words

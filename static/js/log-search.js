@@ -2,6 +2,8 @@
 import { LogFinder } from "./log-finder.js";
 import { counted, number } from "./log-parts.js";
 
+// What the server takes for an expression; it sees so much of each line (log_pattern.py).
+const EXPRESSION = /^\/.+\/i?$/s;
 const TYPING_MS = 200, GROWN_MS = 1_000;
 
 export class LogSearch {
@@ -94,6 +96,7 @@ export class LogSearch {
       const which = stream ? `${stream} of ` : "";
       if (finder.done) scope = `searched ${which}all ${counted(finder.next - 1, "line")}`;
       else scope = `searched ${which}lines 1 to ${number.format(finder.next - 1)} so far`;
+      if (EXPRESSION.test(finder.question.q ?? "")) scope += ", the first 4 KiB of each";
     }
     if (this.output.textContent !== words) this.output.textContent = words;
     if (this.scope.textContent !== scope) this.scope.textContent = scope;

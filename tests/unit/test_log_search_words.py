@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from jobs.frames import Piece
 from jobs.log_assembly import LINE_BYTES, Assembly
 from jobs.log_levels import ERROR, WARNING
-from jobs.log_pattern import BadPattern, LogPattern, typed_pattern
+from jobs.log_pattern import (
+    EXPRESSION_BYTES,
+    MOST_PLACES,
+    BadPattern,
+    LogPattern,
+    typed_pattern,
+)
 from jobs.log_shown import shown
 from providers.driver import LogFrame, Stream
 from tests.support.log_levels import LEVELS
@@ -59,11 +66,63 @@ def test_what_is_no_pattern_is_told_in_words(typed: str) -> None:
         typed_pattern(typed, match_case=False)
 
 
-def test_an_expression_that_others_choke_on_is_quick() -> None:
-    began = time.monotonic()
-    assert LogPattern("/(a+)+$/").places("a" * LINE_BYTES + "b") is None
+def test_an_expression_that_others_choke_on_finds_its_end() -> None:
+    assert LogPattern("/(a+)+$/").places("a" * 4000 + "b") is None
     assert LogPattern("/(x+x+)+y/").places("x" * LINE_BYTES) is None
-    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "/.*(?:[a-p].{0,985}[Q-S]|[b-q].{0,985}[R-T]|[c-r].{0,985}[S-U]|[d-s].{0,985}[T-V])|/",
+        "/" + ".{0,990}" * 7 + "Z/",
+        "/.*(?:[a-p].{0,750}[Q-S]|[b-p].{0,750}[Q-S])|/",
+    ],
+)
+def test_an_expression_that_costs_too_much_for_each_byte_is_refused(typed: str) -> None:
+    with pytest.raises(BadPattern, match="too large an expression"):
+        typed_pattern(typed, match_case=False)
+
+
+class CountedMatches:
+    """A compiled expression that counts how often its engine was asked."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+        self.programsize = compiled.programsize
+        self.asked = 0
+
+    def finditer(self, text: str | bytes) -> Iterator[Any]:
+        for match in self._compiled.finditer(text):
+            self.asked += 1
+            yield match
+
+
+@pytest.mark.parametrize(
+    ("typed", "most", "places"),
+    [
+        ("/Q*/", MOST_PLACES, []),
+        ("/Q*|a/", MOST_PLACES, []),
+        ("/a/", MOST_PLACES, [at for n in range(MOST_PLACES) for at in (n, n + 1)]),
+        ("a", MOST_PLACES, [at for n in range(MOST_PLACES) for at in (n, n + 1)]),
+        ("/a.{0,400}Q|a/", 2, [0, 1, 1, 2]),
+    ],
+)
+def test_a_line_has_the_engine_asked_so_often_also_where_it_matches_nothing(
+    typed: str, most: int, places: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pattern = typed_pattern(typed, match_case=True)
+    counted = CountedMatches(pattern._compiled)
+    monkeypatch.setattr(pattern, "_compiled", counted)
+    assert pattern.places("a" * LINE_BYTES) == places
+    assert counted.asked <= most
+
+
+def test_an_expression_is_looked_for_in_the_beginning_of_a_line_and_text_in_all_of_it() -> None:
+    line = "é" * (EXPRESSION_BYTES // 2 - 1) + " x" + "é" * EXPRESSION_BYTES + " late"
+    assert typed_pattern("/x/", match_case=False).places(line) is not None
+    assert typed_pattern("/late/", match_case=False).places(line) is None
+    assert typed_pattern("late", match_case=False).places(line) is not None
 
 
 @pytest.mark.parametrize(("line", "level"), LEVELS)
