@@ -111,7 +111,8 @@ class DockerDriver:
 
     def list_owned(self) -> Sequence[Owned]:
         """Ours, in the engine's order. A running one comes without its times and an exited one
-        with all, because the engine's list knows no exit codes: those are looked at one by one."""
+        with all, because the engine's list knows no exit codes: those are looked at one by one.
+        One that the engine fails to tell of comes with its state only, as the list has it."""
         filters = json.dumps({"label": [f"{LABEL_INSTANCE}={self._instance}"]})
         with translated("list the containers"):
             listed = self._engine.get("/containers/json", all=1, filters=filters)
@@ -189,7 +190,12 @@ class DockerDriver:
         container = item["Id"]
         seen = Observation(run_state(item["State"]))
         if seen.state is RunState.EXITED:
-            seen = look(self._engine, container)
+            try:
+                seen = look(self._engine, container)
+            except EngineError as error:
+                if error.status < 500:
+                    raise
+                # Its own trouble: nothing that hides all the others from who compares.
         if seen.state is RunState.GONE:
             return None
         try:
