@@ -27,12 +27,18 @@ class AttemptContact:
         self._pause = pause
         self._losses = 0
         self._untold = 0
-        self._marked = False
+        self._marked = ""
+        """The engine's last word while it is marked as not seen, else empty."""
         self.lost_at: datetime | None = None
         """When what was last seen running went out of reach, on the engine's clock."""
         self.back_at: datetime | None = None
         """When it was last waited for."""
         self.seen_running = False
+
+    @property
+    def marked(self) -> bool:
+        """Whether it is marked as not seen; any thread may ask."""
+        return bool(self._marked)
 
     def runs(self) -> None:
         """It was seen running."""
@@ -57,29 +63,34 @@ class AttemptContact:
     def told(self) -> None:
         """The engine told its state."""
         self._untold = 0
-        if self._marked:
-            self._mark(None)
+        self._mark("")
 
     def untold(self, error: Unreachable) -> None:
         """Once more it did not."""
         self._untold += 1
         if self._untold >= UNSEEN_AFTER:
-            self._mark(str(error))
+            self._mark(str(error) or "the engine does not tell of it")
 
-    def lost(self, error: Unreachable) -> None:
-        """Wait until the engine answers again; the moment may tell who ended the program."""
-        self.lost_at = self.lost_at or self._host.engine_now()
+    def away(self, error: Unreachable) -> None:
+        """Wait until the engine answers again: one that answers probes, but not this, is asked
+        less and less often."""
         self._host.lost_contact(error)
-        # An engine that answers probes, but not this: asked less and less often.
         self._pause(min(LONGEST_PAUSE, 0.1 * 2**self._losses) if self._losses else 0.0)
         self._losses = min(self._losses + 1, 10)  # the power of a day's would be no float
+
+    def lost(self, error: Unreachable) -> None:
+        """The same, of what was seen running: the moment may tell who ended the program."""
+        self.lost_at = self.lost_at or self._host.engine_now()
+        self.away(error)
         self.back_at = self._host.engine_now()
 
-    def _mark(self, why: str | None) -> None:
-        """As not seen, with the engine's last word; None: as seen again."""
-        self._marked = why is not None
-        fence, attempts, unseen = self._host.fence, [self._attempt], self._marked
+    def _mark(self, why: str) -> None:
+        """As not seen, with the engine's last word; empty: as seen again. Told when it changes."""
+        if why == self._marked:
+            return
+        self._marked = why
+        fence, attempts = self._host.fence, [self._attempt]
         self._host.post(
-            lambda store: store.unseen(fence, attempts, unseen=unseen, why=why or ""),
+            lambda store: store.unseen(fence, attempts, unseen=bool(why), why=why),
             ("unseen", self._attempt),
         )

@@ -73,6 +73,11 @@ class AttemptRun:
         """Where it is, as far as the store was told."""
         return self._moves.phase
 
+    @property
+    def not_seen(self) -> bool:
+        """Whether its engine, which may answer all else, does not tell of it."""
+        return self._contact.marked
+
     # --- asked from outside ---
 
     def cancel(self, wish: CancelWish) -> None:
@@ -133,6 +138,7 @@ class AttemptRun:
                 self._follow()
             return
         found = self._find()
+        self._contact.well()
         crash_point("adopting")
         action = decide(self._moves.phase, found, fencing=self._fencing)
         if action is Action.RETRY:
@@ -159,7 +165,7 @@ class AttemptRun:
                     self._handle = owned[uid].handle
                 found = self._driver.observe(self._handle).state
             except Unreachable as error:
-                self._host.lost_contact(error)
+                self._contact.away(error)
                 self._contact.untold(error)
                 continue
             self._contact.told()
@@ -182,7 +188,7 @@ class AttemptRun:
             except StillRunning:
                 continue
             except Unreachable as error:
-                self._host.lost_contact(error)
+                self._contact.away(error)
         if found in (RunState.RUNNING, RunState.EXITED):
             self._moves.note(late_start())
             return True

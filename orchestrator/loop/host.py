@@ -347,7 +347,7 @@ class ProviderHost:
         self._probed.set()
         self._reach.probed(None if up else probe.detail)
         with self._guard:
-            in_hand = list(self._runs)
+            in_hand = [n for n, run in self._runs.items() if not (up and run.not_seen)]
             to_mark = bool(in_hand) and (not up or self._out_of_sight)
             self._out_of_sight = not up
         site, fence = self.site.id, self.fence

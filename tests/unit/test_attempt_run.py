@@ -15,11 +15,12 @@ from jobs.frames import Position
 from jobs.states import Phase
 from jobs.transitions import Move, Written
 from orchestrator.loop import attempt_contact, attempt_log, attempt_stop
+from orchestrator.loop.attempt_log import AttemptLog
 from orchestrator.loop.attempt_run import AttemptRun
 from orchestrator.loop.host_view import GivenUp, HostView
 from orchestrator.loop.log_writer import LogWriter
 from orchestrator.store import CancelWish, Order, Store
-from providers.driver import Observation, RunSpec, RunState, Unreachable
+from providers.driver import EngineFault, Observation, RunSpec, RunState, Unreachable
 from providers.leases import Fence
 from tests.support.ledger import Ledger
 
@@ -136,10 +137,26 @@ def test_an_engine_that_does_not_tell_its_state_for_hours_is_asked_until_it_does
     sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
     AttemptRun(RUNNING_ORDER, cast(HostView, host), sink).run()
     assert host.lost == 1200
-    assert host.sights[0] == (True, "away"), "it can be force-finished meanwhile"
-    assert host.sights[-1] == (False, "")
+    # Told when it changes: so it can be force-finished meanwhile.
+    assert host.sights == [(True, "away"), (False, "")]
     assert host.asked[-1].ending is not None
     assert host.asked[-1].ending.reason == "succeeded"
+
+
+def test_one_that_is_taken_over_from_an_engine_that_does_not_tell_of_it_is_asked_less_and_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(AttemptLog, "pause", lambda log, seconds: pauses.append(seconds))
+    monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
+    faults = [EngineFault("its inspect fails")] * 100
+    host = Silent(Engine([*faults, EXITED]))
+    sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
+    AttemptRun(RUNNING_ORDER, cast(HostView, host), sink).run()
+    assert pauses[:100] == sorted(pauses[:100])
+    assert pauses[99] == attempt_contact.LONGEST_PAUSE
+    assert host.sights == [(True, "its inspect fails"), (False, "")]
+    assert host.asked[-1].to is Phase.ENDED
 
 
 class Stoppable(Engine):

@@ -281,6 +281,22 @@ def test_a_time_limit_is_by_the_engines_clock_however_far_that_is_from_ours(
     assert engine.stopped.wait(5), "the overdue one is stopped"
 
 
+def test_an_engine_that_is_back_but_does_not_tell_of_one_attempt_leaves_its_mark(
+    host: ProviderHost, engine: Engine, desk: TestDesk
+) -> None:
+    engine.answers.set()
+    wait_until(lambda: host._clock_offset is not None, 5, "a probe is answered")
+    host.take([running(5)])
+    wait_until(lambda: engine.inside == 1, 5, "it is asked for, and not told")
+    host._runs[5]._contact._marked = "its inspect fails"
+    told = ("unseen", host.fence)
+    desk.work.clear()
+    host.probed(Probe(Health.UNREACHABLE, "away"))
+    assert desk.work.pop(told, None)
+    host.probed(Probe(Health.HEALTHY))
+    assert told not in desk.work
+
+
 def test_a_comparison_reads_whole_only_what_nobody_drives(
     host: ProviderHost, engine: Engine, desk: TestDesk
 ) -> None:
