@@ -132,3 +132,7 @@ class AttemptStop:
                 # Perhaps the database was away for a moment only: whoever takes the lease
                 # over sends the stop, and if nobody does, this thread still has to.
                 self._over.wait(STOP_AGAIN_SECONDS)
+            except Exception:
+                # A driver that breaks its promise: the wish would be forgotten for good.
+                logger.exception("a stop failed, and is sent again")
+                self._over.wait(STOP_AGAIN_SECONDS)

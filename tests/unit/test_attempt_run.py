@@ -222,6 +222,36 @@ def test_a_stop_is_not_tried_for_ever_once_the_program_has_ended(
     assert not stopping.is_alive()
 
 
+class Confused(Stoppable):
+    """Its first answer to a stop cannot be understood."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def stop(self, handle: Mapping[str, Any], grace_seconds: float) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            raise KeyError("State")
+        super().stop(handle, grace_seconds)
+
+
+def test_a_stop_whose_answer_cannot_be_understood_is_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attempt_log, "DRAIN_SECONDS", -1.0)
+    monkeypatch.setattr(attempt_stop, "STOP_AGAIN_SECONDS", 0.01)
+    host = Doubtful(Confused(), doubts=0)
+    run = cancelled_run(host)
+    thread = threading.Thread(target=run.run, daemon=True)
+    thread.start()
+    thread.join(10)
+    run.detach()
+    assert not thread.is_alive(), "its cancel was forgotten"
+    assert host.asked[-1].ending is not None
+    assert host.asked[-1].ending.reason == "cancelled"
+
+
 class EndedBetween(Stoppable):
     """A former driver's stop ends the program after our look, and before ours arrives."""
 
