@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from providers.driver import ProviderConfig, RunState
+import pytest
+
+from providers.driver import EngineFault, NoCapacity, ProviderConfig, Rejected, RunState
 from providers.drivers.docker import DockerDriver
+from providers.drivers.docker.options import DockerOptions
 from providers.drivers.docker.translate import EngineError
 
 LABELS = {
@@ -21,10 +25,9 @@ class Engine:
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self.answers = answers
-        self.asked: list[str] = []
+        self.options = DockerOptions()
 
     def get(self, path: str, **query: Any) -> Any:
-        self.asked.append(path)
         answer = self.answers[path]
         if isinstance(answer, EngineError):
             raise answer
@@ -32,6 +35,9 @@ class Engine:
 
     def act(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         return self.get(path)
+
+    def act_slowly(self, method: str, path: str, extra_seconds: float, **query: Any) -> None:
+        self.get(path)
 
 
 def driver_of(**answers: Any) -> DockerDriver:
@@ -46,18 +52,63 @@ def listed(container: str, state: str = "exited") -> dict[str, Any]:
     return {"Id": container, "Labels": labels, "State": state, "Created": 1_800_000_000}
 
 
-def exited(code: int = 0) -> dict[str, Any]:
-    return {"State": {"Status": "exited", "ExitCode": code}, "HostConfig": {}}
+def is_now(status: str, code: int = 0) -> dict[str, Any]:
+    return {"State": {"Status": status, "ExitCode": code}, "HostConfig": {}}
+
+
+FULL = EngineError(500, "write /run/x: no space left on device")
+HANDLE = {"v": 1, "id": "c"}
 
 
 def test_one_container_that_cannot_be_looked_at_hides_no_other() -> None:
     driver = driver_of(
         json=[listed("sick"), listed("well"), listed("on", "running")],
-        sick_json=EngineError(500, "no space left on device"),
-        well_json=exited(3),
+        sick_json=FULL,
+        well_json=is_now("exited", 3),
     )
     sick, well, running = driver.list_owned()
     assert (sick.uid, sick.observation.state) == ("uid of sick", RunState.EXITED)
     assert sick.observation.exit_code is None
     assert well.observation.exit_code == 3
     assert running.observation.state is RunState.RUNNING
+
+
+@pytest.mark.parametrize("status", ["running", "exited"])
+def test_a_start_that_a_full_disk_refused_is_no_reason_to_run_what_did_start_again(
+    status: str,
+) -> None:
+    driver_of(c_start=FULL, c_json=is_now(status)).start(HANDLE)
+
+
+def test_a_start_that_a_full_disk_refused_goes_back_to_the_queue_when_nothing_runs() -> None:
+    with pytest.raises(NoCapacity, match="no space left"):
+        driver_of(c_start=FULL, c_json=is_now("created", 128)).start(HANDLE)
+
+
+def test_a_start_whose_container_cannot_be_looked_at_may_have_started() -> None:
+    with pytest.raises(EngineFault):
+        driver_of(c_start=FULL, c_json=FULL).start(HANDLE)
+
+
+def test_a_start_of_what_is_gone_says_so_also_on_a_full_disk() -> None:
+    gone = EngineError(404, "no such container")
+    with pytest.raises(Rejected) as refused:
+        driver_of(c_start=FULL, c_json=gone).start(HANDLE)
+    assert refused.value.reason == "removed_outside"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda driver: driver.observe(HANDLE),
+        lambda driver: driver.remove(HANDLE, force=False),
+        lambda driver: driver.stop(HANDLE, 1),
+        lambda driver: driver.list_owned(),
+    ],
+)
+def test_a_full_disk_says_of_a_look_or_a_removal_only_that_it_failed(
+    call: Callable[[DockerDriver], object],
+) -> None:
+    paths: dict[str, Any] = {"json": FULL, "c": FULL, "c_json": FULL, "c_stop": FULL}
+    with pytest.raises(EngineFault):
+        call(driver_of(**paths))

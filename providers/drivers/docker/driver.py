@@ -79,13 +79,13 @@ class DockerDriver:
         credential: Credential | None,
         progress: Callable[[PullProgress], None],
     ) -> str:
-        with translated("pull the image"):
+        with translated("pull the image", takes_room=True):
             return pull_image(self._engine, image, credential, progress)
 
     def create(self, spec: RunSpec) -> Handle:
         name = container_name(spec)
         body = container_body(spec)
-        with translated("create the container"):
+        with translated("create the container", takes_room=True):
             try:
                 answer = self._engine.act("POST", "/containers/create", body, name=name)
                 return _handle(parsed(answer)["Id"])
@@ -169,16 +169,17 @@ class DockerDriver:
         """Say what a start that the engine answered with an error came to.
 
         The container's own state decides, not the text: the engine answers 400 for a
-        missing program, but 500 for an unknown user and for its own trouble alike.
-        Returns when the program was started after all.
+        missing program, but 500 for an unknown user and for its own trouble alike. A full
+        disk may be told of a program that runs: only one that was not started may be given
+        back to the queue. Returns when the program was started after all.
         """
         if error.status == 404:
             raise Rejected("removed_outside", error.message) from error
-        if has_no_room(error.message):
-            raise NoCapacity(error.message) from error
         seen = look(self._engine, container)
         if seen.state is RunState.GONE:
             raise Rejected("removed_outside", error.message) from error
+        if seen.state is RunState.CREATED and has_no_room(error.message):
+            raise NoCapacity(error.message) from error
         if seen.could_not_start or (error.status < 500 and error.status != 409):
             raise Rejected("could_not_start", error.message) from error
         if seen.state is RunState.CREATED:

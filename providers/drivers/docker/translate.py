@@ -32,16 +32,18 @@ def has_no_room(message: str) -> bool:
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, *, takes_room: bool = False) -> Iterator[None]:
     """Run a call to the engine; whatever it raises leaves as an error of the contract.
 
     `doing` completes "could not …" for the reader. What a call knows better (404 of a
-    create is a missing image) it handles inside, as EngineError.
+    create is a missing image) it handles inside, as EngineError. Only of a call that
+    `takes_room` a full disk means that nothing was made: the job may go elsewhere. Of a
+    look or a removal it says nothing about the program, which may well run.
     """
     try:
         yield
     except EngineError as error:
-        if has_no_room(error.message):
+        if takes_room and has_no_room(error.message):
             raise NoCapacity(error.message) from error
         if error.status >= 500:
             raise EngineFault(f"could not {doing}: {error.message}") from error
