@@ -13,7 +13,8 @@ MOST_AT_WORK = 32
 RETRY_SECONDS = 2
 AT_REST = "gantry.at_rest"
 """In a request's scope: what to call when it begins to wait for news."""
-_ALWAYS = frozenset({"/health", "/ready"})
+PROBES = frozenset({"/health", "/ready"})
+"""What asks for health: never refused, and answered by threads of its own (web_handler.py)."""
 _BUSY = b"Gantry is busy: too many requests at once. Please try again in a moment.\n"
 
 Scope = dict[str, Any]
@@ -36,7 +37,7 @@ class Admission:
         self._at_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in _ALWAYS:
+        if scope["path"] in PROBES:
             await self._application(scope, receive, send)
             return
         if self._at_work >= self._most:

@@ -4,7 +4,8 @@ Django's own handler runs middleware on the event loop and takes each of them to
 and back, some thirty changes of thread a request, and keeps that thread until the answer
 has ended. Here the whole chain runs at once in one thread of a bounded pool, which is free
 again as soon as there is an answer: an answer that streams, or that waits for news, holds
-neither a thread nor a database connection.
+neither a thread nor a database connection. Probes of health have two threads to themselves,
+so that a process whose pages are slow is not taken for a dead one.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from django.db import close_old_connections
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from orchestrator.admission import AT_REST, MOST_AT_WORK
+from orchestrator.admission import AT_REST, MOST_AT_WORK, PROBES
 from projects.http import Unhurried
 
 _threads = ThreadPoolExecutor(MOST_AT_WORK, thread_name_prefix="request")
+_for_probes = ThreadPoolExecutor(2, thread_name_prefix="probe")
 
 
 class WebHandler(ASGIHandler):
@@ -50,7 +52,8 @@ class WebHandler(ASGIHandler):
         return await self._ask(again)
 
     async def _ask(self, request: ASGIRequest) -> HttpResponseBase:
-        in_thread = sync_to_async(self._answer, thread_sensitive=False, executor=_threads)
+        threads = _for_probes if request.path in PROBES else _threads
+        in_thread = sync_to_async(self._answer, thread_sensitive=False, executor=threads)
         return await in_thread(request)
 
     def _answer(self, request: ASGIRequest) -> HttpResponseBase:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 from django.core.signals import got_request_exception
 from django.db import OperationalError
 from django.test import Client
 
 from jobs.models import Job
-from orchestrator import views
+from orchestrator import views, web_handler
 from orchestrator.hello import IMAGE
 from orchestrator.local.image import SAMPLE
 from projects.models import Role
+from tests.support.asgi import requested
 from tests.support.builders import make_job, make_project, make_provider, make_user
 from tests.support.pages import signed_in, words_of
 
@@ -45,6 +50,24 @@ def test_a_viewer_cannot_run_the_first_job() -> None:
 def test_health_and_readiness_need_no_login(client: Client) -> None:
     assert client.get("/health").json() == {"status": "ok"}
     assert client.get("/ready").json() == {"status": "ready"}
+
+
+def test_health_is_told_while_every_thread_of_the_pages_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow_page = Event()
+    with ThreadPoolExecutor(1) as threads:
+        monkeypatch.setattr(web_handler, "_threads", threads)
+        threads.submit(slow_page.wait)
+
+        async def scenario() -> None:
+            async with requested("/health") as reply:
+                assert reply.status == 200
+
+        try:
+            asyncio.run(scenario())
+        finally:
+            slow_page.set()
 
 
 def test_an_instance_with_pending_migrations_is_not_ready(

@@ -36,7 +36,7 @@ def test_check_9_search_is_exact_walks_in_a_circle_and_says_what_it_covers(
     page.keyboard.press("/")
     page.keyboard.type(r"/line \d*477$/")
     count = sum(bool(re.search(rb"line \d*477$", line)) for line in many)
-    eventually_says(page, "scope", f"searched all {MANY:,} lines")
+    eventually_says(page, "scope", f"searched all {MANY:,} lines, the first 4 KiB of each")
     eventually_says(page, "matches", f"{count} matches")
     tell("check 9", f"{count} of {count} matches, as grep -c counts")
     assert page.evaluate("document.getElementById('L477')") is None, "not on the page, but found"
