@@ -11,6 +11,7 @@ from providers.driver import Stream
 
 _SHOWN = 5
 _LOOKED_AT = 40
+_LOOKED_AT_BYTES = 64 * 1024
 _WIDTH = 400
 # Escape sequences: colours and the like, which mean nothing in a plain line.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
@@ -31,10 +32,11 @@ def last_lines(attempt: Attempt) -> list[LastLine]:
     if not attempt.log_seq:
         return []
     seen: dict[int, LastLine] = {}
-    for line in tail_lines(attempt.pk, _LOOKED_AT):
+    for line in tail_lines(attempt.pk, _LOOKED_AT, most_bytes=_LOOKED_AT_BYTES):
         if isinstance(line, Gap):
             continue
-        before = seen[line.number].text if line.number in seen else ""
+        begins = "" if line.starts else "…"  # it is longer than what is looked at
+        before = seen[line.number].text if line.number in seen else begins
         text = (before + plain(line.text()))[:_WIDTH]
         seen[line.number] = LastLine(line.number, text, line.stream is Stream.STDERR)
     lines = [line for line in seen.values() if line.text.strip()]

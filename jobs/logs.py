@@ -8,17 +8,20 @@ is known to be missing, or whose bytes have rotted, comes as a `Gap`, never sile
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from jobs.archive import Gap, blocks_after, chunk_of, read_block, stored_chunks
 from jobs.blocks import CorruptBlock
 from jobs.frames import Chunk, CorruptChunk, Piece, Position, unpack
-from jobs.log_seek import seq_before_line
+from jobs.log_seek import seq_before_line, seq_before_tail
 from jobs.models import Attempt, LogChunk
 from providers.driver import Stream
 
 __all__ = ["Gap", "LogLine", "Stretch", "position", "raw_bytes", "read_lines", "tail_lines"]
+
+TAIL_BYTES = 2 * 2**20
+"""No tail begins further before the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +89,35 @@ def read_lines(
                 yield line
 
 
-def tail_lines(attempt_id: int, count: int, *, stream: Stream | None = None) -> list[LogLine | Gap]:
-    """The last lines, without reading what is before them; `count` bounds the memory."""
+def tail_lines(
+    attempt_id: int, count: int, *, stream: Stream | None = None, most_bytes: int = TAIL_BYTES
+) -> list[LogLine | Gap]:
+    """The last lines, without reading what is before them.
+
+    A line may be as long as a log, so none of the tail lies further before the end than
+    `most_bytes`; where that leaves out some of the lines, a Gap comes first and says so.
+    """
     total = Attempt.objects.values_list("log_lines", flat=True).get(pk=attempt_id)
+    earliest = seq_before_tail(attempt_id, total, most_bytes)
     window = count
     while True:
         first = max(total - window + 1, 1)
+        after = seq_before_line(attempt_id, first)
         kept: deque[LogLine | Gap] = deque()
         begun = 0
-        for line in read_lines(attempt_id, from_line=first, stream=stream):
+        for line in read_lines(
+            attempt_id, after_seq=max(after, earliest), from_line=first, stream=stream
+        ):
             kept.append(line)
             begun += isinstance(line, LogLine) and line.starts
             while begun > count:
                 gone = kept.popleft()
                 begun -= isinstance(gone, LogLine) and gone.starts
-        if begun >= count or first == 1:
+        if begun >= count:
+            return list(kept)
+        if after < earliest:
+            return [_cut(first, total, after, earliest, kept, most_bytes), *kept]
+        if first == 1:
             return list(kept)
         window *= 8  # one stream's lines may lie far apart
 
@@ -150,6 +167,16 @@ def position(attempt_id: int) -> Position:
         open_stdout=_open_line(attempt_id, Stream.STDOUT, out),
         open_stderr=_open_line(attempt_id, Stream.STDERR, err),
     )
+
+
+def _cut(
+    first: int, total: int, after: int, earliest: int, kept: Iterable[LogLine | Gap], size: int
+) -> Gap:
+    """What is before the earliest bytes of a tail: the line they lie in counts as missing."""
+    line = next((item for item in kept if isinstance(item, LogLine)), None)
+    last = total if line is None else line.number - line.starts
+    why = f"a tail has no more than the log's last {size // 1024:,} KiB"
+    return Gap(after + 1, earliest, first, max(last - first + 1, 0), why)
 
 
 def _joined(seq: int, pieces: list[Piece]) -> LogLine:

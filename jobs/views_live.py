@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -33,8 +35,11 @@ def header(request: HttpRequest, job_id: int) -> HttpResponse:
     """Title, sentence, buttons, what went wrong, phases."""
     actor = page_actor(request)
     job = job_get(actor, job_id)
-    context = job_page.header(actor, job, attempts_of(job))
     mark = job_page.etag(job, viewer_scope(actor), "header")
+
+    def context() -> dict[str, Any]:
+        return job_page.header(actor, job, attempts_of(job))
+
     return fragment(request, "jobs/_header.html", context, etag=mark)
 
 

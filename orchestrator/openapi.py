@@ -57,7 +57,10 @@ _LOG: dict[str, tuple[Document, str]] = {
         "Its number; without it the latest; `all`: each under a line with its number.",
     ),
     "stream": ({"enum": ["stdout", "stderr"]}, "Only this one."),
-    "tail": ({"type": "integer", "minimum": 0, "maximum": 10_000}, "Only the last lines."),
+    "tail": (
+        {"type": "integer", "minimum": 0, "maximum": 10_000},
+        "Only the last lines, as far as they lie in the log's last 2 MiB.",
+    ),
     "after": ({"type": "integer", "minimum": 0}, "Go on after this seq."),
     "timestamps": ({"enum": ["0", "1"]}, "Put the engine's time before each line."),
     "follow": ({"enum": ["0", "1"]}, "Stay until the job has ended."),

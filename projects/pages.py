@@ -52,14 +52,20 @@ def viewer_scope(actor: Actor) -> str:
 
 
 def fragment(
-    request: HttpRequest, template: str, context: Mapping[str, Any], *, etag: str | None = None
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    *,
+    etag: str | None = None,
 ) -> HttpResponse:
-    """One live region. With an `etag` (what it shows, for whom) a known one costs 304 and
-    no rendering. Never stored by a shared cache."""
+    """One live region. With an `etag` (what it shows, for whom) a known one costs 304 and no
+    rendering, nor the gathering of a context that is a function. Never stored by a shared
+    cache."""
     quoted = quote_etag(etag) if etag else None
     response = get_conditional_response(request, etag=quoted) if quoted else None
     if response is None:
-        response = render(request, template, dict(context))
+        shown = context() if callable(context) else context
+        response = render(request, template, dict(shown))
     if quoted:
         response["ETag"] = quoted
     patch_cache_control(response, private=True, no_cache=True)

@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from jobs import job_page
 from jobs.models import Attempt, Job
 from projects.models import Project
 from providers.driver import LogFrame, Stream
@@ -221,6 +222,20 @@ def test_an_unchanged_region_costs_304_and_a_changed_one_is_sent(
     assert (again.status_code, again.content) == (304, b"")
     Job.objects.filter(pk=job.pk).update(rev=F("rev") + 1)
     assert browser.get(url, headers={"If-None-Match": first["ETag"]}).status_code == 200
+
+
+def test_a_known_header_of_a_failed_job_is_told_without_reading_its_log(
+    browser: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(state="failed", project=project)
+    url = f"/_/jobs/{job.pk}/header"
+    mark = browser.get(url)["ETag"]
+
+    def gathered(*_: object) -> None:
+        raise AssertionError("it is known")
+
+    monkeypatch.setattr(job_page, "header", gathered)
+    assert browser.get(url, headers={"If-None-Match": mark}).status_code == 304
 
 
 def test_one_viewers_mark_is_not_another_ones(browser: Client, project: Project) -> None:

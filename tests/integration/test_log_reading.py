@@ -11,6 +11,7 @@ from jobs import logs
 from jobs.archive import Gap, archive_log
 from jobs.frames import Piece, Position, unpack
 from jobs.log_seek import seq_before_line, seq_before_tail
+from jobs.log_words import last_lines
 from jobs.logs import LogLine, position, raw_bytes, read_lines, tail_lines
 from jobs.models import Attempt, LogChunk
 from providers.driver import LogFrame, Stream
@@ -118,6 +119,37 @@ def test_a_writer_that_takes_over_goes_on_with_the_unfinished_lines(archived: bo
         archive_log(attempt.pk)
     found = position(attempt.pk)
     assert (found.seq, found.lines, found.open_stdout, found.open_stderr) == (2, 4, 4, 2)
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_tail_of_a_line_as_long_as_a_log_begins_near_the_end_and_says_so(archived: bool) -> None:
+    attempt = make_attempt(phase="ended")
+    append(attempt, [written(b"first\n"), written(b"x" * 600_000 + b"the end\n")])
+    if archived:
+        archive_log(attempt.pk)
+    cut, *rest = tail_lines(attempt.pk, 2, most_bytes=100_000)
+    assert isinstance(cut, Gap)
+    assert (cut.first_line, cut.lines) == (1, 2)
+    assert "the log's last 97 KiB" in cut.why
+    data = b"".join(line.data for line in rest if isinstance(line, LogLine))
+    assert data.endswith(b"the end\n")
+    assert len(data) <= 100_000
+
+
+def test_a_tail_without_a_line_of_its_stream_near_the_end_says_that_it_was_not_looked_for() -> None:
+    attempt = make_attempt()
+    append(attempt, [written(b"rare\n", Stream.STDERR)])
+    append(attempt, [written(b"x" * 600_000 + b"\n")])
+    (cut,) = tail_lines(attempt.pk, 1, stream=Stream.STDERR, most_bytes=100_000)
+    assert isinstance(cut, Gap)
+
+
+def test_the_last_words_of_an_endless_line_are_those_near_its_end() -> None:
+    attempt = make_attempt(phase="ended")
+    append(attempt, [written(b"begin" + b"x" * 600_000)])
+    attempt.refresh_from_db()
+    (line,) = last_lines(attempt)
+    assert line.text.startswith("…xxx")
 
 
 @pytest.mark.parametrize("archived", [False, True])
