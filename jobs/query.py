@@ -28,6 +28,7 @@ _MARK = '"'
 _WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s"])+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _KEYED = re.compile(r"([A-Za-z_]+):(.*)", re.S)
+_LONGEST_AGO = timedelta(days=36_500)  # the database's times do not reach back for ever
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -105,7 +106,8 @@ def moment_of(value: str) -> datetime | timedelta | None:
     """A time (`2026-01-31T12:00:00Z`, `2026-01-31`) or how long ago (`24h`); None: neither."""
     try:
         if ago := re.fullmatch(r"([0-9]{1,6})([mhdw])", value):
-            return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            length = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            return length if length <= _LONGEST_AGO else None
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             return datetime.fromisoformat(value).replace(tzinfo=UTC)
         moment = datetime.fromisoformat(value)

@@ -47,6 +47,7 @@ def test_quotation_marks_keep_blanks_and_take_a_colon_for_itself() -> None:
         ("status:failed", "“status:failed”: there is no “status” to filter by"),
         ("ok state:done", "“state:done”: there is no state “done”; use one of: pending"),
         ("since:yesterday", "“since:yesterday” is no time; write 30m, 24h"),
+        ("since:999999w", "“since:999999w” is no time; write 30m, 24h"),
         ("-since:24h", "“-since:24h”: a time cannot be excluded; write until:24h."),
         ("project:", "“project:” says nothing"),
         ("label:=x", "“label:=x” names no label"),
@@ -71,6 +72,8 @@ def test_a_term_is_read_again_from_its_word(key: str, value: str, negated: bool)
 
 def test_a_time_is_a_moment_a_day_or_how_long_ago() -> None:
     assert moment_of("90m") == timedelta(minutes=90)
+    assert moment_of("5000w") == timedelta(weeks=5000)
+    assert moment_of("999999h") is None
     assert moment_of("2026-01-31") == datetime(2026, 1, 31, tzinfo=UTC)
     assert moment_of("2026-01-31T12:00:00+02:00") == datetime(2026, 1, 31, 10, tzinfo=UTC)
     assert moment_of("2026-01-31T12:00:00") is None
