@@ -4,6 +4,9 @@ An engine hands over whole lines, or pieces of lines longer than 16 KiB. So a se
 only be split where a piece does not end its line: a batch that ends on the possible start
 of a secret is kept back until the next one shows how it goes on (its cursor is not stored
 either, so a crash loses nothing). Of a secret of several lines each line counts alone.
+
+Not found: a secret that is encrypted, compressed, hashed, spelled backwards or in hex, or
+put over several lines, as `base64` does with more than 57 bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ SHORTEST = 4
 """Shorter values are not masked: they would blank out ordinary text."""
 MOST_KEPT = 256
 """Pieces kept back at most, for output that seems to begin a secret without end."""
+_SHORTEST_INNER = 8
+"""Characters of a secret inside longer base64; fewer are found in ordinary text, too."""
 _HEAD = 8
 _MOST_PLACES = 64
 
@@ -36,12 +41,24 @@ def forms(values: Iterable[str]) -> list[bytes]:
                 continue
             wanted |= {
                 plain.encode(),
-                base64.b64encode(plain.encode()),
-                base64.urlsafe_b64encode(plain.encode()),
+                *_base64_forms(plain.encode()),
                 quote(plain, safe="").encode(),
                 json.dumps(plain)[1:-1].encode(),
             }
     return sorted(wanted, key=len, reverse=True)
+
+
+def _base64_forms(secret: bytes) -> Iterator[bytes]:
+    """The secret in base64, alone and with anything before and after it (`echo` adds a
+    newline): three bytes make four characters, so there are three ways to begin, and of each
+    way the characters that depend on the secret alone."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(secret)
+        for before in range(3):
+            first, last = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
+            inner = encode(b"\0" * before + secret)[first:last]
+            if len(inner) >= _SHORTEST_INNER:
+                yield inner
 
 
 class Masker:

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,3 +93,22 @@ def test_the_two_streams_are_masked_apart() -> None:
     )
     out = list(Masker([SECRET]).feed(LogBatch(frames, {"v": 1})))
     assert out == []  # the start of a secret is kept back until more is known
+
+
+@pytest.mark.parametrize("before", [b"", b"u", b"u:", b"user:"])
+@pytest.mark.parametrize("after", [b"", b"\n", b"@h", b"@host\n"])
+@pytest.mark.parametrize("secret", ["hunter2-hunter2", "hunter2-hunter", "hunter2-hunte?>"])
+def test_a_secret_is_masked_inside_longer_base64(before: bytes, after: bytes, secret: str) -> None:
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        output = encode(before + secret.encode() + after)
+        seen = masked(Masker([secret]), batches(output, []))
+        left, mask, right = seen.partition(MASK)
+        assert mask
+        assert len(left) <= -(-len(before) * 8 // 6)
+        assert len(right) <= 4 * (-(-len(after) // 3) + 1)
+
+
+def test_base64_of_a_short_secret_is_masked_alone_and_not_inside_other_text() -> None:
+    words = b"a line with YXNk in it: " + base64.b64encode(b"x pass y")
+    assert masked(Masker(["pass"]), batches(words, [])) == words
+    assert masked(Masker(["pass"]), batches(base64.b64encode(b"pass"), [])) == MASK
