@@ -1,6 +1,6 @@
 """Moves logs from the table into Django's default storage, and reads them there.
 
-A block is written first, under a name made of its contents, and made durable; then one
+A block is written first, under a name that no other try has, and made durable; then one
 transaction records it in the attempt's index, advances `log_archived_seq` and deletes its
 chunks. Whoever dies in between leaves an object that nothing points to (it goes with the
 attempt's log), never a missing or a doubled line. Two of these at once are harmless: the
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, default_storage
@@ -230,9 +231,11 @@ def _write(folder: str, chunks: list[Chunk], storage: Storage) -> Block:
     stored = pack_block(chunks)
     crc32 = zlib.crc32(stored)
     first, last = chunks[0], chunks[-1]
-    name = f"{folder}/{first.seq:08d}-{last.seq:08d}-{crc32:08x}.blk"
-    if not _holds(storage, name, stored):
-        name = _save(storage, storage.get_available_name(name), stored)
+    stem = f"{first.seq:08d}-{last.seq:08d}-{crc32:08x}"
+    name = _left_before(storage, folder, stem, stored)
+    if not name:
+        # Nobody else's name: a try that fails may take its own away.
+        name = _save(storage, f"{folder}/{stem}-{token_hex(4)}.blk", stored)
     _make_durable(storage, name)
     return Block(
         path=name,
@@ -260,12 +263,25 @@ def _save(storage: Storage, name: str, stored: bytes) -> str:
         raise
 
 
+def _left_before(storage: Storage, folder: str, stem: str, stored: bytes) -> str:
+    """The name of this very block, where a try that ended before its commit left it."""
+    try:
+        _, files = storage.listdir(folder)
+    except FileNotFoundError:
+        return ""  # the first block of this log
+    for file in files:
+        name = f"{folder}/{file}"
+        if file.startswith(stem) and _holds(storage, name, stored):
+            return name
+    return ""
+
+
 def _holds(storage: Storage, name: str, stored: bytes) -> bool:
-    """True when an earlier try, ended before its commit, left this very block."""
-    if not storage.exists(name):
-        return False
-    with storage.open(name, "rb") as file:
-        return bool(file.read(len(stored) + 1) == stored)
+    try:
+        with storage.open(name, "rb") as file:
+            return bool(file.read(len(stored) + 1) == stored)
+    except FileNotFoundError:
+        return False  # another try failed, and has taken it away
 
 
 def _make_durable(storage: Storage, name: str) -> None:

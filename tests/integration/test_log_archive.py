@@ -140,6 +140,23 @@ def test_a_block_that_finds_no_room_leaves_nothing_behind_and_is_stored_when_the
     assert text(stored_chunks(ended.pk, storage=storage)) == expected
 
 
+def test_a_try_that_fails_takes_away_no_block_of_another_one(
+    ended: Attempt, storage: FileSystemStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = fill(ended, 200)
+    save = storage._save  # type: ignore[attr-defined]
+
+    def overtaken(name: str, content: ContentFile[bytes]) -> str:
+        monkeypatch.setattr(storage, "_save", save)
+        assert archive_log(ended.pk, storage=storage).blocks == 1
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage, "_save", overtaken)
+    with pytest.raises(OSError, match="No space left"):
+        archive_log(ended.pk, storage=storage)
+    assert text(stored_chunks(ended.pk, storage=storage)) == expected
+
+
 def test_death_between_the_block_and_its_record_costs_nothing(
     ended: Attempt, storage: FileSystemStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
