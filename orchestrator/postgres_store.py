@@ -69,6 +69,9 @@ def _or_down(
     return cast("Callable[Concatenate[PostgresStore, P], R]", call)
 
 
+_UNDER_WAY = (RequestStatus.WAITING, RequestStatus.WORKING)
+
+
 def _requirements(stored: Any) -> tuple[Requirement, ...]:
     """What the planner heeds. Of a job whose own cannot be read, nothing: wherever it is
     placed, its host ends it before anything is made."""
@@ -317,6 +320,7 @@ class PostgresStore:
     @_or_down
     def answer(
         self,
+        fence: Fence,
         request: int,
         *,
         steps: Sequence[Mapping[str, Any]],
@@ -333,8 +337,9 @@ class PostgresStore:
                 "finished_at": Now(),
             }
         with transaction.atomic():
-            EngineRequest.objects.filter(pk=request).update(**values)
-            notify_live(LiveChanges(requests={request}))
+            under_way = EngineRequest.objects.filter(pk=request, status__in=_UNDER_WAY)
+            if fenced({fence}) and under_way.update(**values):
+                notify_live(LiveChanges(requests={request}))
 
     def close(self) -> None:
         connection.close()

@@ -204,12 +204,15 @@ class Store(Protocol):
     def requests(self, providers: Collection[int]) -> list[Request]: ...
     def answer(
         self,
+        fence: Fence,
         request: int,
         *,
         steps: Sequence[Mapping[str, Any]],
         result: Mapping[str, Any] | None,
         failed: bool,
-    ) -> None: ...
+    ) -> None:
+        """Tell what was done of a request so far; with `result` it is over for good."""
+        ...
 
     def close(self) -> None:
         """Close this thread's connection."""

@@ -19,6 +19,7 @@ from providers.driver import (
     RunSpec,
     RunState,
 )
+from providers.leases import Fence
 
 TEST_SECONDS = 60.0
 TEST_JOB = 0
@@ -29,6 +30,7 @@ class Host(Protocol):
     """What is needed of the provider's host."""
 
     driver: Driver
+    fence: Fence
     site: Site
     instance: str
 
@@ -140,8 +142,8 @@ class _Answer:
         failed: bool = False,
     ) -> None:
         steps = [*self._steps, *([under_way] if under_way else [])]
-        request = self.request
+        fence, request = self._host.fence, self.request
         self._host.post(
-            lambda store: store.answer(request, steps=steps, result=result, failed=failed),
+            lambda store: store.answer(fence, request, steps=steps, result=result, failed=failed),
             ("answer", request),
         )

@@ -84,6 +84,10 @@ class Stage(Protocol):
         """Web asks its engine for a probe."""
         ...
 
+    def request(self, request: int) -> str:
+        """The status of what web asked for."""
+        ...
+
 
 def acquire(store: Store, name: str) -> Fence:
     (fence,) = store.acquire([name], [])

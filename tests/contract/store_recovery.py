@@ -10,7 +10,7 @@ from jobs.notes import adopted
 from jobs.states import Phase
 from jobs.transitions import Move, Written
 from orchestrator.reconcile import Wanted
-from providers.leases import Fence
+from providers.leases import Fence, provider_lease
 from tests.contract.store_contract import FENCED, WAY, Stage, acquire, apply, move, one_placed
 
 
@@ -108,5 +108,20 @@ class RecoveryContract:
         assert stage.store.news([here]) == {"requests"}
         assert stage.store.news([there]) == frozenset()
         assert [r.id for r in stage.store.requests([here, there])] == [asked]
-        stage.store.answer(asked, steps=[{"name": "reach"}], result=None, failed=False)
+        fence = acquire(stage.store, provider_lease(here))
+        stage.store.answer(fence, asked, steps=[{"name": "reach"}], result=None, failed=False)
         assert stage.store.requests([here]) == []
+
+    def test_a_request_is_answered_once_and_by_who_drives_its_provider(self, stage: Stage) -> None:
+        provider = stage.add_provider("here")
+        stale = acquire(stage.store, provider_lease(provider))
+        stage.expire_leases()
+        fence = acquire(stage.other, stale.name)
+        asked, answered = stage.ask(provider), {"health": "healthy"}
+        stage.store.answer(stale, asked, steps=[], result=answered, failed=False)
+        assert stage.request(asked) == "waiting"
+        stage.other.answer(fence, asked, steps=[], result=answered, failed=False)
+        assert stage.request(asked) == "done"
+        stage.other.answer(fence, asked, steps=[], result=None, failed=False)
+        stage.other.answer(fence, asked, steps=[], result=answered, failed=True)
+        assert stage.request(asked) == "done"

@@ -93,6 +93,9 @@ class PostgresStage:
             provider_id=provider, kind="probe", deadline=deadline
         ).pk
 
+    def request(self, request: int) -> str:
+        return EngineRequest.objects.values_list("status", flat=True).get(pk=request)
+
 
 @pytest.mark.django_db
 class TestPostgresStore(StoreContract, ReadingsContract, RecoveryContract):

@@ -249,6 +249,7 @@ class MemoryStore(MemoryQueue):
 
     def answer(
         self,
+        fence: Fence,
         request: int,
         *,
         steps: Sequence[Mapping[str, Any]],
@@ -256,6 +257,8 @@ class MemoryStore(MemoryQueue):
         failed: bool,
     ) -> None:
         row = self.rows.requests[request]
+        if not self.fenced(fence) or row.status not in ("waiting", "working"):
+            return
         row.steps = steps
         row.status = "working" if result is None else "failed" if failed else "done"
 

@@ -83,6 +83,9 @@ class MemoryStage:
     def ask(self, provider: int) -> int:
         return self._rows.request(provider, "probe").pk
 
+    def request(self, request: int) -> str:
+        return self._rows.requests[request].status
+
 
 class TestMemoryStore(StoreContract, ReadingsContract, RecoveryContract):
     """The contract, over the twin."""
