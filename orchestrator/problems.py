@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from psycopg.errors import QueryCanceled
 
 from orchestrator.auth import CsrfFailed, Unauthenticated
 from projects.errors import (
@@ -31,6 +32,8 @@ from projects.http import TooLarge, UnsupportedMedia
 
 log = logging.getLogger("gantry.api")
 CONTENT_TYPE = "application/problem+json"
+
+TOOK_TOO_LONG = "The database needed too long for this. Ask for less, or try again in a moment."
 
 # Class of error → status and code, the most special first.
 _BY_CLASS: tuple[tuple[type[Exception], int, str], ...] = (
@@ -108,6 +111,11 @@ def problem(
     return response
 
 
+def took_too_long(error: BaseException | None) -> bool:
+    """True when the database broke a statement off at the limit that settings.py sets."""
+    return error is not None and isinstance(error.__cause__, QueryCanceled)
+
+
 def is_api(request: HttpRequest) -> bool:
     """True for addresses whose errors are problem documents, not pages."""
     return request.path.startswith("/api/")
@@ -123,6 +131,9 @@ def problem_of(request: HttpRequest, error: Exception) -> HttpResponse:
             return problem(request, status, detail, code=code)
     if isinstance(error, HttpError):
         return problem(request, error.status_code, str(error))
+    if took_too_long(error):
+        log.error("%s %r failed: the database needed too long", request.method, request.path)
+        return problem(request, 503, TOOK_TOO_LONG)
     if isinstance(error, OperationalError | InterfaceError):
         log.error("%s %r failed: the database: %s", request.method, request.path, error)
         return problem(request, 503, "The database does not answer, or has no room. Try again.")

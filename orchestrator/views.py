@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs.selectors import job_any
 from jobs.services import job_submit
 from orchestrator import hello
-from orchestrator.problems import is_api, problem
+from orchestrator.problems import TOOK_TOO_LONG, is_api, problem, took_too_long
 from orchestrator.schema import pending_migrations
 from projects.errors import Forbidden
 from projects.models import Role
@@ -112,6 +114,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 @requires_csrf_token
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: our fault. Reads nothing from the database, which may be what is broken."""
+    if took_too_long(sys.exception()):
+        return _wrong(request, 503, "This takes too long now", TOOK_TOO_LONG)
     return _wrong(
         request, 500, "Something broke on our side", "It is in the log under the number below."
     )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
+from django.conf import settings
 from django.core.signals import got_request_exception
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 
 from jobs.models import Job
@@ -129,3 +133,34 @@ def test_every_page_carries_the_strict_content_policy() -> None:
         policy = browser.get(url)["Content-Security-Policy"]
         assert "default-src 'self'" in policy, url
         assert "unsafe" not in policy, url
+
+
+def test_a_question_that_the_database_breaks_off_is_told_as_503_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def endless(_: object) -> bool:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '20ms'")
+            cursor.execute("SELECT pg_sleep(60)")
+        return True
+
+    monkeypatch.setattr(views, "job_any", endless)
+    browser = signed_in(make_user("ada"))
+    browser.raise_request_exception = False
+    response = browser.get("/")
+    assert response.status_code == 503
+    assert "The database needed too long for this" in words_of(response)
+
+
+def test_only_the_pool_of_web_has_its_statements_broken_off() -> None:
+    code = "from orchestrator.settings import DATABASES; print(DATABASES['default']['OPTIONS'])"
+    for pool, limited in (("2", True), ("0", False)):
+        told = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"GANTRY_DB_POOL": pool},
+            cwd=settings.BASE_DIR,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert ("statement_timeout" in told) is limited
