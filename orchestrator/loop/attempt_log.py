@@ -8,6 +8,7 @@ from collections.abc import Callable
 from jobs.masking import Masker
 from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.host_view import GivenUp, HostView
+from orchestrator.loop.late_end import LateEnd
 from orchestrator.loop.log_writer import LogSink
 from orchestrator.loop.service import monotonic
 from orchestrator.store import Order
@@ -23,11 +24,16 @@ class AttemptLog:
     def __init__(self, order: Order, host: HostView, sink: LogSink) -> None:
         self.note = ""
         """Why it is not complete, in plain words."""
+        self.lags = False
+        """Whether the program's end was seen before its output was read to there."""
         self._secrets = order.secrets
         self._withheld = order.broken
         self._cursor = order.cursor
         self._host = host
         self._sink = sink
+        self._end = LateEnd(host)
+        self._moved_at = 0.0
+        """When the cursor was moved last."""
         self._stream: LogStream | None = None
         self._detached = threading.Event()
 
@@ -49,7 +55,8 @@ class AttemptLog:
     def read(
         self, handle: Handle, *, follow: bool, lasting: Callable[[], None] | None = None
     ) -> None:
-        """Read from the cursor to the end, or while it runs. `lasting` is told of each batch.
+        """Read from the cursor to the end, or while it runs: following ends, maybe with much
+        still unread, when the program is seen to have ended. `lasting` is told of each batch.
         Raises GivenUp, Unreachable, LogLost, LogRefused."""
         self._unless_detached()
         if self._withheld:  # without its secrets its output cannot be masked
@@ -61,13 +68,17 @@ class AttemptLog:
         self._sink.following = handle if follow else None
         try:
             self._unless_detached()
+            self._end.begin()
             for batch in stream:
                 crash_point("output_read")
                 if lasting is not None:
                     lasting()
                 for masked in masker.feed(batch):
                     self._sink.write(masked)
-                    self._cursor = masked.cursor
+                    self._cursor, self._moved_at = masked.cursor, monotonic()
+                if follow and self._end.came_before(handle, batch):
+                    self.lags = True
+                    break
             if not follow:
                 for masked in masker.finish():
                     self._sink.write(masked)
@@ -80,10 +91,11 @@ class AttemptLog:
         """Read and store what is left; False (with a note) when some of it is lost.
         `lasting` is called, maybe often, when that takes more than a look.
 
-        An engine that does not give it is given up after DRAIN_SECONDS, because the end is
-        known already. The database is waited for: without it no end can be told either.
+        An engine that has given nothing more of it for DRAIN_SECONDS is given up, because the
+        end is known already; as long as more comes, a complete log is worth the wait. The
+        database is waited for too: without it no end can be told either.
         """
-        deadline = monotonic() + DRAIN_SECONDS
+        self._moved_at = monotonic()
         complete = there
         if not there:
             self.note = "its container was gone before the last of its output was read"
@@ -94,7 +106,7 @@ class AttemptLog:
             except Unreachable as error:
                 lasting()
                 self._host.note_unreachable(error)
-                if monotonic() > deadline:
+                if monotonic() > self._moved_at + DRAIN_SECONDS:
                     self.note = f"the engine did not give the rest of it: {error}"
                     complete = False
                 self.pause(RETRY_SECONDS)

@@ -349,7 +349,9 @@ class AttemptRun:
                 Phase.FINISHING,
                 started_at=seen.started_at,
                 finished_at=seen.finished_at,
-                keep=True,  # told by a drain that lasts; mostly the end comes at once
+                # Told by a drain that lasts; where none is to be expected the end comes at once.
+                keep=not self._log.lags,
+                wait=False,
             )
         assert self._handle is not None
         there = seen.state is not RunState.GONE

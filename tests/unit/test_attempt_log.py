@@ -5,18 +5,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, cast
 
 import pytest
 
 from jobs.frames import Position
 from jobs.states import Phase
-from orchestrator.loop import attempt_log
+from orchestrator.loop import attempt_log, late_end
 from orchestrator.loop.attempt_log import AttemptLog
 from orchestrator.loop.host_view import GivenUp, HostView
 from orchestrator.loop.log_writer import LogSink, LogWriter
 from orchestrator.store import Order, Store
-from providers.driver import LogBatch, LogFrame, RunSpec, Stream, Unreachable
+from providers.driver import (
+    EngineFault,
+    LogBatch,
+    LogFrame,
+    Observation,
+    RunSpec,
+    RunState,
+    Stream,
+    Unreachable,
+)
 from providers.leases import Fence
 from tests.support.ledger import Ledger, never
 from tests.support.waiting import wait_until
@@ -103,6 +114,108 @@ def test_an_engine_that_stays_away_is_given_up_after_the_limit_and_that_is_told(
     log = log_of(Engine(breaks=10**9), sink_of(writer))
     assert not log.drain(HANDLE, there=True, lasting=never)
     assert log.note == "the engine did not give the rest of it: connection refused"
+
+
+class Flood:
+    """The engine of a program that wrote `lines`, long ago, and has ended. One reading gives
+    at most `each` lines before it breaks; a followed one waits at their end."""
+
+    def __init__(self, lines: int, *, each: int = 10**9, state: RunState = RunState.EXITED) -> None:
+        self.lines = lines
+        self.each = each
+        self.state = state
+        self.looks = 0
+        self.driver = self
+        self.followed: list[int] = []
+
+    def logs(self, handle: Any, cursor: Any, *, follow: bool) -> FloodReading:
+        return FloodReading(self, cursor["n"] if cursor else 0, follow)
+
+    def observe(self, handle: Any) -> Observation:
+        self.looks += 1
+        return Observation(self.state)
+
+    def engine_now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def note_unreachable(self, error: Unreachable) -> None:
+        pass
+
+
+class FloodReading:
+    """One reading of it, a line a batch."""
+
+    def __init__(self, flood: Flood, after: int, follow: bool) -> None:
+        self._flood = flood
+        self._after = after
+        self._follow = follow
+
+    def __iter__(self) -> Iterator[LogBatch]:
+        flood = self._flood
+        for number in range(self._after + 1, flood.lines + 1):
+            if number > self._after + flood.each:
+                raise Unreachable("the connection was cut")
+            if self._follow:
+                flood.followed.append(number)
+            yield LogBatch((LogFrame(Stream.STDOUT, 1, b"line\n", True, True),), {"n": number})
+
+    def close(self) -> None:
+        pass
+
+
+def test_following_ends_when_the_program_is_seen_to_have_ended_and_the_rest_is_drained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(late_end, "LOOK_SECONDS", 0.0)
+    ledger, flood = Ledger(), Flood(50)
+    writer = LogWriter(cast(Store, ledger))
+    writer.start(lambda name: None)
+    log = AttemptLog(ORDER, cast(HostView, flood), sink_of(writer))
+    log.read(HANDLE, follow=True)
+    assert flood.followed == [1]
+    assert log.drain(HANDLE, there=True, lasting=never)
+    writer.stop()
+    assert writer.join(5)
+    assert ledger.appends[-1].after.lines == 50
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_program_that_runs_is_followed_however_far_its_reading_lags(
+    failing: bool, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(late_end, "LOOK_SECONDS", 0.0)
+    flood = Flood(20, state=RunState.RUNNING)
+    if failing:
+
+        def observe(handle: Any) -> Observation:
+            raise EngineFault("its inspect fails")
+
+        monkeypatch.setattr(flood, "observe", observe)
+    AttemptLog(ORDER, cast(HostView, flood), sink_of(writer)).read(HANDLE, follow=True)
+    assert flood.followed == list(range(1, 21))
+
+
+def test_an_engine_is_not_asked_while_its_reading_keeps_up_or_was_looked_at_just_before(
+    writer: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flood = Flood(20)
+    log = AttemptLog(ORDER, cast(HostView, flood), sink_of(writer))
+    log.read(HANDLE, follow=True)
+    monkeypatch.setattr(late_end, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(late_end, "LAG_SECONDS", 1e12)
+    AttemptLog(ORDER, cast(HostView, flood), sink_of(writer)).read(HANDLE, follow=True)
+    assert (flood.looks, len(flood.followed)) == (0, 40)
+
+
+def test_an_engine_that_gives_a_little_more_each_time_gives_the_whole_log(
+    writer: LogWriter,
+) -> None:
+    """In more time than an engine has that gives nothing."""
+    log = AttemptLog(ORDER, cast(HostView, Flood(40, each=1)), sink_of(writer))
+    began = monotonic()
+    assert log.drain(HANDLE, there=True, lasting=never)
+    assert monotonic() > began + 2 * attempt_log.DRAIN_SECONDS
+    assert log.note == ""
 
 
 def test_a_container_that_is_gone_is_not_read_and_that_is_told(writer: LogWriter) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,15 +14,24 @@ import pytest
 from jobs.frames import Position
 from jobs.states import Phase
 from jobs.transitions import Move, Written
-from orchestrator.loop import attempt_contact, attempt_log, attempt_stop
+from orchestrator.loop import attempt_contact, attempt_log, attempt_stop, late_end
 from orchestrator.loop.attempt_log import AttemptLog
 from orchestrator.loop.attempt_run import AttemptRun
 from orchestrator.loop.host_view import GivenUp, HostView
 from orchestrator.loop.log_writer import LogWriter
 from orchestrator.store import CancelWish, Order, Store
-from providers.driver import EngineFault, Observation, RunSpec, RunState, Unreachable
+from providers.driver import (
+    EngineFault,
+    LogBatch,
+    LogFrame,
+    Observation,
+    RunSpec,
+    RunState,
+    Stream,
+    Unreachable,
+)
 from providers.leases import Fence
-from tests.support.ledger import Ledger
+from tests.support.ledger import Ledger, never
 
 RUNNING = Observation(RunState.RUNNING)
 EXITED = Observation(RunState.EXITED, exit_code=0)
@@ -250,6 +259,67 @@ def test_a_stop_whose_answer_cannot_be_understood_is_sent_again(
     assert not thread.is_alive(), "its cancel was forgotten"
     assert host.asked[-1].ending is not None
     assert host.asked[-1].ending.reason == "cancelled"
+
+
+class Behind(Stoppable):
+    """Its program has ended, and wrote much that is not read yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.states = [RUNNING, RUNNING, EXITED]
+        self.drained: Callable[[], None] = never
+        self.stops = 0
+
+    def logs(self, handle: Mapping[str, Any], cursor: Any, *, follow: bool) -> Any:
+        return Output(self, cursor["n"] if cursor else 0, follow)
+
+    def stop(self, handle: Mapping[str, Any], grace_seconds: float) -> None:
+        self.stops += 1
+
+
+class Output:
+    """A line a batch, all written long ago."""
+
+    def __init__(self, engine: Behind, after: int, follow: bool) -> None:
+        self._engine, self._after, self._follow = engine, after, follow
+
+    def __iter__(self) -> Iterator[LogBatch]:
+        for number in range(self._after + 1, 21):
+            if not self._follow:
+                self._engine.drained()
+            yield LogBatch((LogFrame(Stream.STDOUT, 1, b"line\n", True, True),), {"n": number})
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_program_that_ended_is_told_of_while_its_output_is_read_and_no_cancel_changes_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(late_end, "LOOK_SECONDS", 0.0)
+    engine, ledger = Behind(), Ledger()
+    host = Doubtful(engine, doubts=0)
+    writer = LogWriter(cast(Store, ledger))
+    writer.start(lambda name: None)
+    sink = writer.sink(5, host.fence, Position())
+    run = AttemptRun(RUNNING_ORDER, cast(HostView, host), sink)
+    told: list[Phase | None] = []
+
+    def cancel() -> None:
+        engine.drained = never
+        told.extend(move.to for move in host.asked)
+        run.cancel(CancelWish(5, "somebody", datetime.now(UTC)))
+        host.stopping[0].join(10)
+
+    engine.drained = cancel
+    run.run()
+    writer.stop()
+    assert writer.join(5)
+    assert told == [Phase.FINISHING], "before the first of what was left came"
+    end = host.asked[-1]
+    assert end.ending is not None
+    assert (end.ending.reason, end.log_complete, engine.stops) == ("succeeded", True, 0)
+    assert ledger.appends[-1].after.lines == 20
 
 
 class EndedBetween(Stoppable):
