@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from jobs.frames import Position
 from jobs.stat_pages import Reading
 from jobs.stat_store import Measured
 from orchestrator.store import Order
 from providers.leases import Fence
-from tests.contract.store_contract import WHEN, Stage, acquire, append, one_placed
+from tests.contract.store_stage import WHEN, OnStage, Stage, acquire, append, one_placed
 
 MIB = 2**20
 
@@ -22,12 +20,8 @@ def measured(order: Order, fence: Fence, second: float, memory: int) -> Measured
     return Measured(order.attempt, fence, reading)
 
 
-class ReadingsContract:
+class ReadingsContract(OnStage):
     """The rules, one a test."""
-
-    @pytest.fixture
-    def stage(self) -> Stage:
-        raise NotImplementedError
 
     def test_readings_are_kept_and_their_peak_stays(self, stage: Stage) -> None:
         order, fence = one_placed(stage)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from jobs.notes import adopted
 from jobs.states import Phase
 from jobs.transitions import Move, Written
 from orchestrator.reconcile import Wanted
 from providers.leases import Fence, provider_lease
-from tests.contract.store_contract import FENCED, WAY, Stage, acquire, apply, move, one_placed
+from tests.contract.store_stage import FENCED, WAY, OnStage, Stage, acquire, apply, move, one_placed
 
 
-class RecoveryContract:
+class RecoveryContract(OnStage):
     """The rules, one a test."""
-
-    @pytest.fixture
-    def stage(self) -> Stage:
-        raise NotImplementedError
 
     def test_what_is_noted_of_an_attempt_leaves_it_where_it_is_and_makes_it_its_noters(
         self, stage: Stage

@@ -20,9 +20,8 @@ from projects.actor import SYSTEM
 from projects.models import Event, InstanceSettings
 from projects.notify import ENGINE_CHANNEL, LIVE_CHANNEL, LiveChanges
 from providers.models import EngineRequest, Lease, Provider
-from tests.contract.store_contract import Stage, StoreContract
-from tests.contract.store_readings import ReadingsContract
-from tests.contract.store_recovery import RecoveryContract
+from tests.contract.store_contract import StoreContract
+from tests.contract.store_stage import Stage
 from tests.support.builders import make_job, make_provider
 from tests.support.connections import listening, other_session
 from tests.support.engine_rows import move, placed
@@ -98,7 +97,7 @@ class PostgresStage:
 
 
 @pytest.mark.django_db
-class TestPostgresStore(StoreContract, ReadingsContract, RecoveryContract):
+class TestPostgresStore(StoreContract):
     """The contract, over Postgres."""
 
     @pytest.fixture

@@ -9,9 +9,8 @@ import pytest
 
 from orchestrator.scheduling.snapshot import Demand
 from orchestrator.store import Store
-from tests.contract.store_contract import Stage, StoreContract
-from tests.contract.store_readings import ReadingsContract
-from tests.contract.store_recovery import RecoveryContract
+from tests.contract.store_contract import StoreContract
+from tests.contract.store_stage import Stage
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.rows import Rows
 
@@ -87,7 +86,7 @@ class MemoryStage:
         return self._rows.requests[request].status
 
 
-class TestMemoryStore(StoreContract, ReadingsContract, RecoveryContract):
+class TestMemoryStore(StoreContract):
     """The contract, over the twin."""
 
     @pytest.fixture
