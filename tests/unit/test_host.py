@@ -222,10 +222,16 @@ def test_what_is_handed_over_while_a_host_lets_go_is_not_begun(
     assert begun == []
 
 
+def answer(engine: Engine, host: ProviderHost) -> None:
+    """From now on the engine answers, and the host knows: its first probe may have failed."""
+    engine.answers.set()
+    wait_until(lambda: host._clock_offset is not None, 20, "a probe is answered")
+
+
 def test_a_removal_that_takes_its_time_is_not_asked_for_again_and_again(
     host: ProviderHost, engine: Engine
 ) -> None:
-    engine.answers.set()
+    answer(engine, host)
     for _ in range(50):
         host.remove_later(5, HANDLE)
     wait_until(lambda: engine.removals == 1, 5, "it is removed")
@@ -237,7 +243,7 @@ def test_a_removal_that_takes_its_time_is_not_asked_for_again_and_again(
 def test_a_removal_that_failed_is_tried_again_at_the_next_look(
     host: ProviderHost, engine: Engine
 ) -> None:
-    engine.answers.set()
+    answer(engine, host)
     engine.refuses.set()
     host.remove_later(5, HANDLE)
     wait_until(lambda: engine.removals == 1, 5, "it is tried")
