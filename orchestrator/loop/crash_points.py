@@ -8,7 +8,6 @@ one comparison. A test compares `POINTS` with the calls in the code.
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 
@@ -91,4 +90,6 @@ _armed = CrashPoint(_words) if _words else None
 def crash_point(name: str) -> None:
     """Die or stop here if this process was told to."""
     if _armed is not None and _armed.name == name and _armed.passed():
-        os.kill(os.getpid(), _armed.signal)
+        # To this very thread: of a signal to the process, another one may be the first to
+        # stop, and this one would still do what comes next.
+        signal.pthread_kill(threading.get_ident(), _armed.signal)
