@@ -22,7 +22,7 @@ _STATES = {
     "paused": RunState.RUNNING,
     "restarting": RunState.RUNNING,
     "exited": RunState.EXITED,
-    "dead": RunState.EXITED,  # a removal failed half-way; it is still ours to remove
+    "dead": RunState.EXITED,  # a removal failed half-way: what is left is ours to remove
     "removing": RunState.GONE,
 }
 
@@ -41,9 +41,13 @@ def observation(state: Mapping[str, Any]) -> Observation:
     A refused start leaves the container `created` with an error and a non-zero code: 126
     or 127 for the program (the API answered 400), 128 for the rest, such as an unknown
     user (500). The program never ran; `error` says why.
+
+    A `dead` one was removed, wholly (an inspect that came upon it in the removal's last
+    moment) or half-way: its code is that of the removal's kill, not the program's own.
     """
-    where = run_state(state["Status"])
-    if where is RunState.GONE:
+    status = state["Status"]
+    where = run_state(status)
+    if where is RunState.GONE or status == "dead":
         return GONE
     error = state.get("Error") or ""
     exited = where is RunState.EXITED
