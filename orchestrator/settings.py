@@ -151,7 +151,7 @@ Q_CLUSTER = {
     "orm": "default",
     "workers": 1,
     "poll": 2,
-    "guard_cycle": 2,
+    "guard_cycle": 5,
     "timeout": 300,
     "retry": 600,
     "max_attempts": 5,

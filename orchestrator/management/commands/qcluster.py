@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import connections
 from django_q.management.commands.qcluster import Command as QClusterCommand
 
 from orchestrator.garbage import settle
+
+SESSION_SECONDS = 600
+"""How long one connection is used; what a session has loaded grows with its age."""
 
 
 class Command(QClusterCommand):  # type: ignore[misc]  # django-q2 has no types
@@ -17,5 +21,11 @@ class Command(QClusterCommand):  # type: ignore[misc]  # django-q2 has no types
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Runs until it is told to stop."""
+        # It looks into its queue every two seconds; a session made anew for each of these looks
+        # is most of what it costs at rest. It closes all of them before each of its forks.
+        connections.settings["default"] |= {
+            "CONN_MAX_AGE": SESSION_SECONDS,
+            "CONN_HEALTH_CHECKS": True,
+        }
         settle()
         super().handle(*args, **options)
