@@ -21,7 +21,8 @@ RESULTS = Path(__file__).parent / "results"
 
 
 class Report:
-    """Collects what was measured; a goal is met only if the worse end of its interval is."""
+    """Collects what was measured. The estimate meets a goal or misses it; where its interval
+    reaches over to the other side, that is said."""
 
     def __init__(self, versions: dict[str, str]) -> None:
         self.lines = [f"{name:10}{text}" for name, text in versions.items()]
@@ -41,7 +42,7 @@ class Report:
                 f" of {found.containers} containers a side",
                 f"  bare           {_range(bare)} containers/s",
                 f"  orchestrated   {_range(orchestrated)} containers/s",
-                f"  ratio          {_range(ratio)}{self._goal(ratio.low >= LEAST_RATIO)}"
+                f"  ratio          {_range(ratio)}{self._at_least(LEAST_RATIO, ratio)}"
                 f" (at least {LEAST_RATIO:g})",
                 f"  processor ms a job: {costs}",
             ]
@@ -53,7 +54,7 @@ class Report:
         told = _in_ms(estimate([job.told for job in found.jobs]))
         answered = _in_ms(estimate([job.answered for job in found.jobs]))
         self._data["latency"] = asdict(found)
-        met = self._goal(found.added["p50"].high <= MOST_ADDED_SECONDS)
+        met = self._at_most(MOST_ADDED_SECONDS, found.added["p50"])
         return self._say(
             [
                 f"One at a time: {len(found.jobs)} bare containers and jobs in turn, in ms",
@@ -75,7 +76,7 @@ class Report:
                 f"Watched in a browser: {len(found.half_way)} jobs of 200 lines over 20 s, in ms",
                 f"  a line's way into the page, p50  {_range(found.p50, 0)}",
                 f"  a line's way into the page, p95  {_range(found.p95, 0)}"
-                f"{self._goal(found.p95.high <= MOST_LAG_MS)} (at most {MOST_LAG_MS:g})",
+                f"{self._at_most(MOST_LAG_MS, found.p95)} (at most {MOST_LAG_MS:g})",
                 f"  lines in the page after 10 s     {counts}",
             ]
         )
@@ -105,6 +106,14 @@ class Report:
     def _say(self, lines: list[str]) -> list[str]:
         self.lines += lines
         return lines
+
+    def _at_least(self, goal: float, found: Estimate) -> str:
+        surely = found.low >= goal or found.high < goal
+        return self._goal(found.value >= goal) + ("" if surely else ", not surely")
+
+    def _at_most(self, goal: float, found: Estimate) -> str:
+        surely = found.high <= goal or found.low > goal
+        return self._goal(found.value <= goal) + ("" if surely else ", not surely")
 
     def _goal(self, met: bool) -> str:
         self.missed |= not met
