@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import psycopg
 from django.db import connection
 from psycopg import sql
 
+DROP_SECONDS = 30
 _ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +34,22 @@ def own_database(server_url: str, template: str = "") -> Iterator[str]:
         try:
             yield urlunsplit(urlsplit(server_url)._replace(path="/" + name))
         finally:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            _drop(server, name)
+
+
+def _drop(server: psycopg.Connection, name: str) -> None:
+    """An autovacuum worker that is at work in it belongs to the superuser, and may not be ended
+    by a DROP with FORCE; it is done in a moment."""
+    force = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+    deadline = time.monotonic() + DROP_SECONDS
+    while True:
+        try:
+            server.execute(force)
+            return
+        except psycopg.errors.InsufficientPrivilege:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def migrate(url: str) -> None:
