@@ -23,6 +23,10 @@ up: venv ## Start Gantry in the foreground (GANTRY_PORT, GANTRY_DATA, …: see t
 down: venv ## End a running Gantry, its Postgres, and a Docker engine that it started
 	@exec $(MANAGE) down
 
+.PHONY: demo
+demo: venv ## Fill a fresh, running Gantry with a demonstration (docs/demo.md)
+	@GANTRY_ALLOW_FAKE=1 exec $(MANAGE) demo $(ARGS)
+
 .PHONY: test
 test: venv-dev ## Run the whole suite: real containers, a real browser, real kills
 	@exec $(PYTHON) -m pytest --numprocesses 3 --dist loadfile $(ARGS)

@@ -11,10 +11,22 @@ from django.db.models.functions import Now
 
 from projects import tokens
 from projects.actor import Actor
-from projects.errors import FieldProblem, Forbidden, Invalid, NotFound
+from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
 from projects.events import Happening, record
 from projects.models import ApiToken, InstanceSettings, Membership, Project, Role
 from projects.selectors import project_get
+
+
+def project_create(actor: Actor, *, slug: str, name: str) -> Project:
+    """A new project without members. Operators only. Raises Conflict when the slug is taken."""
+    if not actor.may_operate:
+        raise Forbidden("Only operators may make projects.")
+    with transaction.atomic():
+        project, new = Project.objects.get_or_create(slug=slug, defaults={"name": name})
+        if not new:
+            raise Conflict(f"There is already a project {slug!r}.")
+        record([Happening("project", project.pk, "project.created", project.pk)], actor)
+    return project
 
 
 def membership_set(actor: Actor, *, project: Project, user: User, role: Role) -> Membership:
