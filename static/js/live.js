@@ -2,7 +2,8 @@
 
    An element with data-live="job:42" (or jobs, provider:3, …), hx-get and hx-trigger="live" is
    refreshed when its topic is signalled, after every (re)connect, when the tab is looked at
-   again, and by a slow poll while there is no socket. log-viewer.js shares the socket. */
+   again, and by a slow poll while there is no socket. It may have several topics, and with
+   data-every="2000" at least so many ms between two fetches. log-viewer.js shares the socket. */
 (() => {
   const OBJECT_MS = 500, LIST_MS = 1000, SPREAD_MS = 200;
   const POLL_MS = 15_000, FLOOR_MS = 60_000, SILENCE_MS = 45_000;
@@ -16,7 +17,8 @@
   const subscribed = new Set(), logs = new Map(), timing = new WeakMap(), waiting = new Set();
 
   const regions = () => [...document.querySelectorAll("[data-live]")];
-  const topicsWanted = () => new Set(regions().map((el) => el.dataset.live));
+  const topicsOf = (el) => el.dataset.live.split(" ");
+  const topicsWanted = () => new Set(regions().flatMap(topicsOf));
   const logKey = (job, attempt) => `${job}/${attempt}`;
 
   // One region: never two fetches within its interval, and never without the last one.
@@ -24,7 +26,8 @@
     const times = timing.get(el) ?? { last: -Infinity, timer: 0 };
     timing.set(el, times);
     if (times.timer) return;
-    const wait = Math.max(0, times.last + every - now()) + Math.random() * SPREAD_MS;
+    const pause = Math.max(every, Number(el.dataset.every ?? 0));
+    const wait = Math.max(0, times.last + pause - now()) + Math.random() * SPREAD_MS;
     times.timer = setTimeout(() => {
       times.timer = 0;
       if (!el.isConnected) return;
@@ -111,7 +114,7 @@
       case "ping": send({ op: "pong" }); break;
       case "job": case "provider": case "request": signalled(`${message.t}:${message.id}`, message.rev); break;
       case "jobs": case "providers":
-        regions().filter((el) => el.dataset.live === message.topic).forEach((el) => refresh(el, message.every_ms));
+        regions().filter((el) => topicsOf(el).includes(message.topic)).forEach((el) => refresh(el, message.every_ms));
         break;
       case "resync": refreshAll(); break;
       case "log": case "gap": case "end": case "range": case "logerror":
@@ -121,7 +124,7 @@
 
   function signalled(topic, rev) {
     for (const el of regions()) {
-      if (el.dataset.live === topic && !(rev <= Number(el.dataset.rev))) refresh(el);
+      if (topicsOf(el).includes(topic) && !(rev <= Number(el.dataset.rev))) refresh(el);
     }
   }
 
