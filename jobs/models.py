@@ -122,6 +122,8 @@ class Job(models.Model):
             GinIndex(fields=["labels"], name="job_by_labels"),
             # submitted since
             models.Index(fields=["-created_at"], name="job_by_time"),
+            # what failed lately
+            models.Index(fields=["-finished_at"], name="job_failed", condition=Q(state="failed")),
             # retention
             models.Index(
                 fields=["finished_at"],
@@ -289,3 +291,23 @@ class StatPage(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.attempt_id} page {self.page}"
+
+
+class Seen(models.Model):
+    """Until when a person has seen what went wrong (jobs/seen.py): of everything where
+    `project` is empty, else of the jobs of that name in it."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="+")
+    name = models.CharField(max_length=120, default="")
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "project", "name"], name="seen_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.name} {self.until}"

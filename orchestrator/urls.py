@@ -6,11 +6,17 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
-from orchestrator import views
+from orchestrator import views, views_home
+from orchestrator.home import BY_NAME
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("hello", views.run_hello, name="hello"),
+    path("", views_home.home, name="home"),
+    path("seen", views_home.acknowledge, name="seen"),
+    path("hello", views_home.run_hello, name="hello"),
+    *(
+        path(f"_/home/{name}", views_home.card, {"name": name}, name=f"home-{name}")
+        for name in BY_NAME
+    ),
     path("login", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout", LogoutView.as_view(), name="logout"),
     path("health", views.health, name="health"),

@@ -1,4 +1,4 @@
-"""Pages of the instance itself: the start, the pages of what went wrong, health."""
+"""Pages of the instance itself: the pages of what went wrong, health."""
 
 from __future__ import annotations
 
@@ -7,49 +7,13 @@ import sys
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import requires_csrf_token
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
-from jobs.selectors import job_any
-from jobs.services import job_submit
-from orchestrator import hello
 from orchestrator.problems import TOOK_TOO_LONG, is_api, problem, took_too_long
 from orchestrator.schema import pending_migrations
-from projects.errors import Forbidden
-from projects.models import Role
-from projects.pages import page_actor, refusals
-from projects.selectors import projects_of
-from providers.selectors import provider_list
-
-
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    """The jobs, or how to run the first one while there is none."""
-    actor = page_actor(request)
-    if job_any(actor):
-        return redirect("jobs:list")
-    context = {
-        "providers": provider_list(actor),
-        "may_operate": actor.may_operate,
-        "may_submit": projects_of(actor, Role.SUBMITTER).exists(),
-        "hello_image": hello.IMAGE,
-        "origin": request.build_absolute_uri("/").rstrip("/"),
-    }
-    return render(request, "orchestrator/start.html", context)
-
-
-@require_POST
-@refusals
-def run_hello(request: HttpRequest) -> HttpResponse:
-    """Submit the first job to a project of this person."""
-    actor = page_actor(request)
-    project = projects_of(actor, Role.SUBMITTER).first()
-    if project is None:
-        raise Forbidden("You may not submit jobs to any project. Ask one of its admins.")
-    job, _ = job_submit(actor, data=hello.hello_spec(project.slug))
-    return redirect("jobs:detail", job.pk)
 
 
 @login_not_required

@@ -43,6 +43,13 @@ NOWHERE = "404   404   404   404   404   404   404"
 ROUTES: dict[tuple[str, str], str] = {
     ("GET", ""): SIGNED_IN,
     ("POST", "hello"): SUBMIT_PAGE,
+    ("POST", "seen"): SIGNED_IN,  # a mark of one's own
+    ("GET", "_/home/attention"): SIGNED_IN,
+    ("GET", "_/home/day"): SIGNED_IN,
+    ("GET", "_/home/running"): SIGNED_IN,
+    ("GET", "_/home/capacity"): SIGNED_IN,
+    ("GET", "_/home/mine"): SIGNED_IN,
+    ("GET", "_/home/start"): SIGNED_IN,
     ("GET", "login"): PUBLIC,
     ("POST", "login"): PUBLIC,
     ("PUT", "login"): PUBLIC,  # Django takes it for POST

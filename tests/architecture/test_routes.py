@@ -134,6 +134,7 @@ FORMS: dict[str, dict[str, Any]] = {
         "network": "bridge", "profile": "standard",
     },
     "providers/new": {"name": "another"},
+    "seen": {"until": "2026-01-31T12:00:00+00:00"},
     "providers/<int:provider_id>/mode": {"mode": "draining"},
     "providers/<int:provider_id>/logins": REGISTRY_LOGIN,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The start, health and readiness, and the pages of what went wrong."""
+"""Health and readiness, and the pages of what went wrong."""
 
 from __future__ import annotations
 
@@ -15,40 +15,12 @@ from django.core.signals import got_request_exception
 from django.db import OperationalError, connection, transaction
 from django.test import Client
 
-from jobs.models import Job
-from orchestrator import views, web_handler
-from orchestrator.hello import IMAGE
-from orchestrator.local.image import SAMPLE
-from projects.models import Role
+from orchestrator import views, views_home, web_handler
 from tests.support.asgi import requested
-from tests.support.builders import make_job, make_project, make_provider, make_user
+from tests.support.builders import make_job, make_user
 from tests.support.pages import signed_in, words_of
 
 pytestmark = pytest.mark.django_db
-
-
-def test_an_empty_instance_starts_with_three_steps_and_one_button_runs_a_job() -> None:
-    browser = signed_in(make_user("ada", project=make_project("etl")))
-    assert "No provider" not in words_of(browser.get("/"))
-    make_provider("local")
-    words = words_of(browser.get("/"))
-    assert "Run your first job" in words
-    assert "local, Fake" in words
-    response = browser.post("/hello")
-    job = Job.objects.get()
-    assert response["Location"] == f"/jobs/{job.pk}"
-    assert (job.project.slug, job.image) == ("etl", SAMPLE)
-    assert browser.get("/")["Location"] == "/jobs"
-
-
-def test_the_first_job_uses_the_image_that_a_new_instance_makes() -> None:
-    assert IMAGE == SAMPLE
-
-
-def test_a_viewer_cannot_run_the_first_job() -> None:
-    browser = signed_in(make_user("vera", project=make_project("etl"), role=Role.VIEWER))
-    assert browser.post("/hello").status_code == 403
-    assert not Job.objects.exists()
 
 
 def test_health_and_readiness_need_no_login(client: Client) -> None:
@@ -111,7 +83,7 @@ def test_a_broken_page_says_so_with_a_request_id_and_no_detail(
     def broken(*_: object, **__: object) -> bool:
         raise RuntimeError("secret internals")
 
-    monkeypatch.setattr(views, "job_any", broken)
+    monkeypatch.setattr(views_home, "has_run", broken)
     browser = Client(raise_request_exception=False)
     browser.force_login(make_user("ada"))
     seen: list[object] = []
@@ -144,7 +116,7 @@ def test_a_question_that_the_database_breaks_off_is_told_as_503_in_words(
             cursor.execute("SELECT pg_sleep(60)")
         return True
 
-    monkeypatch.setattr(views, "job_any", endless)
+    monkeypatch.setattr(views_home, "has_run", endless)
     browser = signed_in(make_user("ada"))
     browser.raise_request_exception = False
     response = browser.get("/")

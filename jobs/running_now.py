@@ -1,0 +1,126 @@
+"""What runs now, against what is usual for a job of its name: for the list on the home page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count
+
+from jobs.glances import shape_of
+from jobs.last_runs import NONE, LastRuns, Usual, coarse, last_runs, name_of, newest_of_each
+from jobs.models import Attempt, Job
+from jobs.states import ACTIVE, LIVE_PHASES, TERMINAL, JobState, Phase
+from jobs.whose import Whose
+from projects.actor import Actor
+
+MOST_SHOWN = 6
+LOOKED_AT = 60
+_LARGE = ("spec", "secrets", "idempotency_digest")
+_PHASES = {
+    Phase.PLACED: "placed",
+    Phase.PULLING: "pulling its image",
+    Phase.CREATING: "starting",
+    Phase.STARTING: "starting",
+    Phase.FINISHING: "ended, its log is being read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """How far a run is, on an axis that ends at its usual most, or at now where it is over:
+    percents of the axis, and what is left in words. An estimate, and it says so."""
+
+    share: str
+    half: str
+    words: str
+    title: str
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """One job that is under way."""
+
+    job: Job
+    words: str = ""
+    against: Against | None = None
+    unseen_since: datetime | None = None
+
+    @property
+    def shape(self) -> str:
+        """Its state shape; a warning where nobody can see it, or where it takes too long."""
+        late = self.against is not None and self.against.over
+        return "warn" if self.unseen_since or late else shape_of(self.job)
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """One of a person's own jobs, with the last runs of its name."""
+
+    job: Job
+    runs: LastRuns
+
+
+def against(usual: Usual, seconds: float) -> Against:
+    """A run that has lasted so long."""
+    axis = max(usual.most, seconds) or 1.0
+    over = seconds > usual.most
+    if over:
+        words = f"{coarse(seconds - usual.most)} over its usual"
+    elif seconds < usual.half:
+        words = f"about {coarse(usual.half - seconds)} left"
+    else:
+        words = f"at most about {coarse(usual.most - seconds)} left"
+    title = f"An estimate: {usual.words}, half of them {coarse(usual.half)}"
+    return Against(
+        f"{100 * seconds / axis:.1f}%", f"{100 * usual.half / axis:.1f}%", words, title, over
+    )
+
+
+def going(job: Job, attempt: Attempt | None, usual: Usual | None, now: datetime) -> Going:
+    """One job with its live attempt and what is usual."""
+    if job.cancel_requested_at is not None:
+        return Going(job, "stopping")
+    if attempt is not None and attempt.not_seen_since is not None:
+        return Going(job, "not seen", unseen_since=attempt.not_seen_since)
+    if attempt is not None and attempt.phase != Phase.RUNNING:
+        told = str(attempt.progress.get("text") or "") if attempt.phase == Phase.PULLING else ""
+        return Going(job, f"pulling, {told}" if told else _PHASES.get(Phase(attempt.phase), ""))
+    if usual is None or job.started_at is None:
+        return Going(job, "" if job.state == JobState.RUNNING else "placed")
+    return Going(job, against=against(usual, max(0.0, (now - job.started_at).total_seconds())))
+
+
+def running_now(actor: Actor, whose: Whose, now: datetime) -> list[Going]:
+    """The newest jobs that are under way; three queries."""
+    found = whose.jobs(actor).filter(state__in=sorted(ACTIVE))
+    jobs = list(
+        found.select_related("project", "provider").defer(*_LARGE).order_by("-pk")[:MOST_SHOWN]
+    )
+    live = Attempt.objects.filter(job__in=jobs, phase__in=sorted(LIVE_PHASES)).only(
+        "job_id", "phase", "progress", "not_seen_since"
+    )
+    attempts = {attempt.job_id: attempt for attempt in live}
+    runs = last_runs([name_of(job) for job in jobs])
+    return [
+        going(job, attempts.get(job.pk), runs.get(name_of(job), NONE).usual, now) for job in jobs
+    ]
+
+
+def live_counts(actor: Actor, whose: Whose) -> Mapping[JobState, int]:
+    """How many jobs wait, are placed and run now; one query, exact."""
+    live = sorted(set(JobState) - TERMINAL)
+    rows = whose.jobs(actor).filter(state__in=live).values_list("state").annotate(Count("pk"))
+    return dict.fromkeys(map(JobState, live), 0) | {
+        JobState(state): count for state, count in rows.order_by()
+    }
+
+
+def mine(actor: Actor) -> list[Mine]:
+    """The person's latest jobs, of each name the newest; two queries."""
+    found = Whose.MINE.jobs(actor).select_related("project").defer(*_LARGE)
+    jobs = newest_of_each(found.order_by("-pk")[:LOOKED_AT], MOST_SHOWN)
+    runs = last_runs([name_of(job) for job in jobs])
+    return [Mine(job, runs.get(name_of(job), NONE)) for job in jobs]

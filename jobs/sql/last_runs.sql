@@ -1,0 +1,10 @@
+-- The last runs of each of these names in its project, newest first.
+SELECT asked.project, asked.name, run.id, run.state, run.started_at, run.finished_at
+FROM unnest(%(projects)s::bigint[], %(names)s::text[]) AS asked(project, name)
+CROSS JOIN LATERAL (
+    SELECT id, state, started_at, finished_at
+    FROM jobs_job
+    WHERE jobs_job.name = asked.name AND project_id = asked.project
+    ORDER BY id DESC
+    LIMIT %(most)s
+) AS run

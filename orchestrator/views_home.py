@@ -1,0 +1,123 @@
+"""The home page: is anything wrong, and is mine done? Each card is a region of its own, so that
+one which cannot be shown takes nothing else with it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_POST, require_safe
+
+from jobs import seen
+from jobs.first_job import has_run
+from jobs.last_runs import Name
+from jobs.services import job_submit
+from jobs.whose import Whose, whose_of
+from orchestrator import hello
+from orchestrator.home import ATTENTION, BY_NAME, CARDS, START, Card
+from projects.actor import Actor
+from projects.errors import BadRequest, Forbidden, NotFound
+from projects.models import Role
+from projects.pages import page_actor, refusals
+from projects.selectors import projects_of
+
+logger = logging.getLogger(__name__)
+HEAD = "orchestrator/home/_head.html"
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What is true now; or how to run the first job, while none has run."""
+    actor = page_actor(request)
+    whose = whose_of(request.GET.get("whose", ""))
+    if not has_run(actor):
+        return render(request, "orchestrator/start.html", _parts(request, actor, START, whose))
+    seen.begin(actor)
+    shown: dict[str, str] = {}
+    for one in CARDS:
+        shown |= _parts(request, actor, one, whose)
+    return render(request, "orchestrator/home.html", shown)
+
+
+@require_safe
+def card(request: HttpRequest, name: str) -> HttpResponse:
+    """One card."""
+    whose = whose_of(request.GET.get("whose", ""))
+    return _apart(request, page_actor(request), BY_NAME[name], whose)
+
+
+@require_POST
+@refusals
+def acknowledge(request: HttpRequest) -> HttpResponse:
+    """What the page showed is seen: all of it, or that of one name in a project."""
+    actor = page_actor(request)
+    seen.acknowledge(actor, _until(request), _name(request, actor))
+    whose = whose_of(request.POST.get("whose", ""))
+    if request.headers.get("HX-Request"):
+        return _apart(request, actor, ATTENTION, whose)
+    return redirect("/?whose=mine" if whose is Whose.MINE else "home")
+
+
+@require_POST
+@refusals
+def run_hello(request: HttpRequest) -> HttpResponse:
+    """Submit the first job to a project of this person; the home page shows how it goes."""
+    actor = page_actor(request)
+    project = projects_of(actor, Role.SUBMITTER).first()
+    if project is None:
+        raise Forbidden("You may not submit jobs to any project. Ask one of its admins.")
+    first = not has_run(actor)
+    job, _ = job_submit(actor, data=hello.hello_spec(project.slug))
+    return redirect("home") if first else redirect("jobs:detail", job.pk)
+
+
+def _parts(
+    request: HttpRequest, actor: Actor, one: Card, whose: Whose, *, apart: bool = False
+) -> dict[str, str]:
+    """The card's markup by its name, or in its place that it cannot be shown. The one of what
+    wants attention brings the page's sentence along, which is swapped where it stands when the
+    card is fetched `apart`."""
+    try:
+        context = {**one.context(actor, whose), "whose": whose, "apart": apart}
+        parts: dict[str, str] = {one.name: render_to_string(one.template, context, request)}
+        if one is ATTENTION:
+            parts["head"] = render_to_string(HEAD, context, request)
+        return parts
+    except Exception:  # whatever it is, the other cards are right and are shown
+        logger.exception("the card %s of the home page cannot be shown", one.name)
+        number = getattr(request, "request_id", "")
+        broken = {"card": one, "whose": whose, "request_id": number}
+        return {one.name: render_to_string("orchestrator/home/_broken.html", broken, request)}
+
+
+def _apart(request: HttpRequest, actor: Actor, one: Card, whose: Whose) -> HttpResponse:
+    """The card as a live region fetches it."""
+    response = HttpResponse("".join(_parts(request, actor, one, whose, apart=True).values()))
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+def _until(request: HttpRequest) -> datetime:
+    """The time that the page was of, in UTC, because Postgres takes no offset beyond 15:59."""
+    try:
+        until = datetime.fromisoformat(request.POST.get("until", ""))
+        if until.tzinfo is not None:
+            return until.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadRequest("Until when it was seen is missing; reload the page and try again.")
+
+
+def _name(request: HttpRequest, actor: Actor) -> Name | None:
+    """Whose entry it is; None for all of them."""
+    project, name = request.POST.get("project", ""), request.POST.get("name", "")
+    if not project and not name:
+        return None
+    known = project.isascii() and project.isdecimal() and len(project) < 19
+    if not known or not projects_of(actor).filter(pk=int(project)).exists():
+        raise NotFound("There is no such project that you can see.")
+    return int(project), name[:120].replace("\0", "")

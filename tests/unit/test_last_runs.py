@@ -1,0 +1,74 @@
+"""The last runs of a name: what is usual, and how they are drawn."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs.last_runs import BARS, ENOUGH, LastRuns, Run, Usual
+from jobs.running_now import against
+from jobs.states import JobState
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def run(number: int, seconds: float, state: str = "completed") -> Run:
+    begun = NOW - timedelta(hours=1)
+    live = state == "running"
+    return Run(number, JobState(state), begun, None if live else begun + timedelta(seconds=seconds))
+
+
+def runs(*seconds: float) -> LastRuns:
+    return LastRuns(tuple(run(100 - n, one) for n, one in enumerate(seconds)))
+
+
+def test_what_is_usual_is_told_by_completed_runs_alone() -> None:
+    found = LastRuns((*runs(60, 60, 70, 80, 600).runs, run(1, 1, "failed"), run(2, 9, "running")))
+    assert found.usual == Usual(5, 70, 600)
+
+
+def test_too_few_runs_make_nothing_usual() -> None:
+    assert runs(*[60] * (ENOUGH - 1)).usual is None
+    assert LastRuns().usual is None
+
+
+def test_of_twenty_runs_one_may_be_as_long_as_it_likes() -> None:
+    usual = runs(*[60] * 19, 6000).usual
+    assert usual is not None
+    assert (usual.half, usual.most) == (60, 60)
+
+
+def test_the_history_shows_the_newest_from_old_to_new_as_high_as_they_took_long() -> None:
+    found = LastRuns((run(9, 60), run(8, 30, "failed"), run(7, 1, "cancelled")))
+    bars = found.bars(NOW)
+    assert [(bar.kind, bar.height) for bar in bars] == [
+        ("can", "3.0"),
+        ("bad", "9.0"),
+        ("ok", "18.0"),
+    ]
+    assert bars[-1].x == (BARS - 1) * 6
+    assert found.words == "Last 3 runs: 1 completed, 1 failed, 1 cancelled"
+
+
+def test_a_run_under_way_is_as_high_as_it_is_long_by_now() -> None:
+    bars = LastRuns((run(9, 0, "running"), run(8, 1800))).bars(NOW)
+    assert [(bar.kind, bar.height) for bar in bars] == [("ok", "9.0"), ("run", "18.0")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words", "share", "over"),
+    [
+        (0, "about 10 min left", "0.0%", False),
+        (480, "about 2 min left", "53.3%", False),
+        (660, "at most about 4 min left", "73.3%", False),
+        (1800, "15 min over its usual", "100.0%", True),
+    ],
+)
+def test_the_time_left_is_an_estimate_and_ends_in_how_far_it_is_over(
+    seconds: float, words: str, share: str, over: bool
+) -> None:
+    found = against(Usual(12, 600, 900), seconds)
+    assert (found.words, found.share, found.over) == (words, share, over)
+    title = "An estimate: nearly all of the last 12 took at most 15 min, half of them 10 min"
+    assert found.title == title

@@ -1,0 +1,230 @@
+"""What wants attention: nothing that is not wrong, nothing twice, and nothing that was seen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobs.last_runs import LastRuns, Run, Usual
+from jobs.models import Job
+from jobs.seen import Marks
+from jobs.states import JobState
+from jobs.troubles import (
+    Failed,
+    Trouble,
+    failed,
+    failures,
+    in_order,
+    overlong,
+    overlong_after,
+    waits,
+)
+from providers.models import Provider
+from providers.readings import ProviderReading, Strip
+from providers.selectors import ProviderUse
+from providers.troubles import provider_troubles
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+NIGHTLY = (1, "nightly")
+NEVER = Marks(NOW - timedelta(days=1))
+
+
+def ago(**length: float) -> datetime:
+    return NOW - timedelta(**length)
+
+
+def job(number: int = 1, *, name: str = "nightly", **columns: Any) -> Job:
+    found: dict[str, Any] = {"state": "failed", "reason": "exit_code", "exit_code": 3}
+    spec = {"resources": {"timeout_seconds": 1800}}
+    given = {"project_id": 1, "memory_mb": 2048, "spec": spec, "queued_at": ago(hours=2)}
+    return Job(pk=number, name=name, **given | found | columns)
+
+
+def lately(*seconds: float, first: int = 100) -> LastRuns:
+    begun = ago(days=1)
+    return LastRuns(
+        tuple(
+            Run(first - n, JobState.COMPLETED, begun, begun + timedelta(seconds=one))
+            for n, one in enumerate(seconds)
+        )
+    )
+
+
+# failures
+
+
+def test_failures_of_one_name_are_one_entry_told_by_the_latest() -> None:
+    rows = [Failed(n, NIGHTLY, ago(minutes=10 - n)) for n in range(3)]
+    other = Failed(9, (2, "nightly"), ago(minutes=1))
+    found = failures([*rows, other], (), NEVER, {})
+    assert [(one.latest.id, one.count) for one in found] == [(2, 3), (9, 1)]
+
+
+def test_a_failure_that_was_run_again_is_told_by_its_rerun_alone() -> None:
+    rows = [Failed(1, NIGHTLY, ago(hours=2)), Failed(2, NIGHTLY, ago(hours=1))]
+    (found,) = failures(rows, {1}, NEVER, {})
+    assert (found.latest.id, found.count) == (2, 1)
+    assert failures(rows, {1, 2}, NEVER, {}) == []
+
+
+def test_what_was_seen_is_not_told_again_and_what_came_after_it_is() -> None:
+    rows = [Failed(1, NIGHTLY, ago(hours=2)), Failed(2, (1, "hourly"), ago(hours=2))]
+    marks = Marks(ago(days=1), {NIGHTLY: ago(hours=2)})
+    assert [one.latest.id for one in failures(rows, (), marks, {})] == [2]
+    later = Failed(3, NIGHTLY, ago(hours=1))
+    assert [one.latest.id for one in failures([later], (), marks, {})] == [3]
+    assert failures([*rows, later], (), Marks(ago(hours=1)), {}) == []
+
+
+def test_a_mark_of_one_name_never_shows_what_the_mark_of_all_hides() -> None:
+    marks = Marks(ago(hours=1), {NIGHTLY: ago(hours=3)})
+    assert marks.hide(NIGHTLY, ago(hours=2))
+
+
+def test_a_failure_after_which_a_run_completed_can_wait() -> None:
+    row = Failed(50, NIGHTLY, ago(hours=2))
+    (mended,) = failures([row], (), NEVER, {NIGHTLY: lately(60, first=60)})
+    (open_one,) = failures([row], (), NEVER, {NIGHTLY: lately(60, first=40)})
+    assert mended.mended_at is not None
+    assert open_one.mended_at is None
+    assert failed(mended, job(50), LastRuns()).late
+
+
+@pytest.mark.parametrize(
+    ("columns", "words", "label"),
+    [
+        ({}, "failed with exit code 3", "Rerun as it was"),
+        ({"reason": "oom_killed"}, "ran out of memory", "Rerun with 4 GiB"),
+        (
+            {"reason": "timeout", "reason_detail": {"limit": "1800 s"}},
+            "hit its time limit of 1800 s",
+            "Rerun with 1 h",
+        ),
+        ({"reason": "image_not_found"}, "asks for an image that was not found", "Change the image"),
+        ({"reason": "provider_lost"}, "was given up with its provider", "Look at the provider"),
+        (
+            {"reason": "gantry_failed", "reason_detail": {"message": "no room"}},
+            "failed: Gantry itself could not go on with it: no room",
+            "Rerun as it was",
+        ),
+    ],
+)
+def test_a_failure_says_what_happened_and_its_button_mends_it(
+    columns: dict[str, Any], words: str, label: str
+) -> None:
+    (group,) = failures([Failed(1, NIGHTLY, ago(hours=1))], (), NEVER, {})
+    found = failed(group, job(**columns), LastRuns())
+    assert found.words == words
+    assert found.action is not None
+    assert found.action.label == label
+
+
+# runs that take too long
+
+
+@pytest.mark.parametrize(
+    ("usual", "seconds"),
+    [(None, None), (Usual(5, 10, 12), 132), (Usual(20, 600, 900), 1350)],
+)
+def test_far_too_long_is_half_as_long_again_and_two_minutes_at_least(
+    usual: Usual | None, seconds: float | None
+) -> None:
+    assert overlong_after(usual) == seconds
+
+
+def test_a_run_is_told_once_it_is_far_over_its_like_and_not_before() -> None:
+    runs = {NIGHTLY: lately(*[600] * 6)}
+    on_time = job(1, state="running", started_at=ago(seconds=899))
+    late = job(2, state="running", started_at=ago(seconds=901))
+    unknown = job(3, name="new", state="running", started_at=ago(days=1))
+    (found,) = overlong([on_time, late, unknown], runs, NEVER, NOW)
+    assert (found.job.pk, found.words) == (2, "usually 10 min")
+    assert found.at == ago(seconds=1)
+
+
+def test_several_runs_of_one_name_that_take_too_long_are_one_entry_of_the_longest() -> None:
+    running = [job(n, state="running", started_at=ago(hours=n)) for n in (1, 3, 2)]
+    (found,) = overlong(running, {NIGHTLY: lately(*[600] * 6)}, NEVER, NOW)
+    assert (found.job.pk, found.count) == (3, 3)
+
+
+def test_a_long_run_that_was_seen_is_not_told_again() -> None:
+    running = [job(state="running", started_at=ago(hours=1))]
+    assert overlong(running, {NIGHTLY: lately(*[600] * 6)}, Marks(ago(minutes=1)), NOW) == []
+
+
+# waits
+
+
+def waiting(number: int, reason: str, **columns: Any) -> Job:
+    return job(number, state="pending", **{"reason": reason, "reason_detail": {}} | columns)
+
+
+def test_only_a_wait_that_no_time_ends_is_told() -> None:
+    reasons = ("no_capacity", "queued", "backoff", "provider_down", "disk_low", "held", "too_large")
+    found = waits([waiting(n, reason) for n, reason in enumerate(reasons)], NEVER)
+    assert [(one.job.reason, one.words) for one in found] == [
+        ("too_large", "is larger than any provider")
+    ]
+    assert found[0].action is not None
+    assert found[0].action.kind == "edit"
+
+
+def test_jobs_that_no_provider_takes_are_one_entry_whatever_their_names() -> None:
+    jobs = [waiting(n, "no_provider", name=f"job-{n}") for n in range(40)]
+    (found,) = waits(jobs, NEVER)
+    assert (found.count, found.job.pk, found.action) == (40, 0, None)
+
+
+# their order
+
+
+def test_what_failed_comes_first_the_newest_at_its_head_and_what_can_wait_last() -> None:
+    found = [
+        Trouble("overlong", job(1), ago(minutes=1), ""),
+        Trouble("failed", job(2), ago(hours=2), ""),
+        Trouble("failed", job(3), ago(minutes=1), "", late=True),
+        Trouble("failed", job(4), ago(hours=1), ""),
+    ]
+    assert [one.job.pk for one in in_order(found)] == [4, 2, 1, 3]
+
+
+# providers
+
+
+def reading(name: str = "node-1", **columns: Any) -> ProviderReading:
+    known: dict[str, Any] = {
+        "health": "healthy",
+        "probed_at": ago(seconds=5),
+        "created_at": ago(days=1),
+    }
+    provider = Provider(name=name, kind="fake", **known | columns)
+    return ProviderReading(provider, ProviderUse(), Strip((), None), NOW)
+
+
+@pytest.mark.parametrize(
+    ("columns", "kinds"),
+    [
+        ({}, []),
+        ({"health": "unreachable"}, ["silent"]),
+        ({"health": "unreachable", "mode": "inactive"}, []),
+        ({"health": "unreachable", "mode": "draining"}, ["silent"]),
+        ({"health": "unreachable", "probed_at": ago(hours=1)}, ["unwatched"]),
+        ({"probed_at": ago(hours=1)}, ["unwatched"]),
+        ({"health": "unknown", "probed_at": None, "created_at": ago(seconds=20)}, []),
+        ({"health": "unknown", "probed_at": None}, ["unwatched"]),
+        ({"disk_free_bytes": 2**30, "disk_total_bytes": 2**40}, ["disk"]),
+    ],
+)
+def test_a_provider_is_told_when_it_is_meant_to_work_and_does_not(
+    columns: dict[str, Any], kinds: list[str]
+) -> None:
+    assert [one.kind for one in provider_troubles([reading(**columns)])] == kinds
+
+
+def test_fifty_providers_with_one_trouble_are_one_entry() -> None:
+    silent = [reading(f"node-{n}", health="unreachable") for n in range(50)]
+    (found,) = provider_troubles(silent)
+    assert (found.kind, len(found.readings), found.only) == ("silent", 50, None)
