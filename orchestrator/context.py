@@ -20,7 +20,11 @@ class Entry:
     icon: str
     url: str
     current: bool = False
-    phone: bool = True
+    phone: bool = False
+
+
+PHONE = frozenset({"Home", "Jobs", "Queue"})
+"""What stands in the bar at the bottom of a phone; the rest is behind "More"."""
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -42,6 +46,7 @@ class _Shell:
     def pages(self) -> list[Entry]:
         """The pages that this person may open."""
         entries = [
+            self._entry("Home", "home", "home", "/"),
             self._entry("Jobs", "jobs", "jobs:list", "/jobs"),
             self._entry("Providers", "server", "providers:list", "/providers"),
         ]
@@ -55,7 +60,9 @@ class _Shell:
             url = reverse(route)
         except NoReverseMatch:
             return None
-        return Entry(word, icon, url, self._request.path.startswith(prefix))
+        path = self._request.path
+        here = path == prefix or (prefix != "/" and path.startswith(prefix))
+        return Entry(word, icon, url, here, word in PHONE)
 
     @property
     def may_submit(self) -> bool:

@@ -92,6 +92,7 @@ def jobs(provider: Provider) -> list[Job]:
 
 def addresses(provider: Provider, jobs: list[Job]) -> list[str]:
     return [
+        "/",
         "/jobs",
         "/jobs?state=failed&q=zzz",
         "/jobs/new",
@@ -160,6 +161,9 @@ def test_on_a_phone_the_pages_are_reached_from_the_bar_at_the_bottom(opens: Open
     page = opens(width=375, height=812).new_page()
     page.goto("/jobs")
     bar = page.get_by_role("navigation", name="Pages, phone")
+    bar.get_by_role("link", name="Home").click()
+    expect(bar.get_by_role("link", name="Home")).to_have_attribute("aria-current", "page")
+    bar.get_by_text("More").click()
     bar.get_by_role("link", name="Providers").click()
     expect(page.get_by_role("heading", name="Providers", exact=True)).to_be_visible()
     box = bar.bounding_box()
