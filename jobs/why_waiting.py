@@ -167,18 +167,24 @@ def _answer(one: Fit, provider: Provider) -> tuple[str, str, str]:
         case Answer.FULL:
             return "warn", "Too full", _lacking(one, provider)
         case Answer.DOWN:
-            return "warn", "Takes nothing now", _sentence(one.why)
+            return "warn", "Takes nothing now", sentence(one.why)
         case Answer.SMALL:
             gpus = f", {provider.total_gpus} GPU" if provider.total_gpus or one.lacks_gpus else ""
             all_of_it = f"{cores_text(provider.total_cpu_millis)} CPU, "
             all_of_it += f"{memory_text(provider.total_memory_mb)}{gpus}"
             return "cancelled", "Too small", f"Has {all_of_it} in all"
         case Answer.UNSUITED:
-            return "cancelled", "Ruled out", _sentence(one.why)
+            return "cancelled", "Ruled out", sentence(one.why)
     return "cancelled", "Switched off", "An operator set it inactive"
 
 
 def _lacking(one: Fit, provider: Provider) -> str:
+    amounts = missing(one)
+    return f"Needs {amounts} more" if amounts else f"All its {provider.slots} slots are taken"
+
+
+def missing(one: Fit) -> str:
+    """How much more room it would need: "1 CPU and 2 GiB"; "" where only a slot is missing."""
     amounts = []
     if one.lacks_cpu_millis:
         amounts.append(f"{cores_text(one.lacks_cpu_millis)} CPU")
@@ -186,10 +192,9 @@ def _lacking(one: Fit, provider: Provider) -> str:
         amounts.append(memory_text(one.lacks_memory_mb))
     if one.lacks_gpus:
         amounts.append(f"{one.lacks_gpus} GPU")
-    if amounts:
-        return f"Needs {' and '.join(amounts)} more"
-    return f"All its {provider.slots} slots are taken"
+    return " and ".join(amounts)
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
+    """With a capital."""
     return words[:1].upper() + words[1:]

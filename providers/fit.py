@@ -178,6 +178,16 @@ def fit(need: Need, place: Place, given: Given, now: datetime) -> Fit:
     )
 
 
+def load(place: Place, given: Given) -> float:
+    """The fuller of CPU and memory, 0 to 1: of those with room the planner takes the emptiest,
+    and of equals the first."""
+    cpu, memory = place.total_cpu_millis, place.total_memory_mb
+    return max(
+        1 - (cpu - given.cpu_millis) / cpu if cpu else 1.0,
+        1 - (memory - given.memory_mb) / memory if memory else 1.0,
+    )
+
+
 def _unmet(need: Need, place: Place) -> str:
     """The first condition that this provider does not meet, in words."""
     if need.provider and need.provider != place.name:

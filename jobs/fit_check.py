@@ -1,0 +1,205 @@
+"""Where a job that is being written would go: a sentence, and what each provider says. Decided
+by the planner's own rules (providers/fit.py). Values in, values out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.why_waiting import fits_of, missing, sentence
+from projects.quantities import age_text, cores_text, memory_text
+from providers.fit import Answer, Fit, Need, load
+from providers.models import HealthState, Mode, Provider
+from providers.selectors import ProviderUse
+
+MOST_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one provider says, in a shape and in words with the amounts."""
+
+    provider: Provider
+    shape: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class FitCheck:
+    """The sentence with its tone (completed, warn, failed), a line of counts, and the providers,
+    where it goes first, then the nearest to a yes. `more` are not shown."""
+
+    tone: str
+    shape: str
+    headline: str
+    summary: str = ""
+    rows: tuple[Row, ...] = ()
+    more: str = ""
+
+
+def fit_check(
+    need: Need,
+    providers: Sequence[Provider],
+    used: dict[int, ProviderUse],
+    now: datetime,
+    *,
+    held: bool = False,
+) -> FitCheck:
+    """What would come of submitting a job with this need now. `held`: it would wait for a
+    release first."""
+    found = fits_of(need, providers, used, now)
+    asked = [(p, one) for p, one in found if need.provider in ("", p.name)]
+    left_out = len(found) - len(asked)
+    first = chosen(asked, used)
+    asked.sort(key=lambda one: one[0] is not first)
+    tone, shape, headline = _headline(need, asked, first)
+    if held and tone == "completed":
+        shape, headline = "held", f"Held until it is released; then {_lower(headline)}"
+    shown = asked[:MOST_SHOWN]
+    more = []
+    if len(asked) > len(shown):
+        more.append(f"{len(asked) - len(shown)} more providers are further from it.")
+    if left_out:
+        others = "The other one is" if left_out == 1 else f"The other {left_out} are"
+        more.append(f"{others} left out: it asks for {need.provider}.")
+    return FitCheck(
+        tone=tone,
+        shape=shape,
+        headline=headline,
+        summary=_summary(asked),
+        rows=tuple(Row(p, *_answer(need, p, one, used[p.pk], now)) for p, one in shown),
+        more=" ".join(more),
+    )
+
+
+def chosen(found: Sequence[tuple[Provider, Fit]], used: dict[int, ProviderUse]) -> Provider | None:
+    """The provider that the planner would take now; None where no room is."""
+    fitting = [p for p, one in found if one.answer is Answer.FITS]
+    return min(fitting, key=lambda p: (load(p, used[p.pk]), p.pk), default=None)
+
+
+def _headline(
+    need: Need, found: Sequence[tuple[Provider, Fit]], first: Provider | None
+) -> tuple[str, str, str]:
+    """Tone, shape and sentence, from the best answer there is; `first` is where it goes."""
+    if not found:
+        return "warn", "warn", "No provider yet: it would wait until there is one"
+    if first is not None:
+        return "completed", "completed", f"Starts at once on {first.name}"
+    provider, best = found[0]
+    match best.answer:
+        case Answer.FULL:
+            return "warn", "pending", f"Waits until others end: {_short(provider, best)}"
+        case Answer.DOWN:
+            return "warn", "warn", f"Waits: {provider.name} would suit it, but {best.why}"
+        case Answer.SMALL:
+            small = [p for p, one in found if one.answer is Answer.SMALL]
+            return "failed", "failed", _too_large(need, small)
+        case Answer.UNSUITED:
+            return "failed", "failed", "No provider is what it asks for"
+    return "failed", "failed", "Every provider is switched off"
+
+
+def _short(provider: Provider, best: Fit) -> str:
+    amounts = missing(best)
+    return f"{provider.name} is {amounts} short" if amounts else f"no slot of {provider.name} free"
+
+
+def _too_large(need: Need, small: Sequence[Provider]) -> str:
+    """The one measure that all lack, with the most there is of it; or all measures together."""
+    measures: tuple[tuple[int, list[int], Callable[[float], str]], ...] = (
+        (need.gpus, [p.total_gpus for p in small], lambda n: f"{n:.0f} GPU"),
+        (need.memory_mb, [p.total_memory_mb for p in small], memory_text),
+        (need.cpu_millis, [p.total_cpu_millis for p in small], lambda n: f"{cores_text(n)} CPU"),
+    )
+    for wanted, there, text in measures:
+        most = max(there)
+        if wanted > most:
+            asked, has = text(wanted), text(most)
+            if asked == has:  # told apart only in the last place
+                asked, has = f"{wanted} MiB", f"{most} MiB"
+            return f"No provider has {asked}: the largest has {has if most else 'none'}"
+    words = f"{cores_text(need.cpu_millis)} CPU and {memory_text(need.memory_mb)}"
+    words += f" and {need.gpus} GPU" if need.gpus else ""
+    return f"No provider has {words} together"
+
+
+def _summary(found: Sequence[tuple[Provider, Fit]]) -> str:
+    """The counts; of a single provider its row says all."""
+    if len(found) < 2:
+        return ""
+    counts = Counter(one.answer for _, one in found)
+    room, full, down = (counts[a] for a in (Answer.FITS, Answer.FULL, Answer.DOWN))
+    words = f"Fits on {room + full} of {len(found)} providers"
+    if full:
+        words += f", {room or 'none'} of them with room now"
+    if down:
+        words += f"; {down} {'takes' if down == 1 else 'take'} nothing now"
+    return words
+
+
+def _answer(
+    need: Need, provider: Provider, one: Fit, used: ProviderUse, now: datetime
+) -> tuple[str, str]:
+    """A provider's shape and words."""
+    match one.answer:
+        case Answer.FITS:
+            return "completed", f"Room now: {_free(need, provider, one, used)} free"
+        case Answer.FULL:
+            short = missing(one)
+            free = f"{_free(need, provider, one, used)} free"
+            if short:
+                return "pending", f"Room when others end: {short} short, {free}"
+            return "pending", f"Room when others end: all {provider.slots} slots are taken"
+        case Answer.DOWN:
+            return _down(provider, one, now)
+        case Answer.SMALL:
+            return "cancelled", f"Too small by {_too_small_by(need, provider)}: {_all_of(provider)}"
+        case Answer.UNSUITED:
+            return "cancelled", f"Ruled out: {one.why}"
+    return "cancelled", "Switched off by an operator"
+
+
+def _down(provider: Provider, one: Fit, now: datetime) -> tuple[str, str]:
+    if provider.mode == Mode.DRAINING:
+        return "held", "Draining: finishes what runs, takes nothing new"
+    since = provider.unreachable_since
+    if provider.health == HealthState.UNREACHABLE and since is not None:
+        return "warn", f"Unreachable for {age_text((now - since).total_seconds())}"
+    return "warn", sentence(one.why)
+
+
+def _free(need: Need, provider: Provider, one: Fit, used: ProviderUse) -> str:
+    """What is free, each with its limit: "9 of 16 CPU and 18 of 32 GiB"."""
+    cpu = f"{cores_text(one.free_cpu_millis)} of {cores_text(provider.total_cpu_millis)} CPU"
+    free, whole = memory_text(one.free_memory_mb), memory_text(provider.total_memory_mb)
+    number, _, unit = free.partition(" ")
+    words = [cpu, f"{number if whole.endswith(f' {unit}') else free} of {whole}"]
+    if need.gpus:
+        words.append(f"{one.free_gpus} of {provider.total_gpus} GPU")
+    if provider.slots is not None:
+        words.append(f"{max(0, provider.slots - used.running)} of {provider.slots} slots")
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _too_small_by(need: Need, provider: Provider) -> str:
+    """What even an idle provider would lack."""
+    return missing(
+        Fit(
+            Answer.SMALL,
+            lacks_cpu_millis=max(0, need.cpu_millis - provider.total_cpu_millis),
+            lacks_memory_mb=max(0, need.memory_mb - provider.total_memory_mb),
+            lacks_gpus=max(0, need.gpus - provider.total_gpus),
+        )
+    )
+
+
+def _all_of(provider: Provider) -> str:
+    words = f"{cores_text(provider.total_cpu_millis)} CPU, {memory_text(provider.total_memory_mb)}"
+    return f"{words}{f', {provider.total_gpus} GPU' if provider.total_gpus else ''} in all"
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]
