@@ -1,4 +1,4 @@
-"""A job as a line for a shell, which submits the same again. Pure.
+"""A job as what to send to submit it: the JSON body, and the line for a shell. Pure.
 
 Secrets are not in it: their names are, with a value that says so.
 """
@@ -13,38 +13,6 @@ from typing import Any
 from jobs.spec import JobSpec, in_order
 
 FILL_IN = "FILL-IN"
-_DEFAULTS = {
-    name: field.get_default(call_default_factory=True)
-    for name, field in JobSpec.model_fields.items()
-    if not field.is_required()
-}
-
-
-def request_body(stored: object) -> dict[str, Any]:
-    """What to send to submit the stored spec again: what differs from the defaults, and each
-    secret's name with FILL_IN."""
-    spec = in_order(stored)
-    body = {
-        name: value
-        for name, value in spec.items()
-        if name in JobSpec.model_fields and value != _plain(_DEFAULTS.get(name))
-    }
-    secrets = dict.fromkeys(spec.get("secret_env_names") or (), FILL_IN)
-    return body | ({"secret_env": secrets} if secrets else {})
-
-
-def curl_command(stored: object, url: str) -> str:
-    """The command, with the token in $GANTRY_TOKEN."""
-    body = json.dumps(request_body(stored), ensure_ascii=False)
-    return " ".join(
-        [
-            "curl",
-            shlex.quote(url),
-            '-H "Authorization: Bearer $GANTRY_TOKEN"',
-            "--json",
-            shlex.quote(body),
-        ]
-    )
 
 
 def _plain(value: Any) -> Any:
@@ -52,3 +20,65 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump()
     return dict(value) if isinstance(value, Mapping) else value
+
+
+_DEFAULTS = {
+    name: _plain(field.get_default(call_default_factory=True))
+    for name, field in JobSpec.model_fields.items()
+    if not field.is_required()
+}
+# Objects of which only some parts may differ from their defaults.
+_IN_PARTS = ("resources", "retry")
+
+
+def request_body(stored: object) -> dict[str, Any]:
+    """What to send to submit the stored spec again: what differs from the defaults, and each
+    secret's name with FILL_IN."""
+    spec = in_order(stored)
+    body = {
+        name: _short(name, value)
+        for name, value in spec.items()
+        if name in JobSpec.model_fields and not _is_default(name, value)
+    }
+    secrets = dict.fromkeys(spec.get("secret_env_names") or (), FILL_IN)
+    return body | ({"secret_env": secrets} if secrets else {})
+
+
+def curl_command(stored: object, url: str) -> str:
+    """The command on one line, with the token in $GANTRY_TOKEN."""
+    return " ".join(_words(json.dumps(request_body(stored), ensure_ascii=False), url))
+
+
+def curl_lines(body: Mapping[str, Any], url: str) -> str:
+    """The same to be read: a part a line, the body as it is shown."""
+    address, header, option, text = _words(body_text(body), url)[1:]
+    return f"curl {address} \\\n  {header} \\\n  {option} {text}"
+
+
+def body_text(body: Mapping[str, Any]) -> str:
+    """The body as it is shown."""
+    return json.dumps(body, ensure_ascii=False, indent=2)
+
+
+def _words(body: str, url: str) -> list[str]:
+    header = '-H "Authorization: Bearer $GANTRY_TOKEN"'
+    return ["curl", shlex.quote(url), header, "--json", shlex.quote(body)]
+
+
+def _is_default(name: str, value: Any) -> bool:
+    default = _DEFAULTS.get(name)
+    if name in _IN_PARTS and isinstance(value, Mapping):
+        return not _short(name, value)
+    return bool(value == default)
+
+
+def _short(name: str, value: Any) -> Any:
+    """Of an object in parts those that differ from their defaults; whole numbers as such."""
+    if name not in _IN_PARTS or not isinstance(value, Mapping):
+        return value
+    usual = _DEFAULTS[name]
+    return {key: _number(one) for key, one in value.items() if one != usual.get(key)}
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
