@@ -22,6 +22,8 @@ class EnvRow:
     name: str = ""
     value: str = ""
     problem: str = ""
+    focus: bool = False
+    """The page opens here."""
 
     @property
     def blank(self) -> bool:
@@ -41,9 +43,12 @@ def read_rows(data: QueryDict, prefix: str) -> list[EnvRow]:
 
 
 def as_mapping(rows: Sequence[EnvRow]) -> dict[str, str]:
-    """Name → value; a row without a name and a name given twice get their problem set."""
+    """Name → value of the rows without a problem; a row without a name and a name given twice
+    get theirs set."""
     mapping: dict[str, str] = {}
     for row in rows:
+        if row.problem:
+            continue
         if not row.name:
             row.problem = "Give it a name, or empty its value."
         elif row.name in mapping:

@@ -6,20 +6,26 @@ API refuse the same things in the same words.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.http import QueryDict
 
+from jobs.conditions import read_conditions
 from jobs.env_rows import EnvRow, as_mapping, read_rows, with_spare
+from jobs.form_text import (
+    MEMORY_UNITS,
+    TIME_UNITS,
+    counted,
+    read_arguments,
+    read_codes,
+    read_labels,
+)
 from jobs.reasons import RETRYABLE
 from projects.errors import FieldProblem
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-TIME_UNITS = [("1", "s"), ("60", "min"), ("3600", "h"), ("86400", "d")]
-MEMORY_UNITS = [("1", "MiB"), ("1024", "GiB")]
 PROGRAMS = [("script", "Shell script"), ("argv", "Command"), ("image", "The image's own")]
 RETRY_WORDS = {
     "exit_code": "an exit code other than 0",
@@ -44,17 +50,57 @@ _POINTERS = {
     "resources/gpus": "gpus",
     "resources/timeout_seconds": "timeout",
     "retry/max_attempts": "max_attempts",
-    "retry/backoff_seconds": "backoff_seconds",
+    "retry/backoff_seconds": "backoff",
     "retry/on": "retry_on",
     "queue_timeout_seconds": "queue_timeout",
     "command": "argv",
     "args": "argv",
     "retry": "max_attempts",
 }
-
-
+# Fields that are called as in the spec, and hold what it has.
+_AS_THEY_ARE = (
+    *("name", "project", "image", "working_dir", "user", "network", "profile"),
+    *("priority", "labels", "requires", "hold"),
+)
+# What has no field of its own, in words.
+_ELSEWHERE = {"secret_env": "Secrets", "env": "Variables", "mounts": "Mounts"}
 # The spec's limits are in one unit, the form's numbers in whatever was chosen.
-_COUNTED_IN = {"memory": "MiB", "timeout": "seconds", "queue_timeout": "seconds"}
+_COUNTED_IN = {
+    "memory": "MiB",
+    "timeout": "seconds",
+    "queue_timeout": "seconds",
+    "backoff": "seconds",
+}
+# What is folded away until somebody needs it, with what it says while nobody does.
+_FOLDED = {
+    "requires": "",
+    "working_dir": "",
+    "user": "",
+    "network": "bridge",
+    "profile": "standard",
+    "queue_timeout": "",
+    "hold": "False",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing to mend: where it is in the form (an element's id), and what to do."""
+
+    label: str
+    target: str
+    words: str
+    missing: bool = False
+    """Nothing is wrong with it but that it is empty."""
+
+
+def _text(**attrs: Any) -> forms.TextInput:
+    """One line, kept as it was typed also where no number was (a number input would not)."""
+    return forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", **attrs})
+
+
+def _lines(rows: int) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows, "spellcheck": "false", "autocapitalize": "off"})
 
 
 class JobForm(forms.Form):
@@ -64,24 +110,21 @@ class JobForm(forms.Form):
     project = forms.ChoiceField()
     image = forms.CharField(max_length=1000)
     program = forms.ChoiceField(choices=PROGRAMS, widget=forms.RadioSelect, initial="script")
-    script = forms.CharField(
-        required=False, strip=False, widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"})
-    )
-    argv = forms.CharField(
-        label="Arguments",
-        required=False,
-        strip=False,
-        help_text="One argument a line, the program first.",
-        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
-    )
-    cpu_cores = forms.FloatField(label="CPU", initial=1)
-    memory = forms.FloatField(initial=512)
+    script = forms.CharField(required=False, strip=False, widget=_lines(6))
+    argv = forms.CharField(label="Arguments", required=False, strip=False, widget=_lines(6))
+    cpu_cores = forms.FloatField(label="CPU", initial=1, widget=_text())
+    memory = forms.FloatField(initial=512, widget=_text())
     memory_unit = forms.ChoiceField(label="Unit of memory", choices=MEMORY_UNITS, initial="1")
-    gpus = forms.IntegerField(label="GPUs", initial=0)
-    timeout = forms.FloatField(label="Time limit", initial=24)
-    timeout_unit = forms.ChoiceField(label="Unit of time", choices=TIME_UNITS, initial="3600")
-    max_attempts = forms.IntegerField(label="Attempts", initial=1)
-    backoff_seconds = forms.IntegerField(label="Back-off", initial=10)
+    gpus = forms.IntegerField(label="GPUs", initial=0, widget=_text())
+    timeout = forms.FloatField(label="Time limit", initial=24, widget=_text())
+    timeout_unit = forms.ChoiceField(
+        label="Unit of the time limit", choices=TIME_UNITS, initial="3600"
+    )
+    max_attempts = forms.IntegerField(
+        label="Attempts", initial=1, help_text="At most 100.", widget=_text()
+    )
+    backoff = forms.FloatField(label="Back-off", initial=10, widget=_text())
+    backoff_unit = forms.ChoiceField(label="Unit of the back-off", choices=TIME_UNITS, initial="1")
     retry_on = forms.MultipleChoiceField(
         label="Retry after",
         required=False,
@@ -89,25 +132,35 @@ class JobForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     retry_codes = forms.CharField(
-        label="Retry after these exit codes",
+        label="Only after exit codes",
         required=False,
         max_length=400,
         help_text="For example 75, 111.",
     )
     provider = forms.ChoiceField(required=False)
-    priority = forms.IntegerField(initial=50, help_text="0 to 100, higher first")
-    queue_timeout = forms.IntegerField(
+    priority = forms.IntegerField(initial=50, help_text="0 to 100, higher first.", widget=_text())
+    requires = forms.CharField(
+        label="Only providers with",
+        required=False,
+        help_text="One condition a line: zone = a, disk in ssd, nvme, gpu, !spot.",
+        widget=_lines(2),
+    )
+    labels = forms.CharField(required=False, help_text="One key=value a line.", widget=_lines(2))
+    queue_timeout = forms.FloatField(
         label="Give up waiting after",
         required=False,
         help_text="Empty: it waits as long as it takes.",
+        widget=_text(),
     )
-    labels = forms.CharField(
-        required=False,
-        help_text="One key=value a line.",
-        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+    queue_timeout_unit = forms.ChoiceField(
+        label="Unit of the wait", choices=TIME_UNITS, initial="3600"
     )
-    working_dir = forms.CharField(label="Working folder", required=False)
-    user = forms.CharField(label="Run as user", required=False)
+    working_dir = forms.CharField(
+        label="Working folder", required=False, help_text="Empty: the image's own."
+    )
+    user = forms.CharField(
+        label="Run as user", required=False, help_text="Name or number. Empty: the image's own."
+    )
     network = forms.ChoiceField(choices=[("bridge", "Bridge"), ("none", "None")])
     profile = forms.ChoiceField(
         choices=[("standard", "Standard"), ("restricted", "Restricted: not root, read-only")]
@@ -136,15 +189,36 @@ class JobForm(forms.Form):
                 field.widget.attrs.setdefault("class", "input")
             if name in ("image", "working_dir", "user"):
                 field.widget.attrs["class"] = "input mono"
+            if name in ("name", "image", "working_dir", "user", "retry_codes"):
+                field.widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
+        self.fields["image"].widget.attrs |= {"list": "recent-images", "autocapitalize": "off"}
 
     def unjudged(self) -> JobForm:
         """The same texts in a form that has not been sent: nothing is wrong in it yet."""
+        return self._again(initial={bound.name: bound.data for bound in self})
+
+    def as_sent(self) -> JobForm:
+        """What it begins with, as if that had been sent: to say what would come of it."""
+        data = QueryDict(mutable=True)
+        for bound in self:
+            value = bound.value()
+            if isinstance(value, list):
+                data.setlist(bound.name, [str(one) for one in value])
+            elif value is not None and value is not False:
+                data[bound.name] = str(value)
+        for kind, rows in (("env", self.env), ("secret", self.secrets)):
+            data.setlist(f"{kind}_name", [row.name for row in rows])
+            data.setlist(f"{kind}_value", [row.value for row in rows])
+        return self._again(data)
+
+    def _again(self, data: QueryDict | None = None, **beginning: Any) -> JobForm:
         return JobForm(
+            data,
             projects=self._projects,
             providers=self._providers,
-            initial={bound.name: bound.data for bound in self},
             env=self.env,
             secrets=self.secrets,
+            **beginning,
         )
 
     def _choice(self, name: str) -> forms.ChoiceField:
@@ -165,67 +239,61 @@ class JobForm(forms.Form):
     @property
     def has_more(self) -> bool:
         """True when a field behind "More" holds something, or something wrong."""
-        folded = ("working_dir", "user", "network", "profile", "hold", "queue_timeout", "labels")
-        return any(self[name].errors for name in folded) or any(
-            str(self[name].value() or "") not in ("", "bridge", "standard", "False")
-            for name in folded
+        return any(
+            self[name].errors or str(self[name].value() or "") not in ("", usual)
+            for name, usual in _FOLDED.items()
         )
 
     def clean(self) -> dict[str, Any]:
-        """Reads the rows; what is wrong with one stands at that row."""
+        """Reads the fields that hold several things; what is wrong with a row stands there."""
         as_mapping(self.env)
         as_mapping(self.secrets)
-        self._tell_of_rows()
-        for line in str(self.cleaned_data.get("labels", "")).splitlines():
-            if line.strip() and "=" not in line:
-                self.add_error("labels", f"Write {line.strip()!r} as key=value.")
-        if not all(code.isdecimal() for code in _words(self.cleaned_data.get("retry_codes", ""))):
-            self.add_error("retry_codes", "Write whole numbers with commas between them.")
+        self._read("labels", read_labels)
+        self._read("retry_codes", read_codes)
+        self._read("requires", read_conditions)
         return self.cleaned_data
 
+    def _read(self, name: str, read: Callable[[str], Any]) -> None:
+        if name in self.cleaned_data:
+            try:
+                self.cleaned_data[name] = read(self.cleaned_data[name])
+            except ValueError as error:
+                self.add_error(name, str(error))
+
     def spec(self) -> dict[str, Any]:
-        """The job spec of a valid form, as the API would take it."""
-        values = self.cleaned_data
-        spec: dict[str, Any] = {
-            "name": values["name"],
-            "project": values["project"],
-            "image": values["image"],
-            "env": as_mapping(self.env),
-            "secret_env": as_mapping(self.secrets),
-            "working_dir": values["working_dir"],
-            "user": values["user"],
-            "network": values["network"],
-            "profile": values["profile"],
-            "priority": values["priority"],
-            "labels": _labels(values["labels"]),
-            "provider": values["provider"] or None,
-            "queue_timeout_seconds": values["queue_timeout"],
-            "hold": values["hold"],
-            "resources": {
-                "cpu_cores": values["cpu_cores"],
-                "memory_mb": _counted(values["memory"], values["memory_unit"]),
-                "gpus": values["gpus"],
-                "timeout_seconds": _counted(values["timeout"], values["timeout_unit"]),
-            },
-            "retry": {
-                "max_attempts": values["max_attempts"],
-                "backoff_seconds": values["backoff_seconds"],
-                "on": [*values["retry_on"], *(int(code) for code in _words(values["retry_codes"]))],
-            },
-        }
-        program = values["program"]
-        lines = [
-            _read_argument(line)
-            for line in values["argv"].replace("\r\n", "\n").split("\n")
-            if line
-        ]
-        spec["script"] = values["script"].replace("\r\n", "\n") if program == "script" else None
-        spec["command"] = lines if program == "argv" else None
-        spec["args"] = lines if program == "image" else []
+        """The job spec as the API would take it; what is wrong is left out."""
+        given = self.cleaned_data
+        spec: dict[str, Any] = {name: given[name] for name in _AS_THEY_ARE if name in given}
+        spec["env"], spec["secret_env"] = as_mapping(self.env), as_mapping(self.secrets)
+        if "provider" in given:
+            spec["provider"] = given["provider"] or None
+        spec["queue_timeout_seconds"] = self._counted("queue_timeout")
+        spec["resources"] = _known(
+            cpu_cores=given.get("cpu_cores"),
+            memory_mb=self._counted("memory"),
+            gpus=given.get("gpus"),
+            timeout_seconds=self._counted("timeout"),
+        )
+        spec["retry"] = _known(
+            max_attempts=given.get("max_attempts"), backoff_seconds=self._counted("backoff")
+        )
+        spec["retry"]["on"] = [*given.get("retry_on", ()), *given.get("retry_codes", ())]
+        program = given.get("program")
+        argv = read_arguments(given["argv"]) if "argv" in given else []
+        script = given.get("script", "").replace("\r\n", "\n")
+        spec["script"] = script if program == "script" and "script" in given else None
+        spec["command"] = argv if program == "argv" and "argv" in given else None
+        spec["args"] = argv if program == "image" else []
         return spec
 
+    def _counted(self, name: str) -> int | None:
+        number, unit = self.cleaned_data.get(name), self.cleaned_data.get(f"{name}_unit")
+        return None if number is None or unit is None else counted(number, unit)
+
     def blame(self, problems: Sequence[FieldProblem]) -> None:
-        """Put the spec's problems at the fields they belong to; the rest above the form."""
+        """Put the spec's problems at the fields they belong to; the rest above the form. A
+        field that could not be read has its own problem already."""
+        wrong = set(self.errors)
         for problem in problems:
             path = problem.pointer.strip("/")
             head, _, tail = path.partition("/")
@@ -233,14 +301,49 @@ class JobForm(forms.Form):
                 continue
             field = _POINTERS.get(path) or _POINTERS.get("/".join(path.split("/")[:2]))
             field = field or _POINTERS.get(head) or (head if head in self.fields else None)
-            unit = f" ({_COUNTED_IN[field]})" if field in _COUNTED_IN else ""
-            self.add_error(field, problem.detail + unit if field else f"{path}: {problem.detail}")
-        self._tell_of_rows()
+            if field is None:
+                where = _ELSEWHERE.get(head, path)
+                self.add_error(None, f"{where}: {problem.detail}" if where else problem.detail)
+            elif field not in wrong:
+                unit = f" ({_COUNTED_IN[field]})" if field in _COUNTED_IN else ""
+                code = "invalid" if self[field].value() else "required"
+                self.add_error(field, forms.ValidationError(problem.detail + unit, code))
 
-    def _tell_of_rows(self) -> None:
-        """What is wrong with a row makes the form wrong."""
-        if any(row.problem for row in (*self.env, *self.secrets)):
-            self.add_error(None, "Some variables need another look.")
+    def faults(self) -> list[Fault]:
+        """Everything wrong, in the order of the form; what belongs nowhere comes first."""
+        found = [Fault("", "", str(words)) for words in self.non_field_errors()]
+        for bound in self:
+            if bound.name == "max_attempts":
+                found += self._row_faults("env", "Variable", self.env)
+                found += self._row_faults("secret", "Secret", self.secrets)
+            target = bound.auto_id + ("_0" if bound.name in ("program", "retry_on") else "")
+            found += [
+                Fault(str(bound.label), target, error.messages[0], error.code == "required")
+                for error in bound.errors.as_data()
+            ]
+        return found
+
+    @staticmethod
+    def _row_faults(kind: str, word: str, rows: Sequence[EnvRow]) -> list[Fault]:
+        return [
+            Fault(row.name or f"{word} {number}", f"{kind}_name_{number}", row.problem)
+            for number, row in enumerate(rows, 1)
+            if row.problem
+        ]
+
+    def is_right(self) -> bool:
+        """True when nothing is wrong, in no field and in no row."""
+        return not self.faults()
+
+    def focus_first_fault(self) -> None:
+        """Let the page open at the first field that is wrong."""
+        first = next((fault.target for fault in self.faults() if fault.target), "")
+        kind, _, number = first.partition("_name_")
+        name = first.removeprefix("id_").removesuffix("_0")
+        if name in self.fields:
+            self.fields[name].widget.attrs["autofocus"] = True
+        elif first:
+            {"env": self.env, "secret": self.secrets}[kind][int(number) - 1].focus = True
 
     def _blame_row(self, kind: str, name: str, detail: str) -> bool:
         name = name.replace("~1", "/").replace("~0", "~")
@@ -251,81 +354,6 @@ class JobForm(forms.Form):
         return False
 
 
-def _counted(number: float, unit: str) -> int:
-    """A number in the spec's unit; one beyond all bounds stays a number to be refused."""
-    return round(min(max(number * int(unit), -1e300), 1e300))
-
-
-def _show_argument(text: str) -> str:
-    """An argument on a line of its own: in double quotes where it could not be told else."""
-    plain = text and not text.startswith('"') and not {"\n", "\r"} & set(text)
-    return text if plain else json.dumps(text, ensure_ascii=False)
-
-
-def _read_argument(line: str) -> str:
-    """What `_show_argument` wrote; quotes that are no JSON string belong to the argument."""
-    if line.startswith('"'):
-        try:
-            value = json.loads(line)
-        except ValueError:
-            return line
-        return value if isinstance(value, str) else line
-    return line
-
-
-def _words(text: str) -> list[str]:
-    return text.replace(",", " ").split()
-
-
-def _labels(text: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines() if line.strip())
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def initial_of(spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[EnvRow], list[EnvRow]]:
-    """The form's beginning from a stored spec: values, variables, secrets (names only)."""
-    resources, retry = spec["resources"], spec["retry"]
-    memory, memory_unit = _in_units(resources["memory_mb"], (1024, 1))
-    timeout, timeout_unit = _in_units(resources["timeout_seconds"], (_DAY, _HOUR, _MINUTE, 1))
-    command = spec.get("command")
-    program = "script" if spec.get("script") is not None else "argv" if command else "image"
-    values = {
-        **{
-            name: spec[name]
-            for name in (
-                "name",
-                "project",
-                "image",
-                "priority",
-                "working_dir",
-                "user",
-                "network",
-                "profile",
-            )
-        },
-        "program": program,
-        "script": spec.get("script") or "",
-        "argv": "\n".join(map(_show_argument, [*(command or []), *spec["args"]])),
-        "cpu_cores": f"{resources['cpu_cores']:g}",
-        "memory": memory,
-        "memory_unit": memory_unit,
-        "gpus": resources["gpus"],
-        "timeout": timeout,
-        "timeout_unit": timeout_unit,
-        "max_attempts": retry["max_attempts"],
-        "backoff_seconds": retry["backoff_seconds"],
-        "retry_on": [code for code in retry["on"] if isinstance(code, str)],
-        "retry_codes": ", ".join(str(code) for code in retry["on"] if isinstance(code, int)),
-        "provider": spec["provider"] or "",
-        "queue_timeout": spec["queue_timeout_seconds"],
-        "labels": "\n".join(f"{key}={value}" for key, value in spec["labels"].items()),
-    }
-    env = [EnvRow(name, value) for name, value in spec["env"].items()]
-    secrets = [EnvRow(name) for name in spec.get("secret_env_names", ())]
-    return values, env, secrets
-
-
-def _in_units(amount: int, units: Sequence[int]) -> tuple[int, str]:
-    """An amount in the largest unit that divides it."""
-    unit = next(unit for unit in units if amount % unit == 0)
-    return amount // unit, str(unit)
+def _known(**amounts: Any) -> dict[str, Any]:
+    """The amounts that could be read."""
+    return {name: amount for name, amount in amounts.items() if amount is not None}

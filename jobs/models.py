@@ -64,7 +64,11 @@ class Job(models.Model):
     cancel_requested_by = models.CharField(max_length=150, default="")
 
     submitted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_index=False,  # job_by_submitter
     )
     submitted_via = models.CharField(max_length=16, default="")
     rerun_of = models.ForeignKey(
@@ -110,6 +114,8 @@ class Job(models.Model):
             models.Index(fields=["state", "-id"], name="job_by_state"),
             models.Index(fields=["project", "state", "-id"], name="job_by_project_state"),
             models.Index(fields=["provider", "-id"], name="job_by_provider"),
+            # what somebody submitted, newest first
+            models.Index(fields=["submitted_by", "-id"], name="job_by_submitter"),
             # name search by prefix
             models.Index(
                 fields=["name", "-id"],

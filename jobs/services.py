@@ -49,6 +49,16 @@ def job_submit(
     return _submitted(actor, spec, key=idempotency_key, digest=digest)
 
 
+def job_check(actor: Actor, /, *, data: object, rerun_of: Job | None = None) -> None:
+    """Refuse what `job_submit` would, or `job_rerun` with these changes; submit nothing."""
+    if rerun_of is None:
+        spec = parse_spec(data)
+    else:
+        _must_submit(actor, rerun_of.project)
+        spec, _ = _rerun_spec(actor, rerun_of, data)
+    _check_places(actor, spec)
+
+
 def job_rerun(
     actor: Actor,
     /,
@@ -67,10 +77,7 @@ def job_rerun(
     digest = _digest(f"rerun {job_id}", changes, idempotency_key)
     if (earlier := _earlier(actor, idempotency_key, digest)) is not None:
         return earlier, False
-    if changes is not None and not isinstance(changes, Mapping):
-        raise Invalid([FieldProblem("", "Send an object of the fields to change.")])
-    giver = _secrets_giver(actor, source, changes or {})
-    spec = parse_spec(_again(source, changes or {}))
+    spec, giver = _rerun_spec(actor, source, changes)
     return _submitted(
         actor, spec, key=idempotency_key, digest=digest, rerun_of=source, secrets_by=giver
     )
@@ -143,8 +150,7 @@ def _submitted(
     rerun_of: Job | None = None,
     secrets_by: int | None = None,
 ) -> tuple[Job, bool]:
-    project = _project(actor, spec.project)
-    provider = _provider(actor, spec)
+    project = _check_places(actor, spec)
     new = transitions.NewJob(
         project_id=project.pk,
         name=spec.name,
@@ -163,7 +169,6 @@ def _submitted(
         idempotency_key=key,
         idempotency_digest=digest,
     )
-    _check_mounts(spec, provider)
     try:
         (job,) = transitions.submit([new], actor)
     except IntegrityError:
@@ -175,6 +180,14 @@ def _submitted(
     if actor.id is not None:
         job.submitted_by = User(pk=actor.id, username=actor.name)  # what its reader shows of it
     return job, True
+
+
+def _rerun_spec(actor: Actor, source: Job, changes: object) -> tuple[JobSpec, int | None]:
+    """The spec of a rerun, and whose secrets it carries. Raises Invalid."""
+    if changes is not None and not isinstance(changes, Mapping):
+        raise Invalid([FieldProblem("", "Send an object of the fields to change.")])
+    giver = _secrets_giver(actor, source, changes or {})
+    return parse_spec(_again(source, changes or {})), giver
 
 
 def _secrets_giver(actor: Actor, source: Job, changes: Mapping[str, Any]) -> int | None:
@@ -214,6 +227,13 @@ def _again(source: Job, changes: Mapping[str, Any]) -> dict[str, Any]:
     if changes.get("requires") and "provider" not in changes:
         spec.pop("provider", None)
     return spec
+
+
+def _check_places(actor: Actor, spec: JobSpec) -> Project:
+    """The spec's project, once it, the provider and the mounts are found to be there."""
+    project = _project(actor, spec.project)
+    _check_mounts(spec, _provider(actor, spec))
+    return project
 
 
 def _project(actor: Actor, slug: str) -> Project:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs import views, views_bulk, views_left_overs, views_live, views_log
+from jobs import views, views_bulk, views_left_overs, views_live, views_log, views_new
 
 app_name = "jobs"
 urlpatterns = [
     path("jobs", views.job_list, name="list"),
     path("jobs/bulk", views_bulk.job_bulk, name="bulk"),
-    path("jobs/new", views.job_new, name="new"),
+    path("jobs/new", views_new.job_new, name="new"),
     path("jobs/<int:job_id>", views.job_detail, name="detail"),
     path("jobs/<int:job_id>/cancel", views.job_cancel, name="cancel"),
     path("jobs/<int:job_id>/force-finish", views.job_force_finish, name="force-finish"),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("left-overs", views_left_overs.page, name="left-overs"),
     path("_/left-overs", views_left_overs.rows, name="live-left-overs"),
     path("_/jobs/rows", views_live.rows, name="live-rows"),
+    path("_/jobs/check", views_new.check, name="check"),
     path("_/jobs/counts", views_live.counts, name="live-counts"),
     path("_/jobs/<int:job_id>/header", views_live.header, name="live-header"),
     path("_/jobs/<int:job_id>/attempts", views_live.attempts, name="live-attempts"),

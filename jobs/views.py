@@ -1,4 +1,4 @@
-"""The pages of jobs: the list, one of them, a new one. Parse, call, render."""
+"""The pages of jobs: the list, one of them and what is done to it. Parse, call, render."""
 
 from __future__ import annotations
 
@@ -8,20 +8,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from jobs import job_page, list_page, services
-from jobs.forms import JobForm, initial_of
 from jobs.models import Job
 from jobs.selectors import job_get
-from projects.actor import Actor
-from projects.errors import Conflict, Forbidden, Invalid
-from projects.models import Role
+from projects.errors import Conflict, Invalid
 from projects.pages import page_actor, refusals
-from projects.selectors import projects_of
-from providers.readings import readings
-from providers.selectors import providers_of
 
 TABS = ("log", "events", "spec")
 
@@ -49,82 +42,6 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
         submit_url=request.build_absolute_uri(reverse("api-job_submit")),
     )
     return render(request, "jobs/detail.html", context)
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@refusals
-def job_new(request: HttpRequest) -> HttpResponse:
-    """Submit a job; `?from=` begins with the spec of another one."""
-    actor = page_actor(request)
-    source = _source(request, actor)
-    form = _form(request, actor, source)
-    # Without JavaScript a button asks for one more row, and nothing is submitted.
-    if more := request.POST.get("more", ""):
-        form = _form(request, actor, source, unsent=True)
-        form.spare[more if more in form.spare else "env"] += 1
-    elif form.is_bound and form.is_valid():
-        try:
-            job = _submit(actor, form, source)
-            return redirect("jobs:detail", job.pk)
-        except Invalid as error:
-            form.blame(error.problems)
-        except Conflict as error:
-            form.add_error(None, str(error))
-    context = {
-        "form": form,
-        "source": source,
-        "kept_secrets": source.spec.get("secret_env_names", []) if source else [],
-        "providers": readings(list(providers_of(actor)[:12])),
-    }
-    status = 422 if form.is_bound and form.errors else 200
-    return render(request, "jobs/new.html", context, status=status)
-
-
-def _source(request: HttpRequest, actor: Actor) -> Job | None:
-    given = request.GET.get("from", "")
-    return job_get(actor, int(given)) if given.isdecimal() and len(given) < 19 else None
-
-
-def _form(
-    request: HttpRequest, actor: Actor, source: Job | None, *, unsent: bool = False
-) -> JobForm:
-    """The form with its choices: sent, sent but not to be judged yet, or beginning."""
-    projects = [(p.slug, p.name) for p in projects_of(actor, Role.SUBMITTER)]
-    if not projects:
-        raise Forbidden("You may not submit jobs to any project. Ask one of its admins.")
-    choices: dict[str, Any] = {
-        "projects": projects,
-        "providers": [(p.name, p.name) for p in providers_of(actor)],
-    }
-    if request.method == "POST":
-        form = JobForm(request.POST, **choices)
-        return form.unjudged() if unsent else form
-    if source is None:
-        return JobForm(initial=_asked_for(request, {}), **choices)
-    values, env, _ = initial_of(source.spec)
-    return JobForm(initial=_asked_for(request, values), env=env, **choices)
-
-
-def _asked_for(request: HttpRequest, values: dict[str, Any]) -> dict[str, Any]:
-    """The beginning with what the address changes: a suggestion's memory or time."""
-    for name, field, unit in (
-        ("memory_mb", "memory", "memory_unit"),
-        ("timeout_seconds", "timeout", "timeout_unit"),
-    ):
-        given = request.GET.get(name, "")
-        if given.isdecimal() and len(given) < 10:
-            values |= {field: int(given), unit: "1"}
-    return values
-
-
-def _submit(actor: Actor, form: JobForm, source: Job | None) -> Job:
-    if source is None:
-        return services.job_submit(actor, data=form.spec())[0]
-    changes = form.spec()
-    if changes["script"] is not None and source.spec.get("script") is not None:
-        del changes["args"]  # A script's own arguments, which the form does not show, come along.
-    return services.job_rerun(actor, job_id=source.pk, changes=changes)[0]
 
 
 @require_POST

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from jobs import hello
 from jobs.attention import attention
 from jobs.day import day_of
 from jobs.filters import JobFilter
@@ -17,7 +18,6 @@ from jobs.query import Term
 from jobs.running_now import live_counts, mine, running_now
 from jobs.states import JobState
 from jobs.whose import Whose
-from orchestrator import hello
 from projects.actor import Actor
 from projects.models import Role
 from projects.selectors import projects_of

@@ -12,12 +12,11 @@ from django.template.loader import render_to_string
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs import seen
+from jobs import hello, seen
 from jobs.first_job import has_run
 from jobs.last_runs import Name
 from jobs.services import job_submit
 from jobs.whose import Whose, whose_of
-from orchestrator import hello
 from orchestrator.home import ATTENTION, BY_NAME, CARDS, START, Card
 from projects.actor import Actor
 from projects.errors import BadRequest, Forbidden, NotFound

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.hello import IMAGE
 from orchestrator.demo import programs
 from orchestrator.demo.places import EDGE, OLD, SPOT
 from orchestrator.demo.programs import plays
-from orchestrator.hello import IMAGE
 
 KEY = "demo/"
 """How the idempotency key of each begins: it tells them from the jobs of others, and a

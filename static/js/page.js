@@ -31,12 +31,13 @@
   }
   document.addEventListener("htmx:afterSettle", retitle);
 
-  // Copy what a button names.
+  // Copy what a button names, or the text of the element it names.
   document.addEventListener("click", async (event) => {
-    const button = event.target instanceof Element ? event.target.closest("[data-copy]") : null;
+    const button = event.target instanceof Element ? event.target.closest("[data-copy], [data-copy-from]") : null;
     if (!button) return;
+    const from = document.getElementById(button.dataset.copyFrom);
     try {
-      await navigator.clipboard.writeText(button.dataset.copy);
+      await navigator.clipboard.writeText(from ? from.textContent : button.dataset.copy);
       button.dataset.copied = "true";
       setTimeout(() => { delete button.dataset.copied; }, 1500);
     } catch { /* not allowed here: the text can still be selected */ }

@@ -67,6 +67,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "jobs/<int:job_id>/force-finish"): JOB_FORCE,
     ("POST", "jobs/<int:job_id>/rerun"): JOB_ACTION,
     ("POST", "jobs/<int:job_id>/release"): JOB_ACTION,
+    ("POST", "_/jobs/check"): SUBMIT_PAGE,
     ("GET", "_/jobs/rows"): SIGNED_IN,
     ("GET", "_/jobs/counts"): SIGNED_IN,
     ("GET", "_/jobs/<int:job_id>/header"): JOB_PAGE,

@@ -130,8 +130,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "jobs/new": {
         "name": "job", "project": "default", "image": "sample:1", "program": "image",
         "cpu_cores": "1", "gpus": "0", "memory": "64", "memory_unit": "1", "timeout": "1",
-        "timeout_unit": "60", "max_attempts": "1", "backoff_seconds": "10", "priority": "50",
-        "network": "bridge", "profile": "standard",
+        "timeout_unit": "60", "max_attempts": "1", "backoff": "10", "backoff_unit": "1",
+        "priority": "50", "queue_timeout_unit": "60", "network": "bridge", "profile": "standard",
     },
     "providers/new": {"name": "another"},
     "seen": {"until": "2026-01-31T12:00:00+00:00"},

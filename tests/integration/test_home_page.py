@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from jobs.hello import IMAGE
 from jobs.models import Job, Seen
 from orchestrator import home
-from orchestrator.hello import IMAGE
 from orchestrator.local.image import SAMPLE
 from projects.models import Project, Role
 from tests.support.attempts import make_attempt

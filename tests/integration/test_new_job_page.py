@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from jobs.forms import JobForm
 from jobs.models import Job
 from projects.models import Role
 from projects.secrets import open_values
@@ -20,8 +22,9 @@ FILLED: dict[str, Any] = {
     "name": "load", "project": "etl", "image": "registry.example/etl:1", "program": "script",
     "script": "echo one\r\necho two", "argv": "", "cpu_cores": "1.5", "memory": "2",
     "memory_unit": "1024", "gpus": "0", "timeout": "90", "timeout_unit": "60",
-    "max_attempts": "3", "backoff_seconds": "30", "retry_codes": "75, 111", "provider": "",
-    "priority": "60", "queue_timeout": "", "labels": "team=data\r\ntier=gold",
+    "max_attempts": "3", "backoff": "0.5", "backoff_unit": "60", "retry_codes": "75, 111",
+    "provider": "", "priority": "60", "requires": "", "labels": "team=data\r\ntier=gold",
+    "queue_timeout": "", "queue_timeout_unit": "3600",
     "working_dir": "", "user": "", "network": "bridge", "profile": "standard",
     "env_name": ["DATE", ""], "env_value": ["2026-01-01", ""],
     "secret_name": ["TOKEN"], "secret_value": ["hush"],
@@ -35,6 +38,12 @@ def browser() -> Client:
 
 def send(browser: Client, url: str = "/jobs/new", **changes: Any) -> Any:
     return browser.post(url, FILLED | changes)
+
+
+def sent_by(form: JobForm) -> dict[str, Any]:
+    """What a browser sends of a form that nobody has touched, but for the rows."""
+    values = {bound.name: bound.value() for bound in form}
+    return {name: v for name, v in values.items() if v is not None and v is not False}
 
 
 def test_a_plain_post_makes_the_job_and_ends_on_its_page(browser: Client) -> None:
@@ -81,6 +90,10 @@ def test_the_images_own_program_may_be_given_arguments(browser: Client) -> None:
         ({"priority": "101"}, "priority", "at most 100"),
         ({"retry_codes": "a"}, "retry_codes", "whole numbers"),
         ({"labels": "no equals sign"}, "labels", "key=value"),
+        ({"requires": "zone a b"}, "requires", "key = value"),
+        ({"requires": "zone = a", "provider": "node-1"}, "requires", "not both"),
+        ({"backoff": "2", "backoff_unit": "86400"}, "backoff", "at most 86400. (seconds)"),
+        ({"queue_timeout": "soon"}, "queue_timeout", "Enter a number."),
         ({"working_dir": "relative"}, "working_dir", "absolute path"),
         ({"provider": "gone"}, "provider", "not one of the available choices"),
         ({"project": "foreign"}, "project", "not one of the available choices"),
@@ -92,6 +105,7 @@ def test_a_wrong_field_is_marked_and_nothing_is_lost(
     browser: Client, changes: dict[str, str], field: str, words: str
 ) -> None:
     make_project("foreign")
+    make_provider("node-1")
     response = send(browser, **changes)
     assert response.status_code == 422
     page = response.content.decode()
@@ -99,8 +113,10 @@ def test_a_wrong_field_is_marked_and_nothing_is_lost(
     assert problem is not None, f"no problem stands at {field}: {words_of(response)}"
     assert words in problem[1]
     assert not Job.objects.exists()
-    for kept in ("2026-01-01", "hush", "team=data"):
-        assert kept in page or kept in changes.values() or field == "labels"
+    for kept in ("2026-01-01", "hush", *(escape(text) for text in changes.values())):
+        assert kept in page or "available choices" in words
+    assert f'href="#id_{field}"' in page, "the summary does not lead to the field"
+    assert page.count(" autofocus") == 1
 
 
 def test_a_wrong_variable_is_marked_in_its_row(browser: Client) -> None:
@@ -155,7 +171,8 @@ def test_a_rerun_with_edits_brings_secrets_along_without_showing_them(browser: C
     assert "Come along from job" in words
     assert 'value="DATE"' in page.content.decode()
     assert "run\nit" in page.content.decode()
-    send(browser, url, program="argv", argv="run\nother")
+    assert "zone = a" in page.content.decode()
+    send(browser, url, program="argv", argv="run\nother", requires="zone = a")
     job = Job.objects.get(rerun_of=source)
     assert job.spec["command"] == ["run", "other"]
     assert open_values(job.secrets) == {"TOKEN": "hush", "DSN": "old-dsn"}
@@ -205,16 +222,76 @@ def test_the_form_of_a_past_job_sent_unchanged_makes_the_same_spec(browser: Clie
     )
     url = f"/jobs/new?from={source.pk}"
     form = browser.get(url).context["form"]
-    sent: dict[str, Any] = {
-        bound.name: bound.value()
-        for bound in form
-        if bound.value() is not None and bound.value() is not False
-    }
-    sent |= {"env_name": ["A"], "env_value": [" b "]}
-    response = browser.post(url, sent)
+    response = browser.post(url, sent_by(form) | {"env_name": ["A"], "env_value": [" b "]})
     assert response.status_code == 302, words_of(response)
     again = Job.objects.get(rerun_of=source)
     assert again.spec == source.spec
+
+
+def test_everything_wrong_is_told_at_once_and_the_page_opens_at_the_first(browser: Client) -> None:
+    response = send(browser, name="", memory="-1", env_name=["1BAD"], env_value=["x"], priority="x")
+    words = words_of(response)
+    assert "Not submitted: 4 things to mend." in words
+    order = [words.index(w) for w in ("Name:", "Memory:", "1BAD:", "Priority:")]
+    assert order == sorted(order)
+    page = response.content.decode()
+    assert re.search(r'<input[^>]*name="name"[^>]* autofocus', page)
+    row = send(browser, env_name=["A", "1BAD"], env_value=["x", "y"]).content.decode()
+    assert re.search(r'id="env_name_2"[^>]* autofocus', row, re.S)
+    assert 'href="#env_name_2"' in row
+
+
+def test_a_form_sent_twice_makes_one_job(browser: Client) -> None:
+    once = browser.get("/jobs/new").context["once"]
+    first, second = (send(browser, once=once)["Location"] for _ in range(2))
+    assert first == second == f"/jobs/{Job.objects.get().pk}"
+    changed = send(browser, once=once, priority="70")
+    assert changed.status_code == 422
+    assert "has already made a job, and was changed since" in words_of(changed)
+    again = send(browser, once=changed.context["once"], priority="70")
+    assert again.status_code == 302
+    assert Job.objects.count() == 2
+
+
+def test_a_rerun_with_edits_sent_twice_makes_one_job(browser: Client) -> None:
+    source = make_job(state="completed", project=make_project("etl"))
+    url = f"/jobs/new?from={source.pk}"
+    once = browser.get(url).context["once"]
+    assert send(browser, url, once=once)["Location"] == send(browser, url, once=once)["Location"]
+    assert source.reruns.count() == 1
+
+
+def test_run_without_following_leads_to_the_list_with_a_link(browser: Client) -> None:
+    response = send(browser, then="list")
+    job = Job.objects.get()
+    assert response["Location"] == "/jobs"
+    page = browser.get("/jobs")
+    assert f"Submitted: {job.pk} load." in words_of(page)
+    assert f'<a href="/jobs/{job.pk}">' in page.content.decode()
+
+
+def test_checking_without_javascript_says_what_is_wrong_and_submits_nothing(
+    browser: Client,
+) -> None:
+    make_provider("node-1")
+    right = send(browser, check="1")
+    assert right.status_code == 200
+    assert "Nothing is wrong with it. It is not submitted yet." in words_of(right)
+    assert "Starts at once on node-1" in words_of(right)
+    wrong = send(browser, check="1", memory="9", memory_unit="x", image="")
+    assert wrong.status_code == 422
+    assert not Job.objects.exists()
+
+
+def test_an_instance_without_jobs_begins_with_the_sample(browser: Client) -> None:
+    page = browser.get("/jobs/new")
+    assert "A sample is filled in" in words_of(page)
+    assert "Complete: this is what will be submitted." in words_of(page)
+    assert browser.post("/jobs/new", sent_by(page.context["form"])).status_code == 302
+    job = Job.objects.get()
+    assert (job.name, job.memory_mb) == ("hello-world", 64)
+    again = browser.get("/jobs/new").context["form"]
+    assert (again["name"].value(), again["project"].value()) == (None, "etl")
 
 
 def test_one_who_may_submit_nowhere_is_told_so() -> None:

@@ -69,7 +69,7 @@ def submit(page: Page, gantry: RunningGantry, *, name: str, script: str) -> int:
     """Submit a job in the form; its number, with the job's page open."""
     page.goto(f"{gantry.url}/jobs/new")
     page.get_by_role("textbox", name="Name", exact=True).first.fill(name)
-    page.get_by_role("textbox", name="Image").fill("gantry/hello:latest")
+    page.get_by_label("Image", exact=True).fill("gantry/hello:latest")
     page.get_by_label("Script", exact=True).fill(script)
     page.get_by_role("button", name=re.compile("Run and follow")).first.click()
     page.wait_for_url(re.compile(r"/jobs/\d+"))
