@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from jobs import transitions
 from jobs.models import Attempt, Job
@@ -23,12 +21,11 @@ from projects.notify import notify_jobs
 from providers.models import Mode, Provider
 from providers.services import provider_delete, provider_set_mode
 from tests.support.attempts import make_attempt
-from tests.support.builders import make_actor, make_job, make_provider, make_user
+from tests.support.browsers import Opens
+from tests.support.builders import make_job, make_provider
 from tests.support.engine_rows import hold
 from tests.support.figures import p95, tell
 from tests.support.log_rows import append, lines
-from tests.support.sessions import sign_in
-from tests.support.web import WebProcess, running_web
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -45,30 +42,10 @@ _NOTE_CHANGES = """
 """
 
 
-@pytest.fixture(scope="module")
-def web(django_db_setup: None, database_url: str) -> Iterator[WebProcess]:
-    with running_web(database_url) as process:
-        yield process
-
-
 @pytest.fixture
-def actor() -> Actor:
-    return make_actor(make_user("ada", superuser=True), via="web")
-
-
-@pytest.fixture
-def page(web: WebProcess, browser: Browser, actor: Actor) -> Iterator[Page]:
-    """The page of an administrator, which may have no error."""
-    wrong: list[str] = []
-    with browser.new_context(
-        viewport={"width": 1280, "height": 900}, base_url=web.url, timezone_id="UTC"
-    ) as context:
-        key = sign_in(User.objects.get(username=actor.name))
-        context.add_cookies([{"name": web.cookie, "value": key, "url": web.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        yield page
-    assert wrong == []
+def page(opens: Opens) -> Page:
+    """The page of an administrator."""
+    return opens(height=900, timezone_id="UTC").new_page()
 
 
 def ago(seconds: float) -> datetime:

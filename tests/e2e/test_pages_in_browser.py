@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from django.contrib.auth.models import User
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from jobs.models import Job
 from jobs.services import job_cancel, job_submit
@@ -16,63 +14,11 @@ from projects.actor import Actor
 from providers.models import Mode, Provider
 from providers.services import provider_set_mode
 from tests.support.attempts import make_attempt
-from tests.support.builders import (
-    make_actor,
-    make_job,
-    make_project,
-    make_provider,
-    make_spec,
-    make_user,
-)
-from tests.support.sessions import sign_in
-from tests.support.web import WebProcess, running_web
+from tests.support.browsers import Opens
+from tests.support.builders import make_job, make_provider, make_spec
+from tests.support.web import WebProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-
-WATCH_POLICY = """
-  window.refused = [];
-  addEventListener("securitypolicyviolation", (event) => {
-    window.refused.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
-  });
-"""
-
-
-@pytest.fixture(scope="module")
-def web(django_db_setup: None, database_url: str) -> Iterator[WebProcess]:
-    with running_web(database_url) as process:
-        yield process
-
-
-@pytest.fixture
-def actor() -> Actor:
-    """The administrator whose browser this is."""
-    make_project("default")
-    return make_actor(make_user("ada", superuser=True), via="web")
-
-
-Opens = Callable[..., BrowserContext]
-
-
-@pytest.fixture
-def opens(web: WebProcess, browser: Browser, actor: Actor) -> Iterator[Opens]:
-    """Makes browsers in which the administrator has signed in."""
-    made: list[BrowserContext] = []
-
-    def opened(*, width: int = 1280, height: int = 800, **options: object) -> BrowserContext:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            base_url=web.url,
-            **options,  # type: ignore[arg-type]
-        )
-        key = sign_in(User.objects.get(username=actor.name))
-        context.add_cookies([{"name": web.cookie, "value": key, "url": web.url}])
-        context.add_init_script(WATCH_POLICY)
-        made.append(context)
-        return context
-
-    yield opened
-    for context in made:
-        context.close()
 
 
 @pytest.fixture
