@@ -22,9 +22,11 @@ Message = Mapping[str, Any]
 
 OBJECT_SECONDS = 0.5
 """At most one signal per object and socket in this time, the last one never lost."""
-LIST_SECONDS = 1.0
+LIST_SECONDS = 0.5
+"""A list that one person watches is refetched at most so often; a change is then in its page
+within a second."""
 LIST_WATCHERS_PER_SECOND = 50
-"""All watchers of a list together refetch it at most so often."""
+"""All watchers of a list together refetch it less often than this, however many they are."""
 
 
 class Mailbox:
@@ -173,7 +175,7 @@ class Hub:
 
 def list_seconds(watchers: int) -> float:
     """Seconds between two refetches of a list that so many watch, on average."""
-    return max(LIST_SECONDS, watchers / LIST_WATCHERS_PER_SECOND)
+    return LIST_SECONDS + watchers / LIST_WATCHERS_PER_SECOND
 
 
 def jittered(seconds: float) -> float:

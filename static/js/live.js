@@ -5,7 +5,7 @@
    again, and by a slow poll while there is no socket. It may have several topics, and with
    data-every="2000" at least so many ms between two fetches. log-viewer.js shares the socket. */
 (() => {
-  const OBJECT_MS = 500, LIST_MS = 1000, SPREAD_MS = 200;
+  const OBJECT_MS = 500, LIST_MS = 500, SPREAD_MS = 200;
   const POLL_MS = 15_000, FLOOR_MS = 60_000, SILENCE_MS = 45_000;
   const AGAIN_MS = 2_000;  // a fetch that got no answer, or "busy", is made again
   const BANNER_MS = 3_000, STALE_MS = 10_000, FIRST_BACKOFF_MS = 500, MOST_BACKOFF_MS = 15_000;
@@ -27,7 +27,7 @@
     timing.set(el, times);
     if (times.timer) return;
     const pause = Math.max(every, Number(el.dataset.every ?? 0));
-    const wait = Math.max(0, times.last + pause - now()) + Math.random() * SPREAD_MS;
+    const wait = Math.max(0, times.last + pause - now()) + Math.random() * Math.min(SPREAD_MS, pause / 5);
     times.timer = setTimeout(() => {
       times.timer = 0;
       if (!el.isConnected) return;
