@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs import views, views_bulk, views_left_overs, views_live, views_log, views_new
+from jobs import (
+    views,
+    views_bulk,
+    views_left_overs,
+    views_live,
+    views_log,
+    views_new,
+    views_queue,
+)
 
 app_name = "jobs"
 urlpatterns = [
@@ -16,6 +24,10 @@ urlpatterns = [
     path("jobs/<int:job_id>/force-finish", views.job_force_finish, name="force-finish"),
     path("jobs/<int:job_id>/rerun", views.job_rerun, name="rerun"),
     path("jobs/<int:job_id>/release", views.job_release, name="release"),
+    path("queue", views_queue.page, name="queue"),
+    path("queue/<int:job_id>/release", views_queue.release, name="queue-release"),
+    path("_/queue/head", views_queue.head, name="live-queue-head"),
+    path("_/queue/rows", views_queue.rows, name="live-queue-rows"),
     path("left-overs", views_left_overs.page, name="left-overs"),
     path("_/left-overs", views_left_overs.rows, name="live-left-overs"),
     path("_/jobs/rows", views_live.rows, name="live-rows"),

@@ -100,6 +100,7 @@ def _form(
         "sentence": bulk.sentence(fates),
         "whole": whole,
         "q": query.get("q", ""),
+        "came_from": query.get("from", ""),
         "back": _way_back(query),
     }
 
@@ -142,5 +143,7 @@ def _fates(text: str) -> Counter[Fate]:
 
 def _way_back(query: QueryDict) -> str:
     """The list that the person came from."""
+    if query.get("from") == "queue":
+        return reverse("jobs:queue")
     text = query.get("q", "")
     return reverse("jobs:list") + (f"?{encoded({'q': [text]})}" if text else "")

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from jobs.models import Job
 from jobs.orders import SpecUnreadable, requirements
+from jobs.queue_groups import scarce
 from projects.quantities import cores_text, memory_text
 from providers.fit import Answer, Fit, Need, fit
 from providers.models import Provider
@@ -117,15 +118,17 @@ def _headline(need: Need, found: Sequence[tuple[Provider, Fit]]) -> tuple[str, s
 
 def _wanting(need: Need, full: Sequence[Fit]) -> str:
     """What is missing on all that are full: "24 GiB of memory free", or room for all of it."""
-    if all(one.lacks_memory_mb for one in full):
-        return f"{memory_text(need.memory_mb)} of memory free"
-    if all(one.lacks_cpu_millis for one in full):
-        return f"{cores_text(need.cpu_millis)} CPU free"
-    if all(one.lacks_gpus for one in full):
-        return f"{need.gpus} GPU free"
-    if all(one.lacks_slot for one in full):
-        return "a free slot"
-    return f"room for {cores_text(need.cpu_millis)} CPU and {memory_text(need.memory_mb)} at once"
+    cpu, memory = cores_text(need.cpu_millis), memory_text(need.memory_mb)
+    match scarce(full):
+        case "memory":
+            return f"{memory} of memory free"
+        case "cpu":
+            return f"{cpu} CPU free"
+        case "gpu":
+            return f"{need.gpus} GPU free"
+        case "slot":
+            return "a free slot"
+    return f"room for {cpu} CPU and {memory} at once"
 
 
 _COUNTED = {

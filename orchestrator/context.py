@@ -48,6 +48,7 @@ class _Shell:
         entries = [
             self._entry("Home", "home", "home", "/"),
             self._entry("Jobs", "jobs", "jobs:list", "/jobs"),
+            self._entry("Queue", "queue", "jobs:queue", "/queue"),
             self._entry("Providers", "server", "providers:list", "/providers"),
         ]
         if self._user.is_staff:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.core import signing
 
@@ -40,6 +40,27 @@ def read_cursor(cursor: str, filters: Mapping[str, Sequence[str]]) -> int:
     if bound != _bound_to(filters):
         raise BadRequest("The cursor belongs to other filters; begin again without it.")
     return int(last_id)
+
+
+def make_key_cursor(keys: Sequence[int | str], filters: Mapping[str, Sequence[str]]) -> str:
+    """The cursor after the row with these keys, of a list that is in an order of its own.
+
+    Name the list among the filters, so that no other list takes its cursors.
+    """
+    return signing.dumps([_bound_to(filters), list(keys)], salt=_SALT)
+
+
+def read_key_cursor(
+    cursor: str, filters: Mapping[str, Sequence[str]], number: int
+) -> Sequence[Any]:
+    """The so many keys after which the list goes on. Raises BadRequest as `read_cursor`."""
+    try:
+        bound, keys = signing.loads(cursor, salt=_SALT)
+    except (signing.BadSignature, ValueError, TypeError):
+        raise BadRequest("The cursor is not valid; begin again without it.") from None
+    if bound != _bound_to(filters) or not isinstance(keys, list) or len(keys) != number:
+        raise BadRequest("The cursor belongs to another list; begin again without it.")
+    return keys
 
 
 def _bound_to(filters: Mapping[str, Sequence[str]]) -> str:

@@ -111,6 +111,21 @@ class Event(models.Model):
             models.Index(fields=["subject_kind", "subject_id", "id"], name="event_by_subject"),
             # a project's activity, newest first
             models.Index(fields=["project", "-id"], name="event_by_project"),
+            # what one person did, newest first
+            models.Index(
+                fields=["actor_name", "project", "-id"],
+                name="event_by_person",
+                condition=Q(actor_kind__in=["token", "user"]),
+            ),
+            # what came into the queue and what left it, by time: counted from the index alone
+            models.Index(
+                fields=["at"],
+                name="event_queue_moves",
+                include=["type", "project"],
+                condition=Q(
+                    type__in=["job.placed", "job.requeued", "job.retried", "job.submitted"]
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from projects.actor import Actor
 from projects.errors import NotFound
 from projects.models import Event
 from projects.selectors import subject_events
+from providers.leases import SCHEDULER
 from providers.models import EngineRequest, Lease, Provider, RequestStatus
 
 # The same list as jobs.states.LIVE_PHASES, which is above this app; a test compares them.
@@ -82,6 +83,12 @@ def provider_use(provider_ids: Sequence[int]) -> dict[int, ProviderUse]:
     )
     used = {row[0]: ProviderUse(*row[1:]) for row in rows}
     return {pk: used.get(pk, ProviderUse()) for pk in provider_ids}
+
+
+def queue_is_planned() -> bool:
+    """True while an engine process plans the queue, by the database's clock."""
+    held = Lease.objects.filter(name=SCHEDULER, expires_at__gt=Now())
+    return held.exclude(holder="").exists()
 
 
 def left_over_count(provider_id: int) -> int:

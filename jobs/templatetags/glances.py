@@ -18,6 +18,8 @@ register = template.Library()
 _EVENT_SHAPES = {
     "job.submitted": "pending",
     "job.held": "held",
+    "job.released": "pending",
+    "job.cancel_requested": "cancelled",
     "job.placed": "scheduled",
     "job.requeued": "pending",
     "job.retried": "warn",

@@ -78,6 +78,11 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "_/jobs/<int:job_id>/events"): JOB_PAGE,
     ("GET", "_/jobs/<int:job_id>/log/<int:number>"): JOB_PAGE,
     ("GET", "_/jobs/<int:job_id>/log/<int:number>/search"): JOB_PAGE,
+    # the queue
+    ("GET", "queue"): SIGNED_IN,
+    ("POST", "queue/<int:job_id>/release"): JOB_ACTION,
+    ("GET", "_/queue/head"): SIGNED_IN,
+    ("GET", "_/queue/rows"): SIGNED_IN,
     # provider pages
     ("GET", "left-overs"): OPERATE_PAGE,
     ("GET", "_/left-overs"): OPERATE_PAGE,

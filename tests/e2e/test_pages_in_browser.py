@@ -45,6 +45,7 @@ def addresses(provider: Provider, jobs: list[Job]) -> list[str]:
         *(f"/jobs/{job.pk}" for job in jobs),
         f"/jobs/{jobs[0].pk}?tab=events",
         f"/jobs/{jobs[0].pk}?tab=spec",
+        "/queue",
         "/providers",
         f"/providers/{provider.pk}",
         "/providers/new",

@@ -38,6 +38,7 @@ def pages(job: Job, provider: Provider) -> list[str]:
         f"{one}?tab=spec",
         "/_/jobs/rows",
         "/_/jobs/counts",
+        *("/queue", "/_/queue/head", "/_/queue/rows"),
         *(f"/_{one}/{part}" for part in ("header", "attempts", "facts", "events")),
         "/providers",
         place,
@@ -66,7 +67,8 @@ def test_every_member_sees_every_page(
 
 def test_a_stranger_finds_no_trace_of_a_foreign_job(job: Job) -> None:
     browser = signed_in(make_user("eve", project=make_project("other")))
-    assert "nightly" not in words_of(browser.get("/jobs"))
+    for page in ("/jobs", "/queue"):
+        assert "nightly" not in words_of(browser.get(page)), page
     for part in ("", "?tab=events", "?tab=spec"):
         response = browser.get(f"/jobs/{job.pk}{part}")
         assert response.status_code == 404
