@@ -50,6 +50,7 @@ class _Shell:
             self._entry("Jobs", "jobs", "jobs:list", "/jobs"),
             self._entry("Queue", "queue", "jobs:queue", "/queue"),
             self._entry("Providers", "server", "providers:list", "/providers"),
+            self._entry("Activity", "activity", "activity", "/activity"),
         ]
         if self._user.is_staff:
             entries.append(self._entry("Admin", "shield", "admin:index", "/admin/"))

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
-from orchestrator import views, views_home
+from orchestrator import views, views_activity, views_home
 from orchestrator.home import BY_NAME
 
 urlpatterns = [
@@ -21,6 +21,9 @@ urlpatterns = [
     path("logout", LogoutView.as_view(), name="logout"),
     path("health", views.health, name="health"),
     path("ready", views.ready, name="ready"),
+    path("activity", views_activity.page, name="activity"),
+    path("activity/export", views_activity.export, name="activity-export"),
+    path("_/activity", views_activity.rows, name="live-activity"),
     path("", include("jobs.urls")),
     path("", include("providers.urls")),
     path("api/", include("orchestrator.api_urls")),

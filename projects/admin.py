@@ -196,7 +196,6 @@ class InstanceSettingsAdmin(GantryAdmin):
         settings = cast(InstanceSettings, obj)
         if form.changed_data:
             settings.save(update_fields=form.changed_data)
-            detail = {name: getattr(settings, name) for name in form.changed_data}
-            record(
-                [Happening("instance", 1, "instance.settings", detail=detail)], admin_actor(request)
-            )
+            changes = {n: [form.initial.get(n), getattr(settings, n)] for n in form.changed_data}
+            happening = Happening("instance", 1, "instance.settings", detail={"changes": changes})
+            record([happening], admin_actor(request))

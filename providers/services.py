@@ -63,6 +63,8 @@ def provider_update(actor: Actor, provider_id: int, fields: dict[str, Any]) -> P
         if not changed:
             return provider
         mode = provider.mode
+        # How it is reached is for operators alone, and events are for all who see it.
+        told = {n: [getattr(provider, n), values[n]] for n in changed if n != "options"}
         for name in changed:
             setattr(provider, name, values[name])
         provider.rev += 1
@@ -70,7 +72,8 @@ def provider_update(actor: Actor, provider_id: int, fields: dict[str, Any]) -> P
         if changed == ["mode"]:
             _tell(actor, provider, "provider.mode", source=mode, target=provider.mode)
         else:
-            _tell(actor, provider, "provider.updated", detail={"fields": changed})
+            detail = {"fields": changed, "changes": told}
+            _tell(actor, provider, "provider.updated", detail=detail)
     return provider
 
 

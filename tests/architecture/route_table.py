@@ -83,6 +83,10 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "queue/<int:job_id>/release"): JOB_ACTION,
     ("GET", "_/queue/head"): SIGNED_IN,
     ("GET", "_/queue/rows"): SIGNED_IN,
+    # the activity: everybody sees what is theirs to see
+    ("GET", "activity"): SIGNED_IN,
+    ("GET", "activity/export"): SIGNED_IN,
+    ("GET", "_/activity"): SIGNED_IN,
     # provider pages
     ("GET", "left-overs"): OPERATE_PAGE,
     ("GET", "_/left-overs"): OPERATE_PAGE,

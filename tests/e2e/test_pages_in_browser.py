@@ -46,6 +46,7 @@ def addresses(provider: Provider, jobs: list[Job]) -> list[str]:
         f"/jobs/{jobs[0].pk}?tab=events",
         f"/jobs/{jobs[0].pk}?tab=spec",
         "/queue",
+        "/activity?who=all",
         "/providers",
         f"/providers/{provider.pk}",
         "/providers/new",

@@ -265,7 +265,8 @@ def test_a_change_of_a_provider_is_recorded_with_its_fields(root: Client) -> Non
     assert answer.status_code == 302, answer.context["errors"]
     provider.refresh_from_db()
     assert (provider.slots, provider.rev) == (3, 1)
-    assert Event.objects.get(type="provider.updated").detail == {"fields": ["slots"]}
+    detail = {"fields": ["slots"], "changes": {"slots": [None, 3]}}
+    assert Event.objects.get(type="provider.updated").detail == detail
 
 
 def test_memberships_are_edited_with_the_person_and_recorded(root: Client) -> None:
@@ -308,7 +309,9 @@ def test_a_change_of_the_settings_is_recorded(root: Client) -> None:
         "log_limit_bytes": str(settings.log_limit_bytes),
     }  # fmt: skip
     assert root.post(change, data).status_code == 302
-    assert Event.objects.get(type="instance.settings").detail == {"log_retention_days": 7}
+    assert Event.objects.get(type="instance.settings").detail == {
+        "changes": {"log_retention_days": [30, 7]}
+    }
 
 
 def test_schedules_can_be_seen_and_not_written(root: Client) -> None:

@@ -38,7 +38,7 @@ def pages(job: Job, provider: Provider) -> list[str]:
         f"{one}?tab=spec",
         "/_/jobs/rows",
         "/_/jobs/counts",
-        *("/queue", "/_/queue/head", "/_/queue/rows"),
+        *("/queue", "/_/queue/head", "/_/queue/rows", "/activity", "/_/activity"),
         *(f"/_{one}/{part}" for part in ("header", "attempts", "facts", "events")),
         "/providers",
         place,
@@ -67,7 +67,7 @@ def test_every_member_sees_every_page(
 
 def test_a_stranger_finds_no_trace_of_a_foreign_job(job: Job) -> None:
     browser = signed_in(make_user("eve", project=make_project("other")))
-    for page in ("/jobs", "/queue"):
+    for page in ("/jobs", "/queue", "/activity?who=all"):
         assert "nightly" not in words_of(browser.get(page)), page
     for part in ("", "?tab=events", "?tab=spec"):
         response = browser.get(f"/jobs/{job.pk}{part}")

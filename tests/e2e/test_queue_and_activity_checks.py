@@ -1,0 +1,154 @@
+"""The queue and the activity in a real browser: live, without jumping, by hand and by key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from jobs.models import Job
+from jobs.services import job_cancel, job_submit
+from projects.actor import Actor
+from tests.support.builders import make_actor, make_project, make_spec, make_user
+from tests.support.sessions import sign_in
+from tests.support.web import WebProcess, running_web
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+SOON = 20_000
+
+
+@pytest.fixture(scope="module")
+def web(django_db_setup: None, database_url: str) -> Iterator[WebProcess]:
+    with running_web(database_url) as process:
+        yield process
+
+
+@pytest.fixture
+def actor() -> Actor:
+    make_project("default")
+    return make_actor(make_user("ada", superuser=True), via="web")
+
+
+Opens = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def opens(web: WebProcess, browser: Browser, actor: Actor) -> Iterator[Opens]:
+    """Makes browsers in which the administrator has signed in; none may have an error."""
+    made: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def opened(**options: bool) -> BrowserContext:
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 800},
+            base_url=web.url,
+            **options,  # type: ignore[arg-type]
+        )
+        key = sign_in(User.objects.get(username=actor.name))
+        context.add_cookies([{"name": web.cookie, "value": key, "url": web.url}])
+        context.on("weberror", lambda error: wrong.append(str(error.error)))
+        made.append(context)
+        return context
+
+    yield opened
+    for context in made:
+        context.close()
+    assert wrong == []
+
+
+def live(page: Page, address: str) -> Page:
+    """A page with its socket open."""
+    page.goto(address)
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+    return page
+
+
+def rows(page: Page) -> list[str]:
+    return [row.get_attribute("id") or "" for row in page.locator(".heldrows tbody tr").all()]
+
+
+def test_the_queue_moves_by_itself_but_not_under_the_reader(opens: Opens, actor: Actor) -> None:
+    jobs = [job_submit(actor, data=make_spec(name=f"load-{n}"))[0] for n in range(5)]
+    page = live(opens().new_page(), "/queue")
+    job_cancel(actor, job_id=jobs[0].pk)
+    expect(page.locator(f"#waiting-{jobs[0].pk}")).to_have_count(0, timeout=SOON)
+    expect(page.locator("#queue-head")).to_contain_text("4 wait: 4 for the next look")
+    page.get_by_role("link", name="load-2", exact=True).focus()
+    before, top = rows(page), page.locator(f"#waiting-{jobs[2].pk}").bounding_box()
+    job_cancel(actor, job_id=jobs[1].pk)
+    urgent, _ = job_submit(actor, data=make_spec(name="urgent", priority=90))
+    pill = page.locator("[data-arrived]")
+    expect(pill).to_have_text("1 new, 1 gone", timeout=SOON)
+    expect(page.locator(f"#waiting-{jobs[1].pk}")).to_contain_text("Cancelled by ada")
+    assert rows(page) == before
+    assert page.locator(f"#waiting-{jobs[2].pk}").bounding_box() == top
+    expect(page.get_by_role("link", name="load-2", exact=True)).to_be_focused()
+    pill.click()
+    expect(page.locator(".heldrows tbody tr").first).to_have_id(f"waiting-{urgent.pk}")
+    expect(pill).to_have_count(0)
+
+
+def test_a_held_job_is_released_and_another_cancelled_in_the_queue(
+    opens: Opens, actor: Actor
+) -> None:
+    held, _ = job_submit(actor, data=make_spec(name="nightly", hold=True))
+    other, _ = job_submit(actor, data=make_spec(name="load"))
+    page = live(opens().new_page(), "/queue")
+    expect(page.locator("#queue-head")).to_contain_text("1 for the next look, 1 held")
+    page.get_by_role("button", name=f"Release nightly {held.pk}").click()
+    expect(page.locator(".notes")).to_contain_text("nightly")
+    expect(page.locator(f"#waiting-{held.pk} .place")).to_have_text("1", timeout=SOON)
+    page.get_by_role("link", name=f"Cancel load {other.pk}").click()
+    page.get_by_role("button", name="Cancel 1 job").click()
+    expect(page.locator("[data-said]")).to_have_text("1 cancelled.")
+    expect(page.locator(f"#waiting-{other.pk}")).to_have_class("gone", timeout=SOON)
+    assert Job.objects.get(pk=other.pk).state == "cancelled"
+
+
+def test_without_javascript_the_queue_is_filtered_and_a_job_released(
+    opens: Opens, actor: Actor
+) -> None:
+    make_project("etl")
+    held, _ = job_submit(actor, data=make_spec(name="nightly", hold=True, project="etl"))
+    job_submit(actor, data=make_spec(name="load"))
+    page = opens(java_script_enabled=False).new_page()
+    page.goto("/queue")
+    page.get_by_label("Project").select_option("etl")
+    page.get_by_role("button", name="Show").click()
+    assert rows(page) == [f"waiting-{held.pk}"]
+    page.get_by_role("button", name=f"Release nightly {held.pk}").click()
+    expect(page.locator(".notes")).to_contain_text("is released and in the queue")
+    expect(page.get_by_label("Project")).to_have_value("etl")
+    expect(page.locator(".place")).to_have_text("1")
+
+
+def test_new_activity_waits_in_a_pill_and_the_filter_becomes_a_file(
+    opens: Opens, actor: Actor, tmp_path: Path
+) -> None:
+    for n in range(25):
+        job_submit(actor, data=make_spec(name=f"load-{n}"))
+    page = live(opens().new_page(), "/activity")
+    before = rows(page)
+    page.evaluate("scrollTo(0, 300)")
+    for n in range(3):
+        job_submit(actor, data=make_spec(name=f"new-{n}"))
+    pill = page.locator("[data-arrived]")
+    expect(pill).to_have_text("3 new", timeout=SOON)
+    assert rows(page) == before
+    pill.click()
+    expect(page.locator(".heldrows tbody tr").first).to_contain_text("new-2")
+    expect(pill).to_have_count(0)
+    page.get_by_label("To which").fill(f"job:{Job.objects.get(name='new-1').pk}")
+    page.keyboard.press("Enter")
+    expect(page.locator(".heldrows tbody tr")).to_have_count(1)
+    page.get_by_text("Export").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="JSON").click()
+    waiting.value.save_as(tmp_path / "activity.json")
+    found = json.loads((tmp_path / "activity.json").read_text())
+    assert [item["type"] for item in found["items"]] == ["job.submitted"]
