@@ -41,9 +41,10 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Going:
-    """One job that is under way."""
+    """One job that is under way, on a provider or in its program `since` then."""
 
     job: Job
+    since: datetime
     words: str = ""
     against: Against | None = None
     unseen_since: datetime | None = None
@@ -81,16 +82,23 @@ def against(usual: Usual, seconds: float) -> Against:
 
 def going(job: Job, attempt: Attempt | None, usual: Usual | None, now: datetime) -> Going:
     """One job with its live attempt and what is usual."""
+    running = job.state == JobState.RUNNING and job.started_at is not None
+    placed = attempt.placed_at if attempt is not None else job.queued_at
+    since = job.started_at if running and job.started_at else placed
     if job.cancel_requested_at is not None:
-        return Going(job, "stopping")
+        return Going(job, since, "stopping")
     if attempt is not None and attempt.not_seen_since is not None:
-        return Going(job, "not seen", unseen_since=attempt.not_seen_since)
+        return Going(job, since, "not seen", unseen_since=attempt.not_seen_since)
     if attempt is not None and attempt.phase != Phase.RUNNING:
         told = str(attempt.progress.get("text") or "") if attempt.phase == Phase.PULLING else ""
-        return Going(job, f"pulling, {told}" if told else _PHASES.get(Phase(attempt.phase), ""))
-    if usual is None or job.started_at is None:
-        return Going(job, "" if job.state == JobState.RUNNING else "placed")
-    return Going(job, against=against(usual, max(0.0, (now - job.started_at).total_seconds())))
+        words = f"pulling, {told}" if told else _PHASES.get(Phase(attempt.phase), "")
+        return Going(job, since, words)
+    if not running:
+        return Going(job, since, "placed")
+    if usual is None:
+        return Going(job, since)
+    seconds = max(0.0, (now - since).total_seconds())
+    return Going(job, since, against=against(usual, seconds))
 
 
 def running_now(actor: Actor, whose: Whose, now: datetime) -> list[Going]:
@@ -100,7 +108,7 @@ def running_now(actor: Actor, whose: Whose, now: datetime) -> list[Going]:
         found.select_related("project", "provider").defer(*_LARGE).order_by("-pk")[:MOST_SHOWN]
     )
     live = Attempt.objects.filter(job__in=jobs, phase__in=sorted(LIVE_PHASES)).only(
-        "job_id", "phase", "progress", "not_seen_since"
+        "job_id", "phase", "progress", "placed_at", "not_seen_since"
     )
     attempts = {attempt.job_id: attempt for attempt in live}
     runs = last_runs([name_of(job) for job in jobs])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from jobs.last_runs import BARS, ENOUGH, LastRuns, Run, Usual
-from jobs.running_now import against
+from jobs.models import Attempt, Job
+from jobs.running_now import against, going
 from jobs.states import JobState
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -72,3 +74,21 @@ def test_the_time_left_is_an_estimate_and_ends_in_how_far_it_is_over(
     assert (found.words, found.share, found.over) == (words, share, over)
     title = "An estimate: nearly all of the last 12 took at most 15 min, half of them 10 min"
     assert found.title == title
+
+
+def attempt(**columns: Any) -> Attempt:
+    return Attempt(**{"number": 2, "placed_at": NOW - timedelta(seconds=30)} | columns)
+
+
+def test_a_job_in_its_second_try_is_told_from_that_try_on() -> None:
+    began = NOW - timedelta(hours=5)
+    job = Job(name="load", state="scheduled", started_at=began, queued_at=began, attempt=2)
+    found = going(job, attempt(phase="pulling", progress={"text": "1 of 3 GB"}), None, NOW)
+    assert (found.words, NOW - found.since) == ("pulling, 1 of 3 GB", timedelta(seconds=30))
+    assert found.against is None
+
+
+def test_a_run_that_nobody_can_see_is_not_estimated() -> None:
+    job = Job(name="load", state="running", started_at=NOW - timedelta(hours=5))
+    found = going(job, attempt(phase="running", not_seen_since=NOW), Usual(9, 60, 90), NOW)
+    assert (found.unseen_since, found.against, found.shape) == (NOW, None, "warn")
