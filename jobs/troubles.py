@@ -8,11 +8,11 @@ kind, however many jobs it has, so that the list stays one that is read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobs.advice import EDIT, RERUN, Action, advice_for
-from jobs.last_runs import NONE, LastRuns, Name, Usual, coarse, name_of
+from jobs.last_runs import NONE, LastRuns, Name, Usual, coarse
 from jobs.models import Job
 from jobs.reasons import reason_text
 from jobs.seen import Marks
@@ -49,48 +49,28 @@ _WAITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """A failed job as far as grouping needs it."""
+class Row:
+    """A job as far as the decision needs it: what it is called, and when it failed, began to
+    run or to wait."""
 
     id: int
     name: Name
     at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Failures:
-    """The failures of one name that were not seen: the latest, and how many."""
-
-    latest: Failed
-    count: int
-    mended_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """One entry. `kind`: failed, overlong or waits; `at`: when it came to be one; `count`: of
-    how many jobs it tells; `late`: it can wait, because a later run completed;
-    `last_output`: when the engine last told a line of one that runs."""
+class Entry:
+    """What is to be told. `kind`: failed, overlong or waits; `id`: of the job that stands for
+    all `count` of them; `at`: when the newest came to be one; `late`: it can wait, because a
+    later run completed."""
 
     kind: str
-    job: Job
+    id: int
+    name: Name
     at: datetime
-    words: str
-    detail: str = ""
     count: int = 1
-    action: Action | None = None
     late: bool = False
-    last_output: datetime | None = None
-
-    @property
-    def shape(self) -> str:
-        """Its state shape."""
-        return "failed" if self.kind == "failed" else "warn"
-
-    @property
-    def name(self) -> Name:
-        """What it is acknowledged by."""
-        return name_of(self.job)
 
     @property
     def order(self) -> tuple[bool, bool, float]:
@@ -98,49 +78,47 @@ class Trouble:
         return self.late, self.kind != "failed", -self.at.timestamp()
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An entry in words, with its job. `last_output`: when the engine last told a line of one
+    that runs."""
+
+    entry: Entry
+    job: Job
+    words: str
+    detail: str = ""
+    action: Action | None = None
+    last_output: datetime | None = None
+
+    @property
+    def kind(self) -> str:
+        """As its entry's."""
+        return self.entry.kind
+
+    @property
+    def shape(self) -> str:
+        """Its state shape."""
+        return "failed" if self.kind == "failed" else "warn"
+
+
 def failures(
-    rows: Iterable[Failed],
+    rows: Iterable[Row],
     rerun: Collection[int],
     marks: Marks,
     runs: Mapping[Name, LastRuns],
-) -> list[Failures]:
+) -> list[Entry]:
     """Failures by name, the latest of each standing for all. `rerun`: jobs that somebody has
     run again, whose rerun tells how it went."""
-    groups: dict[Name, list[Failed]] = {}
+    groups: dict[Name, list[Row]] = {}
     for row in rows:
         if row.id not in rerun and not marks.hide(row.name, row.at):
             groups.setdefault(row.name, []).append(row)
     found = []
     for name, group in groups.items():
         latest = max(group, key=lambda one: one.at)
-        after = runs.get(name, NONE).completed_after(latest.id)
-        found.append(Failures(latest, len(group), after.finished_at if after else None))
+        mended = runs.get(name, NONE).completed_after(latest.id) is not None
+        found.append(Entry("failed", latest.id, name, latest.at, len(group), mended))
     return found
-
-
-def failed(of: Failures, job: Job, runs: LastRuns) -> Trouble:
-    """The entry of failures. `job`: the latest of them, whole."""
-    told = _FAILED.get(job.reason)
-    detail = {"exit_code": job.exit_code, "limit": "–", "signal": "–"} | job.reason_detail
-    words = told.format_map(detail) if told else f"failed: {reason_text(job.reason, detail)}"
-    usual = runs.usual if job.reason == "timeout" else None
-    return Trouble(
-        "failed",
-        job,
-        of.latest.at,
-        words,
-        detail=_told(usual) if usual else "",
-        count=of.count,
-        action=_fix(job),
-        late=of.mended_at is not None,
-    )
-
-
-def _fix(job: Job) -> Action:
-    """The likeliest action that mends something; to look is what the entry's name is for."""
-    advice = advice_for(job)
-    actions = advice.actions if advice else ()
-    return next((a for a in actions if a.kind in ("rerun", "edit", "provider")), RERUN)
 
 
 def overlong_after(usual: Usual | None) -> float | None:
@@ -151,51 +129,69 @@ def overlong_after(usual: Usual | None) -> float | None:
 
 
 def overlong(
-    running: Iterable[Job], runs: Mapping[Name, LastRuns], marks: Marks, now: datetime
-) -> list[Trouble]:
+    running: Iterable[Row], runs: Mapping[Name, LastRuns], marks: Marks, now: datetime
+) -> list[Entry]:
     """Running jobs that take far longer than their like; of each name the longest."""
-    groups: dict[Name, list[Trouble]] = {}
-    for job in running:
-        usual = runs.get(name_of(job), NONE).usual
-        limit = overlong_after(usual)
-        if usual is None or limit is None or job.started_at is None:
-            continue
-        at = job.started_at + timedelta(seconds=limit)
-        if at <= now and not marks.hide(name_of(job), at):
-            words = f"usually {coarse(usual.half)}"
-            one = Trouble("overlong", job, at, words, _told(usual))
-            groups.setdefault(name_of(job), []).append(one)
-    return [_of_several(group, first=min(group, key=lambda t: t.at)) for group in groups.values()]
+    limits = {name: overlong_after(found.usual) for name, found in runs.items()}
+    groups: dict[Name, list[Row]] = {}
+    for row in running:
+        limit = limits.get(row.name)
+        if limit is not None:
+            at = row.at + timedelta(seconds=limit)
+            if at <= now and not marks.hide(row.name, at):
+                groups.setdefault(row.name, []).append(replace(row, at=at))
+    return [_of_several("overlong", min(group, key=_at), group) for group in groups.values()]
 
 
-def _told(usual: Usual) -> str:
-    """What is usual, as a sentence."""
-    return f"{usual.words[:1].upper()}{usual.words[1:]}."
-
-
-def waits(waiting: Iterable[Job], marks: Marks) -> list[Trouble]:
+def waits(waiting: Iterable[Row], marks: Marks) -> list[Entry]:
     """Jobs whose wait nothing will end, by name; those without any provider together."""
-    groups: dict[tuple[str, Name], list[Trouble]] = {}
-    for job in waiting:
-        if job.reason not in HOPELESS or marks.hide(name_of(job), job.queued_at):
-            continue
-        alone = job.reason != "no_provider"
-        text = reason_text(job.reason, job.reason_detail)
-        one = Trouble(
-            "waits", job, job.queued_at, _WAITS[job.reason], text, action=EDIT if alone else None
-        )
-        groups.setdefault((job.reason, name_of(job) if alone else NOBODY), []).append(one)
-    return [_of_several(group, first=group[0]) for group in groups.values()]
+    groups: dict[tuple[str, Name], list[Row]] = {}
+    for row in waiting:
+        if row.reason in HOPELESS and not marks.hide(row.name, row.at):
+            together = NOBODY if row.reason == "no_provider" else row.name
+            groups.setdefault((row.reason, together), []).append(row)
+    return [_of_several("waits", group[0], group) for group in groups.values()]
 
 
-def _of_several(group: Sequence[Trouble], first: Trouble) -> Trouble:
-    """One entry for several; it is as new as the newest of them."""
-    newest = max(one.at for one in group)
-    return Trouble(
-        first.kind, first.job, newest, first.words, first.detail, len(group), first.action
-    )
-
-
-def in_order(found: Iterable[Trouble]) -> list[Trouble]:
+def in_order(found: Iterable[Entry]) -> list[Entry]:
     """The entries as they are shown."""
     return sorted(found, key=lambda one: one.order)
+
+
+def told(entry: Entry, job: Job, runs: LastRuns) -> Trouble:
+    """An entry in words. `job`: the one that stands for it, whole; `runs`: the last of its
+    name."""
+    usual = runs.usual
+    if entry.kind == "overlong":
+        words = f"usually {coarse(usual.half)}" if usual else "longer than usual"
+        return Trouble(entry, job, words, _sentence(usual))
+    if entry.kind == "waits":
+        text = reason_text(job.reason, job.reason_detail)
+        action = None if job.reason == "no_provider" else EDIT
+        return Trouble(entry, job, _WAITS.get(job.reason, "waits"), text, action)
+    numbers = {"exit_code": job.exit_code, "limit": "–", "signal": "–"} | job.reason_detail
+    known = _FAILED.get(job.reason)
+    words = known.format_map(numbers) if known else f"failed: {reason_text(job.reason, numbers)}"
+    detail = _sentence(usual) if job.reason == "timeout" else ""
+    return Trouble(entry, job, words, detail, _fix(job))
+
+
+def _fix(job: Job) -> Action:
+    """The likeliest action that mends something; to look is what the entry's name is for."""
+    advice = advice_for(job)
+    actions = advice.actions if advice else ()
+    return next((a for a in actions if a.kind in ("rerun", "edit", "provider")), RERUN)
+
+
+def _sentence(usual: Usual | None) -> str:
+    """What is usual, as a sentence."""
+    return f"{usual.words[:1].upper()}{usual.words[1:]}." if usual else ""
+
+
+def _at(row: Row) -> datetime:
+    return row.at
+
+
+def _of_several(kind: str, first: Row, group: Sequence[Row]) -> Entry:
+    """One entry for several; it is as new as the newest of them."""
+    return Entry(kind, first.id, first.name, max(map(_at, group)), len(group))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
@@ -30,6 +31,35 @@ MOST_TROUBLES = 4
 """So many entries about providers, before the jobs' own."""
 
 
+class Look:
+    """One look at the page: what more than one card tells of is read once."""
+
+    def __init__(self, actor: Actor, whose: Whose) -> None:
+        self.actor = actor
+        self.whose = whose
+        self.now = timezone.now()
+
+    @cached_property
+    def providers(self) -> list[ProviderReading]:
+        """All providers that the person may see, with what they have given out."""
+        return loads(list(providers_of(self.actor)))
+
+    @cached_property
+    def counts(self) -> Mapping[JobState, int]:
+        """How many jobs wait and run."""
+        return live_counts(self.actor, self.whose)
+
+    @property
+    def running(self) -> int:
+        """How many are on a provider."""
+        return self.counts[JobState.RUNNING] + self.counts[JobState.SCHEDULED]
+
+    def query(self, *states: str) -> str:
+        """The query string of the list of jobs in these states."""
+        terms = (Term("state", state) for state in states)
+        return encoded(JobFilter((*terms, *self.whose.terms(self.actor))).as_query())
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """One part of the page. `title`: what it is called where it cannot be shown."""
@@ -37,15 +67,13 @@ class Card:
     name: str
     title: str
     template: str
-    context: Callable[[Actor, Whose], Mapping[str, Any]]
+    context: Callable[[Look], Mapping[str, Any]]
 
 
-def attention_card(actor: Actor, whose: Whose) -> dict[str, Any]:
+def attention_card(look: Look) -> dict[str, Any]:
     """The sentence of the page, and what wants attention: providers first, then jobs."""
-    now = timezone.now()
-    found = loads(list(providers_of(actor)))
-    providers = provider_troubles(found)
-    jobs = attention(actor, whose, now)
+    providers = provider_troubles(look.providers)
+    jobs = attention(look.actor, look.whose, look.now)
     return {
         "providers": providers[:MOST_TROUBLES],
         "troubles": jobs.shown,
@@ -53,31 +81,30 @@ def attention_card(actor: Actor, whose: Whose) -> dict[str, Any]:
         "more_jobs": jobs.hidden,
         "count": len(providers) + jobs.pressing,
         "more_than": jobs.more_than,
-        "as_of": now.isoformat(),
-        "changeable": actor.project_ids(Role.SUBMITTER),
-        "may_operate": actor.may_operate,
-        "failed_query": _query(whose.terms(actor), *_states("failed")),
-    } | _sentence(actor, whose, found)
+        "as_of": look.now.isoformat(),
+        "changeable": look.actor.project_ids(Role.SUBMITTER),
+        "may_operate": look.actor.may_operate,
+        "failed_query": look.query("failed"),
+    } | _sentence(look)
 
 
-def _sentence(actor: Actor, whose: Whose, found: Sequence[ProviderReading]) -> dict[str, Any]:
+def _sentence(look: Look) -> dict[str, Any]:
     """How much runs and waits, and what is left for more."""
-    counts = live_counts(actor, whose)
-    free = {one.word: one.free_text for one in totals(found)}
+    free = {one.word: one.free_text for one in totals(look.providers)}
     return {
-        "running": counts[JobState.RUNNING] + counts[JobState.SCHEDULED],
-        "waiting": counts[JobState.PENDING],
-        "running_query": _query(whose.terms(actor), *_states("scheduled", "running")),
-        "waiting_query": _query(whose.terms(actor), *_states("pending")),
+        "running": look.running,
+        "waiting": look.counts[JobState.PENDING],
+        "running_query": look.query("scheduled", "running"),
+        "waiting_query": look.query("pending"),
         "free_cpu": free.get("CPU", ""),
         "free_memory": free.get("Memory", ""),
-        "sees_providers": bool(found),
+        "sees_providers": bool(look.providers),
     }
 
 
-def day_card(actor: Actor, whose: Whose) -> dict[str, Any]:
+def day_card(look: Look) -> dict[str, Any]:
     """The last 24 hours by state."""
-    day = day_of(actor, whose, timezone.now())
+    day = day_of(look.actor, look.whose, look.now)
     return {
         "day": day,
         "numbers": [(one, encoded(one.query.as_query())) for one in day.numbers],
@@ -85,50 +112,47 @@ def day_card(actor: Actor, whose: Whose) -> dict[str, Any]:
     }
 
 
-def running_card(actor: Actor, whose: Whose) -> dict[str, Any]:
+def running_card(look: Look) -> dict[str, Any]:
     """What is under way, the newest first."""
-    now = timezone.now()
-    counts = live_counts(actor, whose)
     return {
-        "rows": running_now(actor, whose, now),
-        "running": counts[JobState.RUNNING] + counts[JobState.SCHEDULED],
-        "waiting": counts[JobState.PENDING],
-        "query": _query(whose.terms(actor), *_states("scheduled", "running")),
+        "rows": running_now(look.actor, look.whose, look.now),
+        "running": look.running,
+        "waiting": look.counts[JobState.PENDING],
+        "query": look.query("scheduled", "running"),
     }
 
 
-def mine_card(actor: Actor, whose: Whose) -> dict[str, Any]:
+def mine_card(look: Look) -> dict[str, Any]:
     """The person's own jobs, whatever else is chosen."""
-    now = timezone.now()
     return {
-        "rows": [(one, one.runs.bars(now)) for one in mine(actor)],
-        "query": _query(Whose.MINE.terms(actor)),
-        "may_submit": actor.project_ids(Role.SUBMITTER) != frozenset(),
+        "rows": [(one, one.runs.bars(look.now)) for one in mine(look.actor)],
+        "query": encoded(JobFilter(Whose.MINE.terms(look.actor)).as_query()),
+        "may_submit": look.actor.project_ids(Role.SUBMITTER) != frozenset(),
     }
 
 
-def capacity_card(actor: Actor, whose: Whose) -> dict[str, Any]:
+def capacity_card(look: Look) -> dict[str, Any]:
     """What the providers have given out: of a few all, of many the fullest and the sum."""
-    found = loads(list(providers_of(actor)))
+    found = look.providers
     many = len(found) > MOST_PROVIDERS
     shown = sorted(found, key=_emptiness)[: MOST_PROVIDERS - 1] if many else found
     return {
         "readings": sorted(shown, key=lambda one: one.provider.name),
         "count": len(found),
         "totals": totals(found) if many else [],
-        "may_operate": actor.may_operate,
+        "may_operate": look.actor.may_operate,
     }
 
 
-def start_card(actor: Actor, whose: Whose) -> dict[str, Any]:
+def start_card(look: Look) -> dict[str, Any]:
     """The three steps to the first job's log."""
-    found = loads(list(providers_of(actor)[:3]))
-    ready = any(one.shape == "completed" for one in found)
+    actor = look.actor
+    ready = any(one.shape == "completed" for one in look.providers)
     first = first_job(actor)
     began = first is not None and (first.began or first.ended)
     read = first is not None and first.ended and bool(first.text)
     return {
-        "readings": found,
+        "readings": look.providers[:3],
         "ready": ready,
         "first": first,
         "done": sum((ready, began, read)),
@@ -154,12 +178,3 @@ def _emptiness(reading: ProviderReading) -> tuple[bool, float, str]:
     """The fullest first; those whose numbers are old last."""
     shares = [one.given / one.total for one in reading.capacities if one.word != "Disk"]
     return reading.stale, -max(shares, default=0.0), reading.provider.name
-
-
-def _states(*states: str) -> tuple[Term, ...]:
-    return tuple(Term("state", state) for state in states)
-
-
-def _query(also: tuple[Term, ...], *terms: Term) -> str:
-    """The query string of the list that these words name."""
-    return encoded(JobFilter((*terms, *also)).as_query())

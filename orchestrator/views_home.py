@@ -17,7 +17,7 @@ from jobs.first_job import has_run
 from jobs.last_runs import Name
 from jobs.services import job_submit
 from jobs.whose import Whose, whose_of
-from orchestrator.home import ATTENTION, BY_NAME, CARDS, START, Card
+from orchestrator.home import ATTENTION, BY_NAME, CARDS, START, Card, Look
 from projects.actor import Actor
 from projects.errors import BadRequest, Forbidden, NotFound
 from projects.models import Role
@@ -34,11 +34,12 @@ def home(request: HttpRequest) -> HttpResponse:
     actor = page_actor(request)
     whose = whose_of(request.GET.get("whose", ""))
     if not has_run(actor):
-        return render(request, "orchestrator/start.html", _parts(request, actor, START, whose))
+        start = _parts(request, Look(actor, whose), START)
+        return render(request, "orchestrator/start.html", start)
     seen.begin(actor)
-    shown: dict[str, str] = {}
+    look, shown = Look(actor, whose), dict[str, str]()
     for one in CARDS:
-        shown |= _parts(request, actor, one, whose)
+        shown |= _parts(request, look, one)
     return render(request, "orchestrator/home.html", shown)
 
 
@@ -46,7 +47,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def card(request: HttpRequest, name: str) -> HttpResponse:
     """One card."""
     whose = whose_of(request.GET.get("whose", ""))
-    return _apart(request, page_actor(request), BY_NAME[name], whose)
+    return _apart(request, Look(page_actor(request), whose), BY_NAME[name])
 
 
 @require_POST
@@ -57,7 +58,7 @@ def acknowledge(request: HttpRequest) -> HttpResponse:
     seen.acknowledge(actor, _until(request), _name(request, actor))
     whose = whose_of(request.POST.get("whose", ""))
     if request.headers.get("HX-Request"):
-        return _apart(request, actor, ATTENTION, whose)
+        return _apart(request, Look(actor, whose), ATTENTION)
     return redirect("/?whose=mine" if whose is Whose.MINE else "home")
 
 
@@ -74,14 +75,12 @@ def run_hello(request: HttpRequest) -> HttpResponse:
     return redirect("home") if first else redirect("jobs:detail", job.pk)
 
 
-def _parts(
-    request: HttpRequest, actor: Actor, one: Card, whose: Whose, *, apart: bool = False
-) -> dict[str, str]:
+def _parts(request: HttpRequest, look: Look, one: Card, *, apart: bool = False) -> dict[str, str]:
     """The card's markup by its name, or in its place that it cannot be shown. The one of what
     wants attention brings the page's sentence along, which is swapped where it stands when the
     card is fetched `apart`."""
     try:
-        context = {**one.context(actor, whose), "whose": whose, "apart": apart}
+        context = {**one.context(look), "whose": look.whose, "apart": apart}
         parts: dict[str, str] = {one.name: render_to_string(one.template, context, request)}
         if one is ATTENTION:
             parts["head"] = render_to_string(HEAD, context, request)
@@ -89,13 +88,13 @@ def _parts(
     except Exception:  # whatever it is, the other cards are right and are shown
         logger.exception("the card %s of the home page cannot be shown", one.name)
         number = getattr(request, "request_id", "")
-        broken = {"card": one, "whose": whose, "request_id": number}
+        broken = {"card": one, "whose": look.whose, "request_id": number}
         return {one.name: render_to_string("orchestrator/home/_broken.html", broken, request)}
 
 
-def _apart(request: HttpRequest, actor: Actor, one: Card, whose: Whose) -> HttpResponse:
+def _apart(request: HttpRequest, look: Look, one: Card) -> HttpResponse:
     """The card as a live region fetches it."""
-    response = HttpResponse("".join(_parts(request, actor, one, whose, apart=True).values()))
+    response = HttpResponse("".join(_parts(request, look, one, apart=True).values()))
     patch_cache_control(response, private=True, no_cache=True)
     return response
 

@@ -88,11 +88,13 @@ def test_check_27_home_costs_no_more_queries_with_ten_thousand_jobs_and_fifty_pr
     many(JOBS, 47, 45, ada)
     assert queries(browser) == few
     for address in ADDRESSES:
-        times = []
+        times, busy = [], time.process_time()
         for _ in range(20):
             begun = time.perf_counter()
             assert browser.get(address).status_code == 200
             times.append((time.perf_counter() - begun) * 1000)
+        own = (time.process_time() - busy) * 1000 / len(times)
         figure = f"{address}: p95 {p95(times):.0f} ms (wanted: {WANTED_MS} ms)"
-        tell("check 27", f"{JOBS:,} jobs, 50 providers, {figure}; {few[address]} queries")
+        more = f"of which {own:.0f} ms are ours; {few[address]} queries"
+        tell("check 27", f"{JOBS:,} jobs, 50 providers, {figure}, {more}")
         assert p95(times) < 5000

@@ -12,13 +12,13 @@ from jobs.models import Job
 from jobs.seen import Marks
 from jobs.states import JobState
 from jobs.troubles import (
-    Failed,
-    Trouble,
-    failed,
+    Entry,
+    Row,
     failures,
     in_order,
     overlong,
     overlong_after,
+    told,
     waits,
 )
 from providers.models import Provider
@@ -56,25 +56,25 @@ def lately(*seconds: float, first: int = 100) -> LastRuns:
 
 
 def test_failures_of_one_name_are_one_entry_told_by_the_latest() -> None:
-    rows = [Failed(n, NIGHTLY, ago(minutes=10 - n)) for n in range(3)]
-    other = Failed(9, (2, "nightly"), ago(minutes=1))
+    rows = [Row(n, NIGHTLY, ago(minutes=10 - n)) for n in range(3)]
+    other = Row(9, (2, "nightly"), ago(minutes=1))
     found = failures([*rows, other], (), NEVER, {})
-    assert [(one.latest.id, one.count) for one in found] == [(2, 3), (9, 1)]
+    assert [(one.id, one.count) for one in found] == [(2, 3), (9, 1)]
 
 
 def test_a_failure_that_was_run_again_is_told_by_its_rerun_alone() -> None:
-    rows = [Failed(1, NIGHTLY, ago(hours=2)), Failed(2, NIGHTLY, ago(hours=1))]
+    rows = [Row(1, NIGHTLY, ago(hours=2)), Row(2, NIGHTLY, ago(hours=1))]
     (found,) = failures(rows, {1}, NEVER, {})
-    assert (found.latest.id, found.count) == (2, 1)
+    assert (found.id, found.count) == (2, 1)
     assert failures(rows, {1, 2}, NEVER, {}) == []
 
 
 def test_what_was_seen_is_not_told_again_and_what_came_after_it_is() -> None:
-    rows = [Failed(1, NIGHTLY, ago(hours=2)), Failed(2, (1, "hourly"), ago(hours=2))]
+    rows = [Row(1, NIGHTLY, ago(hours=2)), Row(2, (1, "hourly"), ago(hours=2))]
     marks = Marks(ago(days=1), {NIGHTLY: ago(hours=2)})
-    assert [one.latest.id for one in failures(rows, (), marks, {})] == [2]
-    later = Failed(3, NIGHTLY, ago(hours=1))
-    assert [one.latest.id for one in failures([later], (), marks, {})] == [3]
+    assert [one.id for one in failures(rows, (), marks, {})] == [2]
+    later = Row(3, NIGHTLY, ago(hours=1))
+    assert [one.id for one in failures([later], (), marks, {})] == [3]
     assert failures([*rows, later], (), Marks(ago(hours=1)), {}) == []
 
 
@@ -84,12 +84,10 @@ def test_a_mark_of_one_name_never_shows_what_the_mark_of_all_hides() -> None:
 
 
 def test_a_failure_after_which_a_run_completed_can_wait() -> None:
-    row = Failed(50, NIGHTLY, ago(hours=2))
+    row = Row(50, NIGHTLY, ago(hours=2))
     (mended,) = failures([row], (), NEVER, {NIGHTLY: lately(60, first=60)})
     (open_one,) = failures([row], (), NEVER, {NIGHTLY: lately(60, first=40)})
-    assert mended.mended_at is not None
-    assert open_one.mended_at is None
-    assert failed(mended, job(50), LastRuns()).late
+    assert (mended.late, open_one.late) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +112,7 @@ def test_a_failure_after_which_a_run_completed_can_wait() -> None:
 def test_a_failure_says_what_happened_and_its_button_mends_it(
     columns: dict[str, Any], words: str, label: str
 ) -> None:
-    (group,) = failures([Failed(1, NIGHTLY, ago(hours=1))], (), NEVER, {})
-    found = failed(group, job(**columns), LastRuns())
+    found = told(Entry("failed", 1, NIGHTLY, ago(hours=1)), job(**columns), LastRuns())
     assert found.words == words
     assert found.action is not None
     assert found.action.label == label
@@ -136,46 +133,45 @@ def test_far_too_long_is_half_as_long_again_and_two_minutes_at_least(
 
 def test_a_run_is_told_once_it_is_far_over_its_like_and_not_before() -> None:
     runs = {NIGHTLY: lately(*[600] * 6)}
-    on_time = job(1, state="running", started_at=ago(seconds=899))
-    late = job(2, state="running", started_at=ago(seconds=901))
-    unknown = job(3, name="new", state="running", started_at=ago(days=1))
+    on_time, late = Row(1, NIGHTLY, ago(seconds=899)), Row(2, NIGHTLY, ago(seconds=901))
+    unknown = Row(3, (1, "new"), ago(days=1))
     (found,) = overlong([on_time, late, unknown], runs, NEVER, NOW)
-    assert (found.job.pk, found.words) == (2, "usually 10 min")
-    assert found.at == ago(seconds=1)
+    assert (found.id, found.at) == (2, ago(seconds=1))
+    words = told(found, job(2, state="running"), runs[NIGHTLY])
+    assert words.words == "usually 10 min"
+    assert words.detail == "Nearly all of the last 6 took at most 10 min."
 
 
 def test_several_runs_of_one_name_that_take_too_long_are_one_entry_of_the_longest() -> None:
-    running = [job(n, state="running", started_at=ago(hours=n)) for n in (1, 3, 2)]
+    running = [Row(n, NIGHTLY, ago(hours=n)) for n in (1, 3, 2)]
     (found,) = overlong(running, {NIGHTLY: lately(*[600] * 6)}, NEVER, NOW)
-    assert (found.job.pk, found.count) == (3, 3)
+    assert (found.id, found.count) == (3, 3)
 
 
 def test_a_long_run_that_was_seen_is_not_told_again() -> None:
-    running = [job(state="running", started_at=ago(hours=1))]
+    running = [Row(1, NIGHTLY, ago(hours=1))]
     assert overlong(running, {NIGHTLY: lately(*[600] * 6)}, Marks(ago(minutes=1)), NOW) == []
 
 
 # waits
 
 
-def waiting(number: int, reason: str, **columns: Any) -> Job:
-    return job(number, state="pending", **{"reason": reason, "reason_detail": {}} | columns)
-
-
 def test_only_a_wait_that_no_time_ends_is_told() -> None:
     reasons = ("no_capacity", "queued", "backoff", "provider_down", "disk_low", "held", "too_large")
-    found = waits([waiting(n, reason) for n, reason in enumerate(reasons)], NEVER)
-    assert [(one.job.reason, one.words) for one in found] == [
-        ("too_large", "is larger than any provider")
-    ]
-    assert found[0].action is not None
-    assert found[0].action.kind == "edit"
+    rows = [Row(n, NIGHTLY, ago(hours=1), reason) for n, reason in enumerate(reasons)]
+    (found,) = waits(rows, NEVER)
+    assert found.id == reasons.index("too_large")
+    words = told(found, job(state="pending", reason="too_large"), LastRuns())
+    assert words.words == "is larger than any provider"
+    assert words.action is not None
+    assert words.action.kind == "edit"
 
 
 def test_jobs_that_no_provider_takes_are_one_entry_whatever_their_names() -> None:
-    jobs = [waiting(n, "no_provider", name=f"job-{n}") for n in range(40)]
-    (found,) = waits(jobs, NEVER)
-    assert (found.count, found.job.pk, found.action) == (40, 0, None)
+    rows = [Row(n, (1, f"job-{n}"), ago(hours=1), "no_provider") for n in range(40)]
+    (found,) = waits(rows, NEVER)
+    assert (found.count, found.id) == (40, 0)
+    assert told(found, job(state="pending", reason="no_provider"), LastRuns()).action is None
 
 
 # their order
@@ -183,12 +179,12 @@ def test_jobs_that_no_provider_takes_are_one_entry_whatever_their_names() -> Non
 
 def test_what_failed_comes_first_the_newest_at_its_head_and_what_can_wait_last() -> None:
     found = [
-        Trouble("overlong", job(1), ago(minutes=1), ""),
-        Trouble("failed", job(2), ago(hours=2), ""),
-        Trouble("failed", job(3), ago(minutes=1), "", late=True),
-        Trouble("failed", job(4), ago(hours=1), ""),
+        Entry("overlong", 1, NIGHTLY, ago(minutes=1)),
+        Entry("failed", 2, NIGHTLY, ago(hours=2)),
+        Entry("failed", 3, NIGHTLY, ago(minutes=1), late=True),
+        Entry("failed", 4, NIGHTLY, ago(hours=1)),
     ]
-    assert [one.job.pk for one in in_order(found)] == [4, 2, 1, 3]
+    assert [one.id for one in in_order(found)] == [4, 2, 1, 3]
 
 
 # providers
