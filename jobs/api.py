@@ -15,6 +15,7 @@ from jobs import api_logs, presenters, schemas, services
 from jobs.filters import NAMES, read_filter
 from jobs.models import Job
 from jobs.selectors import attempt_of, attempts_of, events_of, job_get, job_page
+from jobs.sorts import must_fit, read_sort
 from jobs.stat_pages import drawn_together
 from jobs.stat_store import readings_of
 from jobs.states import TERMINAL
@@ -51,15 +52,20 @@ def job_submit(request: HttpRequest) -> HttpResponse:
 
 @router.get("/jobs", response=schemas.JobList)
 def job_list(request: HttpRequest) -> HttpResponse:
-    """Jobs you may see, newest first, narrowed by the query."""
-    only_parameters(request.GET, (*NAMES, "limit", "cursor"))
+    """Jobs you may see, narrowed by the query, newest first or in the order of `sort`.
+
+    A search that would have to go through very many jobs is answered in time with what it found
+    until then: `searched_to` says how far it came, and `next_cursor` goes on from there."""
+    only_parameters(request.GET, (*NAMES, "sort", "limit", "cursor"))
+    wanted = read_filter(request.GET)
     page = job_page(
         request_actor(request),
-        read_filter(request.GET),
+        wanted,
+        sort=must_fit(read_sort(request.GET.getlist("sort")), wanted),
         limit=read_limit(request.GET),
         cursor=request.GET.get("cursor"),
     )
-    return page_reply(request, page, presenters.job_values)
+    return page_reply(request, page, presenters.job_values, searched_to=page.searched_to)
 
 
 @router.get("/jobs/{int:job_id}", response=schemas.JobDetailOut)

@@ -11,19 +11,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from jobs import services, transitions
 from jobs.filters import JobFilter
 from jobs.models import Job
+from jobs.search import Found, first_of, ids_of
 from jobs.selectors import MOST_COUNTED, jobs_of
 from jobs.states import TERMINAL, JobState
+from jobs.stretches import ALL, FIRST_SIZE
 from projects.actor import Actor
 from projects.errors import Conflict, Forbidden, Invalid, NotFound
 from projects.models import Role
 
 MOST = 1000
 """Jobs of one action; there may be more, and it is told."""
+SECONDS = 0.5
+"""What each search of a preview may take."""
 
 
 class Action(StrEnum):
@@ -68,26 +72,40 @@ _ONE_AND_MORE = {
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What an action would hit: jobs, newest first, their number by state, and what it would
-    leave out and why. `more`: further jobs match, beyond MOST."""
+    leave out and why. `more`: further jobs match, beyond MOST. `cut_short`: there was no time to
+    look through all jobs; further ones may match."""
 
     hit: tuple[int, ...]
     states: Mapping[JobState, int]
     left_out: Mapping[Fate, tuple[int, bool]]
     more: bool = False
+    cut_short: bool = False
 
     @property
     def total(self) -> tuple[int, bool]:
         """All jobs that were meant, and whether that number is exact."""
         counts = self.left_out.values()
-        exact = not self.more and all(exact for _, exact in counts)
+        exact = not (self.more or self.cut_short) and all(exact for _, exact in counts)
         return len(self.hit) + sum(number for number, _ in counts), exact
 
 
 def preview(actor: Actor, action: Action, meant: JobFilter | Sequence[int]) -> Preview:
     """What the action would do to the jobs of a filter, or to these."""
     listed = None if isinstance(meant, JobFilter) else sorted(set(meant))
-    where = meant.condition() if isinstance(meant, JobFilter) else Q(pk__in=listed)
+    if isinstance(meant, JobFilter):
+        where, among, size = meant.condition(), ids_of(meant), FIRST_SIZE
+    else:
+        where, among, size = Q(pk__in=listed), ALL, len(ALL)
     found = jobs_of(actor).filter(where)
+
+    def first(condition: Q, number: int) -> Found:
+        return first_of(found.filter(condition), number, among, seconds=SECONDS, size=size)
+
+    def count(condition: Q) -> tuple[int, bool]:
+        some = first(condition, MOST_COUNTED + 1)
+        number = len(some.ids)
+        return min(number, MOST_COUNTED), number <= MOST_COUNTED and not some.unseen
+
     mine = actor.project_ids(Role.SUBMITTER)
     own = Q() if mine is None else Q(project__in=sorted(mine))
     live, ended = Q(state__in=sorted(set(JobState) - TERMINAL)), Q(state__in=sorted(TERMINAL))
@@ -98,18 +116,19 @@ def preview(actor: Actor, action: Action, meant: JobFilter | Sequence[int]) -> P
         }  # fmt: skip
     else:
         fit, unfit = ended, {Fate.UNFINISHED: live}
-    rows = list(found.filter(fit & own).order_by("-pk").values_list("pk", "state")[: MOST + 1])
-    left_out = {fate: _count(found.filter(condition)) for fate, condition in unfit.items()}
-    left_out[Fate.FORBIDDEN] = (0, True) if mine is None else _count(found.filter(fit & ~own))
+    seen = first(fit & own, MOST + 1)
+    hit = seen.ids[:MOST]
+    states = Counter(Job.objects.filter(pk__in=hit).values_list("state", flat=True))
+    left_out = {fate: count(condition) for fate, condition in unfit.items()}
+    left_out[Fate.FORBIDDEN] = (0, True) if mine is None else count(fit & ~own)
     if listed is not None:
         left_out[Fate.GONE] = (len(listed) - found.count(), True)
-    hit = rows[:MOST]
-    states = Counter(JobState(state) for _, state in hit)
     return Preview(
-        tuple(pk for pk, _ in hit),
+        tuple(hit),
         {state: states[state] for state in JobState if states[state]},
         {fate: counted for fate, counted in left_out.items() if counted[0]},
-        more=len(rows) > MOST,
+        more=len(seen.ids) > MOST,
+        cut_short=bool(seen.unseen) or (0, False) in left_out.values(),
     )
 
 
@@ -166,9 +185,3 @@ def _allowed(actor: Actor, jobs: Sequence[int]) -> tuple[dict[int, str], Counter
     }
     fates = Counter({Fate.GONE: len(meant) - len(found), Fate.FORBIDDEN: len(found) - len(allowed)})
     return allowed, fates
-
-
-def _count(found: QuerySet[Job]) -> tuple[int, bool]:
-    """How many, and whether that number is exact."""
-    some = found.order_by()[: MOST_COUNTED + 1].count()
-    return min(some, MOST_COUNTED), some <= MOST_COUNTED

@@ -1,4 +1,5 @@
-"""A job as what to send to submit it: the JSON body, and the line for a shell. Pure.
+"""A job as what to send to submit it: the JSON body, and the line for a shell; and a list as
+the line that reads it. Pure.
 
 Secrets are not in it: their names are, with a value that says so.
 """
@@ -82,3 +83,8 @@ def _short(name: str, value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def curl_get(url: str) -> str:
+    """The command that reads an address of the API, with the token in $GANTRY_TOKEN."""
+    return f'curl {shlex.quote(url)} -H "Authorization: Bearer $GANTRY_TOKEN"'

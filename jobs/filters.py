@@ -103,6 +103,15 @@ class JobFilter:
                 where &= ~_holds(term) if term.negated else _holds(term)
         return where & begun
 
+    def moment(self, key: str) -> Any:
+        """The time that `since` or `until` names, for the database; None where it is not given."""
+        return next((_moment(value) for value in self.values(key)), None)
+
+    @property
+    def is_counted_by_index(self) -> bool:
+        """True when nothing is asked but the state, or one that indexes hold with it."""
+        return all(t.key == "state" or (t.key == "project" and not t.negated) for t in self.terms)
+
     def has(self, key: str) -> bool:
         """True when something is asked of that key."""
         return any(term.key == key for term in self.terms)

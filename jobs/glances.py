@@ -60,7 +60,8 @@ def short_reason(job: Job, now: datetime) -> str:
     if job.cancel_requested_at is not None and job.finished_at is None:
         return "cancelling"
     if job.reason == "backoff" and job.not_before is not None:
-        return f"retry in {age_text((job.not_before - now).total_seconds())}"
+        seconds = (job.not_before - now).total_seconds()
+        return f"retry in {age_text(seconds)}" if seconds > 0 else "retry due"
     if job.reason == "exit_code":
         return f"exit code {job.exit_code}"
     if job.reason == "signalled":
@@ -72,3 +73,10 @@ def short_reason(job: Job, now: datetime) -> str:
     if job.state == JobState.RUNNING:
         return ""
     return _SHORT.get(job.reason, job.reason.replace("_", " "))
+
+
+def trigger_text(job: Job) -> str:
+    """Who submitted it, through what, and whether it repeats another one."""
+    who = job.submitted_by.get_username() if job.submitted_by else "somebody who is gone"
+    way = {"web": ", on a page", "api": ", through the API"}.get(job.submitted_via, "")
+    return f"By {who}{way}" + (f"; repeats job {job.rerun_of_id}" if job.rerun_of_id else "")

@@ -317,3 +317,28 @@ class Seen(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.name} {self.until}"
+
+
+class SavedView(models.Model):
+    """A list of jobs that its owner gave a name: a query as jobs/query.py reads it, in an order
+    of jobs/sorts.py. The default is what the page of jobs opens with."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="job_views", db_index=False
+    )
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=2000, blank=True)
+    sort = models.CharField(max_length=16, default="newest")
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="saved_view_name_once"),
+            models.UniqueConstraint(
+                fields=["owner"], name="saved_view_one_default", condition=Q(is_default=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

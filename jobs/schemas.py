@@ -47,10 +47,14 @@ class JobDetailOut(JobOut):
 
 
 class JobList(BaseModel):
-    """One page of jobs, newest first."""
+    """One page of jobs."""
 
     items: list[JobOut]
     next_cursor: str | None
+    searched_to: datetime | None = Field(
+        description="Set when the search was broken off, at jobs submitted then, before the page "
+        "was full; next_cursor goes on from there."
+    )
 
 
 class PhaseTimes(BaseModel):

@@ -1,17 +1,25 @@
 """Reading jobs, as far as the actor may see them: members of the job's project.
 
-Lists are keyset pages by id, newest first. Counts are exact for live states and to 1,000
-for ended ones. No query here grows with the number of jobs that were ever run.
+Lists are keyset pages. Counts are exact for live states and to 1,000 for ended ones, as far
+as there was time to count (jobs/search.py). No query here grows with the number of jobs that
+were ever run.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Count, QuerySet
 from django.db.models.fields.json import KT
 
 from jobs.filters import JobFilter
 from jobs.models import Attempt, Job
+from jobs.search import ORDERS, Found, after_in_order, counts_of, first_of, ids_of
+from jobs.sorts import Sort
 from jobs.states import TERMINAL, JobState
+from jobs.stretches import NONE
 from projects.actor import Actor
 from projects.cursors import Page, make_cursor, read_cursor
 from projects.errors import NotFound
@@ -21,11 +29,28 @@ from projects.selectors import subject_events
 
 MOST_COUNTED = 1000
 _MAX_ID = 2**63 - 1
+_LISTED = PreparedQuery(
+    lambda: (
+        Job.objects.select_related("project", "provider", "submitted_by")
+        .defer("spec", "secrets", "idempotency_digest")
+        .annotate(max_attempts=KT("spec__retry__max_attempts"))
+        .filter(pk__any=Place(0))
+    )
+)
 _ONE_JOB = PreparedQuery(
     lambda: Job.objects.select_related("project", "provider", "submitted_by").filter(
         pk__any=Place(0)
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage(Page[Job]):
+    """One page of jobs. `searched_to`: the search was broken off at jobs submitted then, before
+    the page was full. `newest` is the last job there was of those that might be on it."""
+
+    searched_to: datetime | None = None
+    newest: int = 0
 
 
 def jobs_of(actor: Actor) -> QuerySet[Job]:
@@ -50,30 +75,47 @@ def job_page(
     actor: Actor,
     wanted: JobFilter,
     *,
+    sort: Sort = Sort.NEWEST,
     limit: int = 50,
     cursor: str | None = None,
     newest: int | None = None,
-) -> Page[Job]:
-    """A page of jobs, newest first, without the large columns; one query.
+) -> JobPage:
+    """A page of jobs in that order, without the large columns.
 
-    Jobs submitted while somebody pages through appear on no later page and push nothing
-    from one page to another. `newest` is the first job that may be on it. Of the spec each
-    has `max_attempts`, as text. Raises BadRequest for a cursor of other filters.
+    It takes a bounded time: a filter for which the whole table would have to be walked is
+    answered with what was found until then, with `searched_to` and a cursor to go on. Jobs
+    submitted while somebody pages through push nothing from one page to another. `newest` is
+    the last job that may be on it. Of the spec each has `max_attempts`, as text. Raises
+    BadRequest for a cursor of other filters.
     """
+    query = wanted.as_query() | sort.as_query()
+    after = read_cursor(cursor, query) if cursor else None
     found = jobs_of(actor).filter(wanted.condition())
-    if cursor:
-        found = found.filter(pk__lt=read_cursor(cursor, wanted.as_query()))
-    if newest is not None:
-        found = found.filter(pk__lte=newest)
-    rows = list(
-        found.order_by("-pk")
-        .select_related("project", "provider", "submitted_by")
-        .defer("spec", "secrets", "idempotency_digest")
-        .annotate(max_attempts=KT("spec__retry__max_attempts"))[: limit + 1]
-    )
-    more = len(rows) > limit
-    items = rows[:limit]
-    return Page(items, make_cursor(items[-1].pk, wanted.as_query()) if more else None)
+    among = ids_of(wanted).within(high=newest)
+    if sort.by_id:
+        if after is not None:
+            among = among.within(low=after + 1) if sort.upward else among.within(high=after - 1)
+        seen = first_of(found, limit + 1, among, upward=sort.upward)
+    else:
+        later = found.filter(after_in_order(sort, after), pk__lte=among.high)
+        rows = later.order_by(*ORDERS[sort]).values_list("pk", flat=True)
+        seen = Found(list(rows[: limit + 1]), NONE)
+    ids, rest = seen.ids[:limit], seen.unseen
+    jobs = {job.pk: job for job in _LISTED.fetch(ids)} if ids else {}
+    items = [jobs[pk] for pk in ids if pk in jobs]
+    if rest:
+        edge = rest.low - 1 if sort.upward else rest.high + 1
+        reached = _submitted_near(edge, sort) if len(ids) < limit else None
+        return JobPage(items, make_cursor(edge, query), reached, among.high)
+    more = len(seen.ids) > limit
+    return JobPage(items, make_cursor(ids[-1], query) if more else None, None, among.high)
+
+
+def _submitted_near(edge: int, sort: Sort) -> datetime | None:
+    """When the jobs at the edge of a search were submitted."""
+    there = Job.objects.filter(pk__lte=edge) if sort.upward else Job.objects.filter(pk__gte=edge)
+    order = "-pk" if sort.upward else "pk"
+    return there.order_by(order).values_list("created_at", flat=True).first()
 
 
 def jobs_after(actor: Actor, wanted: JobFilter, newest: int, *, most: int = 100) -> int:
@@ -84,23 +126,36 @@ def jobs_after(actor: Actor, wanted: JobFilter, newest: int, *, most: int = 100)
 
 def job_any(actor: Actor) -> bool:
     """True when there is at least one job that the actor may see."""
-    return jobs_of(actor).exists()
+    # In the order of an index, which is then walked to the first of them.
+    return bool(jobs_of(actor).order_by("project_id", "-pk").values_list("pk")[:1])
 
 
 def job_state_counts(actor: Actor, wanted: JobFilter) -> dict[JobState, tuple[int, bool]]:
     """How many jobs are in each state, and whether that number is exact.
 
-    The filter's own states are ignored, so that the counts can stand beside the filters.
+    The filter's own states are ignored, so that the counts can stand beside the filters. A
+    number that is not exact is one that it is at least.
     """
-    found = jobs_of(actor).filter(wanted.without_states().condition())
+    wanted = wanted.without_states()
+    found = jobs_of(actor).filter(wanted.condition())
     live = sorted(set(JobState) - TERMINAL)
     rows = found.filter(state__in=live).values_list("state").annotate(Count("pk"))
     counts = dict.fromkeys(JobState, (0, True))
     counts |= {JobState(state): (count, True) for state, count in rows.order_by()}
-    for state in sorted(TERMINAL):
-        some = found.filter(state=state).order_by()[: MOST_COUNTED + 1].count()
-        counts[state] = (min(some, MOST_COUNTED), some <= MOST_COUNTED)
+    ended: Mapping[str, int]
+    if wanted.is_counted_by_index:
+        ended, whole = {state: _some(found.filter(state=state)) for state in TERMINAL}, True
+    else:
+        ended, whole = counts_of(found, TERMINAL, ids_of(wanted), enough=MOST_COUNTED + 1)
+    for state in TERMINAL:
+        exact = whole and ended[state] <= MOST_COUNTED
+        counts[state] = (min(ended[state], MOST_COUNTED), exact)
     return counts
+
+
+def _some(found: QuerySet[Job]) -> int:
+    """How many, counted to one more than is told; in order, so that an index is walked."""
+    return found.order_by("-pk")[: MOST_COUNTED + 1].count()
 
 
 def live_job_counts(actor: Actor) -> dict[JobState, int]:

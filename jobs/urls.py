@@ -12,6 +12,7 @@ from jobs import (
     views_log,
     views_new,
     views_queue,
+    views_saved,
 )
 
 app_name = "jobs"
@@ -19,6 +20,10 @@ urlpatterns = [
     path("jobs", views.job_list, name="list"),
     path("jobs/bulk", views_bulk.job_bulk, name="bulk"),
     path("jobs/new", views_new.job_new, name="new"),
+    path("jobs/views", views_saved.view_list, name="views"),
+    path("jobs/views/<int:view_id>/rename", views_saved.rename, name="view-rename"),
+    path("jobs/views/<int:view_id>/default", views_saved.default, name="view-default"),
+    path("jobs/views/<int:view_id>/delete", views_saved.delete, name="view-delete"),
     path("jobs/<int:job_id>", views.job_detail, name="detail"),
     path("jobs/<int:job_id>/cancel", views.job_cancel, name="cancel"),
     path("jobs/<int:job_id>/force-finish", views.job_force_finish, name="force-finish"),

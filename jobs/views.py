@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from jobs import job_page, list_page, services
 from jobs.models import Job
+from jobs.saved_views import default_view
 from jobs.selectors import job_get
 from projects.errors import Conflict, Invalid
 from projects.pages import page_actor, refusals
@@ -22,8 +23,12 @@ TABS = ("log", "events", "spec")
 @require_safe
 @refusals
 def job_list(request: HttpRequest) -> HttpResponse:
-    """The jobs that match the address."""
-    return render(request, "jobs/list.html", list_page.whole(page_actor(request), request.GET))
+    """The jobs that match the address; without any, the person's default view."""
+    actor = page_actor(request)
+    if not request.GET and (view := default_view(actor)):
+        return redirect(f"{reverse('jobs:list')}?{list_page.address_of_view(view)}")
+    api_url = request.build_absolute_uri(reverse("api-job_submit"))
+    return render(request, "jobs/list.html", list_page.whole(actor, request.GET, api_url=api_url))
 
 
 @require_safe

@@ -50,6 +50,7 @@ def job_bulk(request: HttpRequest) -> HttpResponse:
     context |= {
         "token": uuid.uuid4().hex,
         "more": seen.more,
+        "cut_short": seen.cut_short,
         "total": count_text(*seen.total),
         "states": [(state, number) for state, number in seen.states.items()],
         "running": seen.states.get(JobState.RUNNING, 0),
@@ -146,4 +147,4 @@ def _way_back(query: QueryDict) -> str:
     if query.get("from") == "queue":
         return reverse("jobs:queue")
     text = query.get("q", "")
-    return reverse("jobs:list") + (f"?{encoded({'q': [text]})}" if text else "")
+    return f"{reverse('jobs:list')}?{encoded({'q': [text]} if text else {})}"

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from jobs.filters import NAMES
 from jobs.schemas import LogLineOut
+from jobs.sorts import Sort
 from jobs.spec import JobSpec
 from jobs.states import JobState
 from jobs.waiting import MOST_SECONDS
@@ -51,6 +52,12 @@ _FILTERS: dict[str, tuple[Document, str]] = {
         "The same as on the page: words as key:value, - to exclude, and words of the name.",
     ),
 }
+_SORT: dict[str, tuple[Document, str]] = {
+    "sort": (
+        {"enum": [str(sort) for sort in Sort], "default": str(Sort.NEWEST)},
+        "The order. Those of running or of pending jobs need that state in the query.",
+    )
+}
 _LOG: dict[str, tuple[Document, str]] = {
     "attempt": (
         {"oneOf": [{"type": "integer", "minimum": 1}, {"enum": ["all"]}]},
@@ -88,7 +95,7 @@ _WAIT: dict[str, tuple[Document, str]] = {
     ),
 }
 PARAMETERS: dict[str, dict[str, tuple[Document, str]]] = {
-    "jobs_api_job_list": {name: _FILTERS[name] for name in NAMES} | _PAGING,
+    "jobs_api_job_list": {name: _FILTERS[name] for name in NAMES} | _SORT | _PAGING,
     "jobs_api_job_detail": _WAIT,
     "jobs_api_job_events": _PAGING,
     "jobs_api_job_logs": _LOG,

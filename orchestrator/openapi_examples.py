@@ -247,7 +247,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
         }
     },
     "jobs_api_job_submit": {_JSON: _SUBMITTED},
-    "jobs_api_job_list": {_JSON: {"items": [_JOB], "next_cursor": None}},
+    "jobs_api_job_list": {_JSON: {"items": [_JOB], "next_cursor": None, "searched_to": None}},
     "jobs_api_job_detail": {_JSON: _DETAIL},
     "jobs_api_job_execute": {_JSON: _SUBMITTED},
     "jobs_api_job_cancel": {_JSON: _CANCELLING},

@@ -140,11 +140,12 @@ def json_reply(value: object, status: int = 200, **headers: str) -> HttpResponse
 
 
 def page_reply(
-    request: HttpRequest, page: Page[Any], show: Callable[[Any], object]
+    request: HttpRequest, page: Page[Any], show: Callable[[Any], object], **about: object
 ) -> HttpResponse:
-    """A page of a list with its cursor, also as a Link header (RFC 8288)."""
+    """A page of a list with its cursor, also as a Link header (RFC 8288), and what else is to
+    be told of it."""
     body = {"items": [show(item) for item in page.items], "next_cursor": page.next_cursor}
-    response = json_reply(body)
+    response = json_reply(body | about)
     if page.next_cursor:
         query = [(name, value) for name, value in _pairs(request.GET) if name != "cursor"]
         target = f"{request.path}?{urlencode([*query, ('cursor', page.next_cursor)])}"

@@ -77,8 +77,11 @@ class _Compiled:
         first, last = about["select_fields"][0], about["select_fields"][-1] + 1
         names = [column[0].target.attname for column in select[first:last]]
         related = get_related_populators(about, select, connection.alias)  # type: ignore[call-arg]
+        annotated = compiler.annotation_col_map or {}
         for row in compiler.results_iter([rows]):
             made = about["model"].from_db(connection.alias, names, row[first:last])
             for populator in related:
                 populator.populate(row, made)
+            for name, place in annotated.items():
+                setattr(made, name, row[place])
             yield made

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 
 from django import template
 from django.utils import timezone
 
-from jobs import glances
+from jobs import glances, usual
 from jobs.models import Attempt, Job
 from jobs.reasons import reason_text
 from projects.models import Event
@@ -51,19 +50,9 @@ def job_short_reason(job: Job) -> str:
 
 
 @register.filter
-def queued_seconds(job: Job) -> float | None:
-    """How long it waited before its program first started."""
-    return _between(job.created_at, job.started_at)
-
-
-@register.filter
 def ran_seconds(job: Job) -> float | None:
     """From its program's first start to its end, waits between attempts included."""
-    return _between(job.started_at, job.finished_at)
-
-
-def _between(start: datetime | None, end: datetime | None) -> float | None:
-    return max(0.0, (end - start).total_seconds()) if start and end else None
+    return usual.ran_seconds(job) if job.finished_at else None
 
 
 @register.filter

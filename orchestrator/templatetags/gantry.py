@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 
 from django import template
 from django.templatetags.static import static
@@ -28,8 +29,13 @@ _RUNNING = mark_safe(
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
-    """A line icon of the sprite; decoration only, so hidden from screen readers."""
+    """A line icon of the sprite; decoration only, so hidden from screen readers.
+
+    Kept, as is a shape: a list has hundreds, and an address of a static file costs more to
+    make than all else of them.
+    """
     return format_html(
         '<svg class="i" aria-hidden="true"><use href="{}#i-{}"/></svg>',
         static("img/sprite.svg"),
@@ -46,6 +52,7 @@ def logo() -> SafeString:
 
 
 @register.simple_tag
+@cache
 def shape(name: str) -> SafeString:
     """A state's shape (pending, held, scheduled, running, completed, failed, cancelled, warn)."""
     if name == "running":
@@ -123,6 +130,19 @@ def stamp(moment: datetime | None) -> SafeString | str:
         moment.isoformat(timespec="milliseconds"),
         f"{moment:%Y-%m-%d %H:%M:%S} UTC",
         f"{moment:%H:%M:%S}",
+    )
+
+
+@register.filter
+def day_and_time(moment: datetime | None) -> SafeString | str:
+    """A day and a time on it: "14 Nov 12:03"."""
+    if moment is None:
+        return "–"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="milliseconds"),
+        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
+        f"{moment.day} {moment:%b %H:%M}",
     )
 
 

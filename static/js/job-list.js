@@ -2,7 +2,8 @@
 
    Its rows come from the server, also when they change; what is selected and focused is put
    back after each change. j and k go through the rows, x selects, Enter opens (a row's focus
-   is on its link), the full stop goes to a row's buttons, Escape lets go of the selection. */
+   is on its link), the full stop opens a row's menu (job-menu.js), Escape lets go of the
+   selection. */
 (() => {
   const region = document.getElementById("job-rows"), bar = document.getElementById("bulk");
   if (!region) return;
@@ -79,7 +80,7 @@
     if (event.key === "j") go(1);
     else if (event.key === "k") go(-1);
     else if (event.key === "x" && row) { select(row, !selected.has(boxOf(row).value)); show(); }
-    else if (event.key === "." && row) row.querySelector(".acts a")?.focus();
+    else if (event.key === "." && row) window.Gantry.openRowMenu(row, linkOf(row));
     else if (event.key === "Escape" && row && !linkOf(row).matches(":focus")) linkOf(row).focus();
     else if (event.key === "Escape" && selected.size) clear();
     else return;
@@ -88,7 +89,8 @@
 
   // Live changes. While somebody is at work here the list stays at its newest job, and says
   // how many came after it.
-  const atWork = () => selected.size > 0 || scrollY > SCROLLED_PX || rowOf(document.activeElement) !== null;
+  const atWork = () => selected.size > 0 || scrollY > SCROLLED_PX || rowOf(document.activeElement) !== null
+    || Boolean(document.activeElement?.closest(".rowmenu"));
   const refresh = () => list().dispatchEvent(new CustomEvent("live"));
   const isList = (detail) => detail.elt?.id === "job-rows";
 
@@ -126,8 +128,25 @@
   const dim = (on) => { list().toggleAttribute("data-loading", on); list().setAttribute("aria-busy", String(on)); };
   document.addEventListener("submit", (event) => { if (event.target.matches("form[data-loads]")) dim(true); });
   document.addEventListener("click", (event) => {
-    const link = event.target instanceof Element ? event.target.closest("#job-chips a, .queryhelp a, .listfoot a") : null;
+    const link = event.target instanceof Element ? event.target.closest("#job-chips a, .queryhelp a, .listfoot a, .jobviews a, .sortmenu a") : null;
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) dim(true);
   });
   addEventListener("pageshow", () => { dim(false); show(); });
+
+  // The bars of running jobs grow with their clocks.
+  const begun = new WeakMap();
+  function grow() {
+    if (document.hidden) return;
+    for (const bar of list().querySelectorAll("svg.usual")) {
+      const clock = bar.parentElement.querySelector("time[data-age]");
+      if (!clock) continue;
+      let start = begun.get(clock);
+      if (start?.age !== clock.dataset.age) begun.set(clock, start = { age: clock.dataset.age, at: performance.now() });
+      const seconds = Number(start.age) + (performance.now() - start.at) / 1000;
+      const mark = parseFloat(bar.querySelector(".mark").getAttribute("x"));
+      bar.querySelector(".part").setAttribute("width", `${Math.min(100, (mark * seconds) / bar.dataset.usual).toFixed(1)}%`);
+      bar.classList.toggle("w", seconds > bar.dataset.most);
+    }
+  }
+  setInterval(grow, 1000);
 })();

@@ -20,6 +20,7 @@ SIGNED_IN = "login ok    ok    ok    ok    ok    login"
 JOB_PAGE = "login 404   ok    ok    ok    404   login"
 JOB_ACTION = "login 404   403   ok    ok    404   login"
 JOB_FORCE = "login 404   403   403   ok    404   login"
+OWN_VIEW = "login 404   404   ok    404   404   login"  # the view is the submitter's
 SUBMIT_PAGE = "login ok    403   ok    ok    403   login"
 SUBMIT_FORM = "login 422   403   ok    ok    403   login"
 SEE_PROVIDER = "login ok    ok    ok    ok    ok    login"
@@ -62,6 +63,11 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "jobs/bulk"): SIGNED_IN,
     ("GET", "jobs/new"): SUBMIT_PAGE,
     ("POST", "jobs/new"): SUBMIT_FORM,
+    ("GET", "jobs/views"): SIGNED_IN,
+    ("POST", "jobs/views"): SIGNED_IN,
+    ("POST", "jobs/views/<int:view_id>/rename"): OWN_VIEW,
+    ("POST", "jobs/views/<int:view_id>/default"): OWN_VIEW,
+    ("POST", "jobs/views/<int:view_id>/delete"): OWN_VIEW,
     ("GET", "jobs/<int:job_id>"): JOB_PAGE,
     ("POST", "jobs/<int:job_id>/cancel"): JOB_ACTION,
     ("POST", "jobs/<int:job_id>/force-finish"): JOB_FORCE,

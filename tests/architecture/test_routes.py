@@ -17,6 +17,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from jobs.models import SavedView
 from orchestrator.topics import TOPIC_KINDS, grants_of, log_grant
 from orchestrator.viewer import viewer_of
 from projects.models import Project, Role
@@ -84,11 +85,12 @@ def world() -> World:
     job = make_job(project=project, held=True, reason="held", attempt=1)
     provider = make_provider()
     attempt = make_attempt(phase="ended", job=job, provider=provider, ended_at=timezone.now())
+    submitter = make_user(project=project, role=Role.SUBMITTER)
     people: dict[str, User | None] = {
         "anonymous": None,
         "stranger": make_user(project=make_project("elsewhere"), role=Role.ADMIN),
         "viewer": make_user(project=project, role=Role.VIEWER),
-        "submitter": make_user(project=project, role=Role.SUBMITTER),
+        "submitter": submitter,
         "admin": make_user(project=project, role=Role.ADMIN),
         "staff": make_user(staff=True),
         "token": make_user(project=project, role=Role.SUBMITTER),
@@ -102,6 +104,7 @@ def world() -> World:
         "number": attempt.number,
         "provider_id": provider.pk,
         "request_id": request.pk,
+        "view_id": SavedView.objects.create(owner=submitter, name="failed").pk,
         "login_id": credential_set(operator, provider.pk, **REGISTRY_LOGIN).pk,
     }
     return World(project, values, people, {"token": make_token(owner)})
@@ -133,6 +136,8 @@ FORMS: dict[str, dict[str, Any]] = {
         "timeout_unit": "60", "max_attempts": "1", "backoff": "10", "backoff_unit": "1",
         "priority": "50", "queue_timeout_unit": "60", "network": "bridge", "profile": "standard",
     },
+    "jobs/views": {"name": "mine", "q": "state:failed"},
+    "jobs/views/<int:view_id>/rename": {"name": "broken"},
     "providers/new": {"name": "another"},
     "seen": {"until": "2026-01-31T12:00:00+00:00"},
     "providers/<int:provider_id>/mode": {"mode": "draining"},

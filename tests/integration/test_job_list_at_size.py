@@ -1,9 +1,15 @@
-"""Acceptance check 27, as far as it concerns the list of jobs: 10,000 of them."""
+"""Acceptance check 27, as far as it concerns the list of jobs: 10,000 of them; and 200,000
+that are as unlike as can be, for every filter and order there is."""
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -11,9 +17,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+import jobs.sql
+from jobs.last_runs import MOST_RUNS
 from jobs.models import Job
+from projects.models import Project
 from tests.support.builders import make_job, make_project, make_provider, make_user
 from tests.support.figures import p95, tell
+from tests.support.many_jobs import add_many_jobs
 from tests.support.pages import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +88,102 @@ def test_check_27_ten_thousand_jobs_cost_no_more_queries_than_a_few(browser: Cli
         figure = f"{JOBS:,} jobs, {name}: p95 {p95(times):.0f} ms (wanted: 100 ms)"
         tell("check 27", f"{figure}, of which {own:.0f} ms are ours; {few[name]} queries")
         assert p95(times) < 5000
+
+
+MANY = 200_000
+SKEWED = {
+    # Two of a thousand have failed, the oldest three are cancelled; what lives is at the end.
+    "state": "CASE WHEN n > 199980 THEN 'pending' WHEN n > 199950 THEN 'running'"
+    " WHEN n <= 3 THEN 'cancelled' WHEN n % 500 = 0 THEN 'failed' ELSE 'completed' END",
+    "finished_at": "CASE WHEN n > 199950 THEN NULL ELSE p.finished_at END",
+    "started_at": "now() - (200000 - n) * interval '30 seconds'",
+    "created_at": "now() - (200001 - n) * interval '30 seconds'",
+    "priority": "n % 100",
+    # A name of all but the oldest hundred, and one of those.
+    "name": "CASE WHEN n <= 100 THEN 'ancient-' || n ELSE 'load-orders-' || n % 1000 END",
+    # Labels of the newest half, of the oldest half, and of three very old ones.
+    "labels": 'CASE WHEN n IN (11, 12, 13) THEN \'{"tier": "gold"}\'::jsonb'
+    ' WHEN n > 60000 THEN \'{"debug": "1"}\'::jsonb ELSE \'{"old": "1"}\'::jsonb END',
+}
+WORDS = [
+    "state:failed", "state:cancelled", "state:pending,running", "-state:completed",
+    "project:etl", "project:small", "-project:etl", "provider:node-1", "provider:node-2",
+    "-provider:node-1", "by:ada", "by:bob", "-by:ada", "name:load", "name:ancient", "-name:load",
+    "label:debug", "-label:debug", "label:old", "label:tier=gold", "-label:old",
+    "since:24h", "until:60d", "since:40d until:30d", "load", "ancient", "-load", "4711", "zzz",
+    "-label:debug -label:old", "state:failed -label:debug", "project:small -label:debug",
+    "state:running,failed label:old", "by:ada -load until:10d",
+]  # fmt: skip
+ORDERS = {
+    "newest": WORDS,
+    "oldest": WORDS,
+    "longest-running": ["state:running", "state:running -label:debug", "state:running project:etl"],
+    "longest-waiting": ["state:pending", "state:pending -label:debug", "state:pending by:bob"],
+    "queue": ["state:pending", "state:pending label:debug", "state:pending project:small"],
+}
+MOST_SORTED = 10_000
+
+
+def bad_plans(statement: str, values: Mapping[str, Any] | None = None) -> list[str]:
+    """What the plan of a statement has that no list may have: all of the jobs walked without
+    an index, or a sort of very many rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+        ((plans,),) = cursor.fetchall()
+    nodes = [plan["Plan"] for plan in (json.loads(plans) if isinstance(plans, str) else plans)]
+    found = []
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", ())
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "jobs_job":
+            found.append(f"all jobs are walked by {statement}")
+        if "Sort" in node["Node Type"]:
+            rows = sum(below["Actual Rows"] * below["Actual Loops"] for below in node["Plans"])
+            if rows > MOST_SORTED:
+                found.append(f"{rows} rows are sorted by {statement}")
+    return found
+
+
+def test_among_200_000_skewed_jobs_no_filter_and_no_order_walks_or_sorts_them_all() -> None:
+    ada = make_user("ada", superuser=True)
+    etl, small = make_project("etl"), make_project("small")
+    first = make_provider("node-1")
+    pattern = make_job(project=etl, provider=first, state="completed", submitted_by=ada)
+    rare = "CASE WHEN n <= 5 OR n = 199960 THEN {} ELSE {} END"
+    add_many_jobs(
+        pattern,
+        MANY,
+        **SKEWED,
+        project_id=rare.format(small.pk, etl.pk),
+        provider_id=rare.format(make_provider("node-2").pk, first.pk),
+        submitted_by_id=rare.format(make_user("bob").pk, ada.pk),
+    )
+    for who, browser in (("superuser", signed_in(ada)), ("member", member_of(small))):
+        bad: list[str] = []
+        times: dict[str, float] = {}
+        most = 0
+        for order, all_words in ORDERS.items():
+            for words in ["", *all_words] if order in ("newest", "oldest") else all_words:
+                address = f"/jobs?{urlencode({'q': words, 'sort': order})}"
+                begun = time.perf_counter()
+                with CaptureQueriesContext(connection) as captured:
+                    assert browser.get(address).status_code == 200
+                times[f"{order} {words}"] = (time.perf_counter() - begun) * 1000
+                # Those with places for values are by key, or of what is usual: below.
+                listed = [q["sql"] for q in captured if "jobs_job" in q["sql"]]
+                statements = [sql for sql in listed if "$1" not in sql]
+                most = max(most, len(captured))
+                bad += [problem for statement in statements for problem in bad_plans(statement)]
+        slowest = sorted(times, key=times.__getitem__)[-3:]
+        told = ", ".join(f"{name.strip()} {times[name]:.0f} ms" for name in reversed(slowest))
+        figure = f"p95 {p95(list(times.values())):.0f} ms of {len(times)} lists, at most {most}"
+        tell("check 27", f"{MANY:,} skewed jobs, {who}: {figure} queries; slowest: {told}")
+        assert not bad, "\n".join(bad)
+    names = [f"load-orders-{n}" for n in range(50)]
+    values = {"projects": [etl.pk] * 50, "names": names, "most": MOST_RUNS}
+    assert bad_plans((Path(jobs.sql.__file__).parent / "last_runs.sql").read_text(), values) == []
+
+
+def member_of(project: Project) -> Client:
+    """The browser of one who sees very few of the jobs."""
+    return signed_in(make_user(project=project))

@@ -1,0 +1,36 @@
+"""How long a job runs, held against what is usual for its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.utils import timezone
+
+from jobs.last_runs import Usual, last_runs, name_of
+from jobs.models import Job
+
+MARK = 0.6
+"""Where on its bar the usual length is: beyond it there is room for what takes longer."""
+
+
+def usual_of(jobs: Sequence[Job]) -> Mapping[int, Usual]:
+    """Job id → what is usual for its name in its project, where enough is known; one query."""
+    ran = [job for job in jobs if job.started_at is not None]
+    usual = {name: runs.usual for name, runs in last_runs({name_of(job) for job in ran}).items()}
+    found = ((job.pk, usual[name_of(job)]) for job in ran)
+    return {pk: known for pk, known in found if known is not None}
+
+
+def share(ran: float, usual: Usual) -> float:
+    """How much of its bar a run of so many seconds fills, from 0 to 1."""
+    return min(1.0, MARK * ran / usual.half) if usual.half > 0 else 1.0
+
+
+def ran_seconds(job: Job, now: datetime | None = None) -> float | None:
+    """How long it has run, from its program's first start; None before that, or where it
+    ended without one."""
+    if job.started_at is None:
+        return None
+    end = job.finished_at or now or timezone.now()
+    return max(0.0, (end - job.started_at).total_seconds())
