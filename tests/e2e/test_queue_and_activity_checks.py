@@ -3,62 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from jobs.models import Job
 from jobs.services import job_cancel, job_submit
 from projects.actor import Actor
-from tests.support.builders import make_actor, make_project, make_spec, make_user
-from tests.support.sessions import sign_in
-from tests.support.web import WebProcess, running_web
+from tests.support.browsers import Opens
+from tests.support.builders import make_project, make_spec
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 SOON = 20_000
-
-
-@pytest.fixture(scope="module")
-def web(django_db_setup: None, database_url: str) -> Iterator[WebProcess]:
-    with running_web(database_url) as process:
-        yield process
-
-
-@pytest.fixture
-def actor() -> Actor:
-    make_project("default")
-    return make_actor(make_user("ada", superuser=True), via="web")
-
-
-Opens = Callable[..., BrowserContext]
-
-
-@pytest.fixture
-def opens(web: WebProcess, browser: Browser, actor: Actor) -> Iterator[Opens]:
-    """Makes browsers in which the administrator has signed in; none may have an error."""
-    made: list[BrowserContext] = []
-    wrong: list[str] = []
-
-    def opened(**options: bool) -> BrowserContext:
-        context = browser.new_context(
-            viewport={"width": 1280, "height": 800},
-            base_url=web.url,
-            **options,  # type: ignore[arg-type]
-        )
-        key = sign_in(User.objects.get(username=actor.name))
-        context.add_cookies([{"name": web.cookie, "value": key, "url": web.url}])
-        context.on("weberror", lambda error: wrong.append(str(error.error)))
-        made.append(context)
-        return context
-
-    yield opened
-    for context in made:
-        context.close()
-    assert wrong == []
 
 
 def live(page: Page, address: str) -> Page:

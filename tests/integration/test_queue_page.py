@@ -252,6 +252,13 @@ def test_an_empty_queue_says_what_is_free(browser: Client, project: Project) -> 
     assert "What is submitted now starts as soon" in words_of(browser.get("/queue"))
 
 
+def test_where_no_provider_takes_jobs_nothing_is_free(browser: Client, project: Project) -> None:
+    make_job(project=project)
+    assert "nothing is free: there is no provider." in words_of(browser.get("/queue"))
+    make_provider(mode="inactive")
+    assert "512 MiB together; nothing is free." in words_of(browser.get("/queue"))
+
+
 def test_nothing_yet_nothing_that_matches_and_an_error_are_different(
     browser: Client, project: Project
 ) -> None:
