@@ -15,6 +15,7 @@ PAGE_SECONDS = 600
 MOST_BYTES = 12 * 1200
 """A page takes no more, whatever the clocks say."""
 _RECORD = struct.Struct(">III")
+RECORD_BYTES = _RECORD.size
 _MOST = 2**32 - 1
 
 

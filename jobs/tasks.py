@@ -16,6 +16,7 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from jobs.archive import Moved, archive_log
+from jobs.measured import last_readings, measured_on
 from jobs.models import Attempt, LogChunk
 from jobs.retention import delete_jobs, delete_logs, delete_stats
 from jobs.states import LIVE_PHASES, STARTED_PHASES
@@ -79,12 +80,20 @@ def sample_providers() -> str:
     """Writes each provider's health and load of this minute into its history."""
     used = Attempt.objects.filter(phase__in=LIVE_PHASES).values("provider_id")
     loads = used.annotate(cpu=Sum("cpu_millis"), memory=Sum("memory_mb"), running=Count("id"))
-    record_samples(
-        {
-            row["provider_id"]: Usage(row["cpu"], row["memory"], row["running"])
-            for row in loads.order_by()
-        }
-    )
+    rows = list(loads.order_by())
+    now = timezone.now()
+    measured = measured_on(last_readings([row["provider_id"] for row in rows], now))
+    usage = {}
+    for row in rows:
+        taken = measured.get(row["provider_id"])
+        usage[row["provider_id"]] = Usage(
+            row["cpu"],
+            row["memory"],
+            row["running"],
+            taken.cpu_millis if taken else None,
+            round(taken.memory_mb) if taken else None,
+        )
+    record_samples(usage)
     return ""
 
 

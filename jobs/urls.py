@@ -1,4 +1,5 @@
-"""Addresses of the job pages and of their live regions."""
+"""Addresses of the job pages and of their live regions, and of those provider pages that show
+jobs: these join the others in the namespace `providers` (orchestrator/urls.py)."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from jobs import (
     views_live,
     views_log,
     views_new,
+    views_providers,
     views_queue,
     views_saved,
 )
@@ -46,4 +48,14 @@ urlpatterns = [
     path("_/jobs/<int:job_id>/events", views_live.events, name="live-events"),
     path("_/jobs/<int:job_id>/log/<int:number>", views_log.batch, name="live-log"),
     path("_/jobs/<int:job_id>/log/<int:number>/search", views_log.search, name="log-search"),
+]
+
+provider_pages = [
+    path("providers", views_providers.provider_index, name="list"),
+    path("providers/<int:provider_id>", views_providers.provider_detail, name="detail"),
+    path("providers/<int:provider_id>/edit", views_providers.provider_edit, name="edit"),
+    path("providers/<int:provider_id>/mode", views_providers.provider_mode, name="mode"),
+    path("_/providers", views_providers.rows, name="live-list"),
+    path("_/providers/<int:provider_id>", views_providers.detail, name="live-detail"),
+    path("_/providers/<int:provider_id>/mode", views_providers.mode, name="live-mode"),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,7 +66,7 @@ def need_of(job: Job) -> Need:
 
 
 def fits_of(
-    need: Need, providers: Sequence[Provider], used: dict[int, ProviderUse], now: datetime
+    need: Need, providers: Sequence[Provider], used: Mapping[int, ProviderUse], now: datetime
 ) -> list[tuple[Provider, Fit]]:
     """What each provider says, the nearest to a yes first."""
     order = list(Answer)
@@ -80,10 +80,10 @@ def why_waiting(
     """The panel of a job that waits."""
     need = need_of(job)
     found = fits_of(need, providers, used, now)
-    shape, headline = _headline(need, found)
+    shape, words = headline(need, found)
     return WhyWaiting(
         shape=shape,
-        headline=headline,
+        headline=words,
         summary=_summary([one.answer for _, one in found]),
         needs_cpu=cores_text(need.cpu_millis),
         needs_memory=memory_text(need.memory_mb),
@@ -96,8 +96,8 @@ def _distance(one: Fit) -> tuple[int, int, int, int]:
     return one.lacks_gpus, one.lacks_memory_mb, one.lacks_cpu_millis, -one.free_memory_mb
 
 
-def _headline(need: Need, found: Sequence[tuple[Provider, Fit]]) -> tuple[str, str]:
-    """Its shape and the sentence, from the best answer there is."""
+def headline(need: Need, found: Sequence[tuple[Provider, Fit]]) -> tuple[str, str]:
+    """Its shape and the sentence, from the best answer there is; `found` as by `fits_of`."""
     if not found:
         return "warn", "There is no provider yet"
     provider, best = found[0]

@@ -6,8 +6,13 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
+from jobs.urls import provider_pages
 from orchestrator import views, views_activity, views_home
 from orchestrator.home import BY_NAME
+from providers.urls import urlpatterns as adding_providers
+
+# Pages of providers that show jobs belong to jobs, which knows both.
+providers = ([*provider_pages, *adding_providers], "providers")
 
 urlpatterns = [
     path("", views_home.home, name="home"),
@@ -25,7 +30,7 @@ urlpatterns = [
     path("activity/export", views_activity.export, name="activity-export"),
     path("_/activity", views_activity.rows, name="live-activity"),
     path("", include("jobs.urls")),
-    path("", include("providers.urls")),
+    path("", include(providers)),
     path("api/", include("orchestrator.api_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -48,6 +48,16 @@ def subject_events(kind: str, subject_id: int, *, after: int = 0, limit: int = 1
     return list(found.order_by("pk")[:limit])
 
 
+def latest_subject_events(
+    kind: str, subject_id: int, *, type_: str = "", limit: int = 100
+) -> list[Event]:
+    """The newest events of one subject, newest first, of one type if that is given."""
+    found = Event.objects.filter(subject_kind=kind, subject_id=subject_id)
+    if type_:
+        found = found.filter(type=type_)
+    return list(found.order_by("-pk")[:limit])
+
+
 def instance_settings() -> InstanceSettings:
     """The one row of instance settings."""
     return InstanceSettings.objects.get(pk=1)

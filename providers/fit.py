@@ -92,6 +92,11 @@ def why_down(place: Place, now: datetime) -> tuple[str, str]:
     return "", ""
 
 
+def takes_jobs(place: Place, now: datetime) -> bool:
+    """Whether the planner may give it new jobs now."""
+    return place.mode == "active" and why_down(place, now) == ("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """What a job asks of a provider; `provider` pins it by name."""

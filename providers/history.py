@@ -27,11 +27,14 @@ _WORST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the live attempts of a provider take up."""
+    """What the live attempts of a provider were given, and what their programs take of it
+    where that is measured."""
 
     cpu_millis: int = 0
     memory_mb: int = 0
     running: int = 0
+    measured_cpu_millis: int | None = None
+    measured_memory_mb: int | None = None
 
 
 def record_samples(usage: Mapping[int, Usage]) -> int:
@@ -54,6 +57,8 @@ def record_samples(usage: Mapping[int, Usage]) -> int:
                     used_cpu_millis=load.cpu_millis,
                     used_memory_mb=load.memory_mb,
                     running=load.running,
+                    measured_cpu_millis=load.measured_cpu_millis,
+                    measured_memory_mb=load.measured_memory_mb,
                 )
             )
         HealthSample.objects.bulk_create(samples)

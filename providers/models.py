@@ -139,7 +139,11 @@ class RegistryCredential(models.Model):
 
 
 class HealthSample(models.Model):
-    """A provider's health over a stretch of time, for its history strip."""
+    """A provider's health and load over a stretch of time, for its history.
+
+    `used` is what its live attempts were given, `measured` what their programs took of it;
+    none where nothing was measured.
+    """
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="samples")
     at = models.DateTimeField(db_default=Now())
@@ -147,6 +151,8 @@ class HealthSample(models.Model):
     used_cpu_millis = models.PositiveIntegerField(default=0)
     used_memory_mb = models.PositiveIntegerField(default=0)
     running = models.PositiveIntegerField(default=0)
+    measured_cpu_millis = models.PositiveIntegerField(null=True)
+    measured_memory_mb = models.PositiveIntegerField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["provider", "-at"], name="health_sample_by_provider")]

@@ -3,10 +3,9 @@ day as a strip. Values for templates; no markup."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import (
     Count,
@@ -20,11 +19,10 @@ from django.db.models import (
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from projects.actor import Actor
 from projects.quantities import bytes_text, cores_text, memory_text
-from providers.fit import UNWATCHED
+from providers.fit import UNWATCHED, takes_jobs, why_down
 from providers.models import HealthSample, HealthState, Mode, Provider
-from providers.selectors import LIVE_PHASES, ProviderUse, provider_use
+from providers.selectors import ProviderUse, provider_use
 
 KIND_WORDS = {"docker": "Docker", "process": "Process, no isolation", "fake": "Fake"}
 STRIP_HOURS = 24
@@ -33,8 +31,20 @@ _BAR_SECONDS = STRIP_HOURS * 3600 // STRIP_BARS
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What the programs on a provider use by their last readings, so many of them measured."""
+
+    cpu_millis: int = 0
+    memory_mb: float = 0.0
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
-    """One measure: what of `total` is given out, in the measure's own unit, and in words."""
+    """One measure: what of `total` is given out, in the measure's own unit, and in words.
+
+    `used` is what programs take of what they were given, where that is measured.
+    """
 
     word: str
     short: str
@@ -43,6 +53,24 @@ class Capacity:
     free_text: str
     total_text: str
     given_text: str
+    used: float | None = None
+    used_text: str = ""
+
+    @property
+    def over(self) -> bool:
+        """True when more is given out than there is: the limit was lowered meanwhile."""
+        return self.given > self.total
+
+    @property
+    def words(self) -> str:
+        """Beside the bar: "2.3 used, 4 reserved"; of what is not measured, one number."""
+        if self.word in ("Disk", "Slots", "GPUs"):
+            return f"{self.given_text} used"
+        return (
+            f"{self.used_text} used, {self.given_text} reserved"
+            if self.used_text
+            else (f"{self.given_text} reserved")
+        )
 
     @property
     def free_of(self) -> str:
@@ -53,19 +81,21 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True)
-class StripBar:
-    """A stretch of the health strip: ok, wa, bad, or no where nothing was told."""
-
-    kind: str
-    x: int
-
-
-@dataclass(frozen=True, slots=True)
 class Strip:
-    """The last day: bars from old to new, and how much of it the provider answered."""
+    """The last day in bars from old to new, each ok, wa, bad, or no where nothing was told;
+    and how much of it the provider answered."""
 
-    bars: tuple[StripBar, ...]
+    bars: tuple[str, ...]
     answered: float | None
+
+    @property
+    def paths(self) -> list[tuple[str, str]]:
+        """The bars as one SVG path for each kind, each bar 1.4 wide and 1 high: fifty strips
+        in a page are two hundred elements, not thousands."""
+        drawn: dict[str, str] = {}
+        for place, kind in enumerate(self.bars):
+            drawn[kind] = f"{drawn.get(kind, '')}M{2 * place} 0h1.4v1h-1.4z"
+        return list(drawn.items())
 
     @property
     def answered_text(self) -> str:
@@ -107,6 +137,49 @@ class ProviderReading:
         return seen is not None and self.now - seen > UNWATCHED
 
     @property
+    def cpu(self) -> Capacity | None:
+        """Its processors; none of one that was never seen."""
+        return next((one for one in self.capacities if one.word == "CPU"), None)
+
+    @property
+    def memory(self) -> Capacity | None:
+        """Its memory; none of one that was never seen."""
+        return next((one for one in self.capacities if one.word == "Memory"), None)
+
+    @property
+    def gpus_free(self) -> str:
+        """As in "2 of 4"."""
+        total = self.provider.total_gpus
+        return f"{max(0, total - self.use.gpus)} of {total}"
+
+    @property
+    def slots_free(self) -> str:
+        """As in "3 of 12"; empty where jobs are not counted."""
+        slots = self.provider.slots
+        return "" if slots is None else f"{max(0, slots - self.use.running)} of {slots}"
+
+    @property
+    def takes(self) -> bool:
+        """True when the planner may give it new jobs now."""
+        return takes_jobs(self.provider, self.now)
+
+    @property
+    def why_not(self) -> str:
+        """What keeps an active provider from new jobs, in words; empty if nothing does."""
+        return why_down(self.provider, self.now)[1]
+
+    @property
+    def wants_a_look(self) -> bool:
+        """True when something is wrong with it that a person should see to."""
+        return self.shape in ("failed", "warn") or bool(self.low_disk)
+
+    @property
+    def low_disk(self) -> str:
+        """That its disk is too full for new jobs, in words; empty otherwise."""
+        code, why = why_down(self.provider, self.now)
+        return why if code == "disk_low" else ""
+
+    @property
     def shape(self) -> str:
         """The state shape: what is wrong first, then what an operator wants of it."""
         if self.unreachable:
@@ -138,13 +211,19 @@ class ProviderReading:
         return "Healthy" if self.provider.health == HealthState.HEALTHY else "Not looked at yet"
 
 
-def readings(providers: Sequence[Provider]) -> list[ProviderReading]:
-    """Readings of providers, in two queries however many there are."""
+def readings(
+    providers: Sequence[Provider], measured: Mapping[int, Measured] | None = None
+) -> list[ProviderReading]:
+    """Readings of providers, in two queries however many there are. `measured`: what is used
+    on them, by id, where the caller knows."""
     now = timezone.now()
     ids = [provider.pk for provider in providers]
     uses, strips = provider_use(ids), health_strips(ids)
+    known = measured or {}
     return [
-        ProviderReading(p, uses[p.pk], strips[p.pk], now, tuple(_capacities(p, uses[p.pk])))
+        ProviderReading(
+            p, uses[p.pk], strips[p.pk], now, tuple(_capacities(p, uses[p.pk], known.get(p.pk)))
+        )
         for p in providers
     ]
 
@@ -162,6 +241,7 @@ def loads(providers: Sequence[Provider]) -> list[ProviderReading]:
 def totals(found: Iterable[ProviderReading]) -> list[Capacity]:
     """What all providers that take jobs have together, measure by measure."""
     sums: dict[str, list[float]] = {}
+    measured: dict[str, float] = {}
     for reading in found:
         if reading.provider.mode == Mode.ACTIVE and not reading.stale:
             for one in reading.capacities:
@@ -169,24 +249,31 @@ def totals(found: Iterable[ProviderReading]) -> list[Capacity]:
                     both = sums.setdefault(one.word, [0, 0])
                     both[0] += one.given
                     both[1] += one.total
-    return [_capacity(word, given, total) for word, (given, total) in sums.items()]
+                    if one.used is not None:
+                        measured[one.word] = measured.get(one.word, 0) + one.used
+    return [
+        _capacity(word, given, total, measured.get(word)) for word, (given, total) in sums.items()
+    ]
 
 
-def _capacities(provider: Provider, use: ProviderUse) -> Iterable[Capacity]:
+def _capacities(
+    provider: Provider, use: ProviderUse, measured: Measured | None = None
+) -> Iterable[Capacity]:
+    cpu, memory = (measured.cpu_millis, measured.memory_mb) if measured else (None, None)
     if provider.total_cpu_millis:
-        yield _capacity("CPU", use.cpu_millis, provider.total_cpu_millis)
+        yield _capacity("CPU", use.cpu_millis, provider.total_cpu_millis, cpu)
     if provider.total_memory_mb:
-        yield _capacity("Memory", use.memory_mb, provider.total_memory_mb)
+        yield _capacity("Memory", use.memory_mb, provider.total_memory_mb, memory)
     if provider.total_gpus:
-        yield _capacity("GPUs", use.gpus, provider.total_gpus)
+        yield _capacity("GPUs", use.gpus, provider.total_gpus, use.gpus)
     if provider.slots is not None:
-        yield _capacity("Slots", use.running, provider.slots)
+        yield _capacity("Slots", use.running, provider.slots, use.running)
     if provider.disk_total_bytes and provider.disk_free_bytes is not None:
         used = provider.disk_total_bytes - provider.disk_free_bytes
-        yield _capacity("Disk", used, provider.disk_total_bytes)
+        yield _capacity("Disk", used, provider.disk_total_bytes, used)
 
 
-def _capacity(word: str, given: float, total: float) -> Capacity:
+def _capacity(word: str, given: float, total: float, used: float | None = None) -> Capacity:
     text = _TEXTS.get(word, _count_text)
     return Capacity(
         word=word,
@@ -196,6 +283,8 @@ def _capacity(word: str, given: float, total: float) -> Capacity:
         free_text=text(max(0, total - given)),
         total_text=text(total),
         given_text=text(given),
+        used=used,
+        used_text="" if used is None else text(used),
     )
 
 
@@ -210,7 +299,7 @@ def health_strips(provider_ids: Sequence[int]) -> dict[int, Strip]:
     """The last day of each provider, in one query over its samples."""
     bars_ago = Func(
         ExpressionWrapper(Now() - F("at"), output_field=DurationField()),
-        template=f"floor(extract(epoch FROM %(expressions)s) / {_BAR_SECONDS})",
+        template=f"floor(date_part('epoch', %(expressions)s) / {_BAR_SECONDS})",
         output_field=IntegerField(),
     )
     rows = (
@@ -234,17 +323,8 @@ def health_strips(provider_ids: Sequence[int]) -> dict[int, Strip]:
         counts[pk][1] += samples - bad
     return {
         pk: Strip(
-            tuple(StripBar(bars[pk].get(i, "no"), 2 * i) for i in range(STRIP_BARS)),
+            tuple(bars[pk].get(i, "no") for i in range(STRIP_BARS)),
             counts[pk][1] / counts[pk][0] if counts[pk][0] else None,
         )
         for pk in provider_ids
     }
-
-
-def live_attempts(actor: Actor, provider: Provider, *, limit: int = 50) -> list[Any]:
-    """What runs on a provider now, of the projects this actor may see, oldest first."""
-    found = provider.attempts.filter(phase__in=LIVE_PHASES).select_related("job__project")
-    ids = actor.project_ids()
-    if ids is not None:
-        found = found.filter(job__project_id__in=ids)
-    return list(found.order_by("pk")[:limit])

@@ -16,8 +16,8 @@ from django.db.models.functions import Coalesce, Now
 from projects.actor import Actor
 from projects.errors import NotFound
 from projects.models import Event
-from projects.selectors import subject_events
-from providers.leases import SCHEDULER
+from projects.selectors import latest_subject_events, subject_events
+from providers.leases import SCHEDULER, provider_lease
 from providers.models import EngineRequest, Lease, Provider, RequestStatus
 
 # The same list as jobs.states.LIVE_PHASES, which is above this app; a test compares them.
@@ -103,6 +103,27 @@ def left_over_count(provider_id: int) -> int:
 def events_of_provider(provider: Provider, *, after: int = 0, limit: int = 100) -> list[Event]:
     """What happened to a provider the actor was allowed to get, oldest first."""
     return subject_events("provider", provider.pk, after=after, limit=limit)
+
+
+def latest_events_of_provider(provider: Provider, *, limit: int) -> list[Event]:
+    """What happened last to a provider the actor was allowed to get, newest first."""
+    return latest_subject_events("provider", provider.pk, limit=limit)
+
+
+def health_changes_of(provider: Provider, *, limit: int) -> list[Event]:
+    """How its health changed last, newest first."""
+    return latest_subject_events("provider", provider.pk, type_="provider.health", limit=limit)
+
+
+def driven_by(provider: Provider) -> Lease | None:
+    """The lease under which an engine process drives it now; None while nobody does."""
+    held = Lease.objects.filter(name=provider_lease(provider.pk), expires_at__gt=Now())
+    return held.exclude(holder="").first()
+
+
+def latest_test(provider: Provider) -> EngineRequest | None:
+    """The last test of a provider the actor was allowed to get."""
+    return provider.requests.filter(kind="test").order_by("-pk").first()
 
 
 def request_get(actor: Actor, request_id: int) -> RequestReading:

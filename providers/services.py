@@ -53,12 +53,9 @@ def provider_update(actor: Actor, provider_id: int, fields: dict[str, Any]) -> P
     Raises Invalid, Conflict (the name is taken), Forbidden, NotFound.
     """
     _must_operate(actor)
-    change = parse_strict(ProviderChange, fields, most_bytes=MAX_PROVIDER_BYTES)
-    values = change.model_dump(exclude_unset=True)
     with transaction.atomic():
         provider = _locked(actor, provider_id)
-        if "options" in values:
-            values["options"] = checked_options(provider.kind, values["options"])
+        values = _checked(provider, fields)
         changed = sorted(name for name, new in values.items() if getattr(provider, name) != new)
         if not changed:
             return provider
@@ -74,6 +71,16 @@ def provider_update(actor: Actor, provider_id: int, fields: dict[str, Any]) -> P
         else:
             detail = {"fields": changed, "changes": told}
             _tell(actor, provider, "provider.updated", detail=detail)
+    return provider
+
+
+def provider_changed(actor: Actor, provider_id: int, fields: dict[str, Any]) -> Provider:
+    """The provider as it would be after that change; nothing is written. Raises as
+    `provider_update` does, but for a name that is taken."""
+    _must_operate(actor)
+    provider = provider_get(actor, provider_id)
+    for name, value in _checked(provider, fields).items():
+        setattr(provider, name, value)
     return provider
 
 
@@ -174,6 +181,15 @@ def credential_delete(actor: Actor, /, provider_id: int, credential_id: int) -> 
 def _must_operate(actor: Actor) -> None:
     if not actor.may_operate:
         raise Forbidden("Only operators (staff) manage providers.")
+
+
+def _checked(provider: Provider, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a change, proved right for this provider. Raises Invalid."""
+    change = parse_strict(ProviderChange, fields, most_bytes=MAX_PROVIDER_BYTES)
+    values = change.model_dump(exclude_unset=True)
+    if "options" in values:
+        values["options"] = checked_options(provider.kind, values["options"])
+    return values
 
 
 def _locked(actor: Actor, provider_id: int) -> Provider:

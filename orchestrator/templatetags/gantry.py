@@ -190,3 +190,20 @@ def bar(part: float | None, whole: float | None, kind: str = "used") -> SafeStri
         kind,
         f"{share:.1f}",
     )
+
+
+@register.simple_tag
+def layers(used: float | None, given: float | None, whole: float | None) -> SafeString:
+    """How much of a whole is given out, and before it how much of that is used. The numbers
+    stand beside it, so it is decoration."""
+    if not whole:
+        return SafeString('<svg class="cap" aria-hidden="true"></svg>')
+    shares = [100 * min(1.0, max(0.0, (part or 0) / whole)) for part in (given, used)]
+    return format_html(
+        '<svg class="cap{}" aria-hidden="true">'
+        '<rect class="reserved" width="{}%" height="100%"/>'
+        '<rect class="used" width="{}%" height="100%"/></svg>',
+        " over" if (given or 0) > whole else "",
+        f"{shares[0]:.1f}",
+        f"{shares[1]:.1f}",
+    )

@@ -140,10 +140,15 @@ FORMS: dict[str, dict[str, Any]] = {
     "jobs/views/<int:view_id>/rename": {"name": "broken"},
     "providers/new": {"name": "another"},
     "seen": {"until": "2026-01-31T12:00:00+00:00"},
+    "providers/<int:provider_id>/edit": {"name": "another", "slots": "3"},
     "providers/<int:provider_id>/mode": {"mode": "draining"},
     "providers/<int:provider_id>/logins": REGISTRY_LOGIN,
 }  # fmt: skip
-QUERIES = {("POST", "providers/new"): "?kind=docker"}
+QUERIES = {
+    ("POST", "providers/new"): "?kind=docker",
+    ("GET", "providers/<int:provider_id>/mode"): "?to=draining",
+    ("GET", "_/providers/<int:provider_id>/mode"): "?to=draining",
+}
 BODIES: dict[str, Any] = {
     "api/v1/jobs": make_spec(),
     "api/v1/providers": {"name": "another", "kind": "docker"},

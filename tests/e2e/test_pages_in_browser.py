@@ -49,6 +49,9 @@ def addresses(provider: Provider, jobs: list[Job]) -> list[str]:
         "/activity?who=all",
         "/providers",
         f"/providers/{provider.pk}",
+        f"/providers/{provider.pk}/edit",
+        f"/providers/{provider.pk}/setup",
+        f"/providers/{provider.pk}/mode?to=draining",
         "/providers/new",
         "/providers/new?kind=docker",
         "/nowhere",
@@ -214,7 +217,7 @@ def test_the_page_of_a_provider_follows_its_mode(
     expect(page.locator("[data-live-status]")).to_have_text("Live")
     provider_set_mode(actor, provider.pk, Mode.DRAINING)
     expect(page.locator(".badge")).to_have_text("Draining", timeout=10_000)
-    expect(page.get_by_role("button", name="Activate", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Activate", exact=True)).to_be_visible()
 
 
 def test_clocks_go_on_without_any_request(opens: Opens) -> None:

@@ -12,8 +12,9 @@ from django_q.models import Schedule
 
 from jobs import tasks
 from jobs.archive import Gap, archive_log, log_folder, stored_chunks
-from jobs.models import Attempt, Job, LogChunk
+from jobs.models import Attempt, Job, LogChunk, StatPage
 from jobs.retention import delete_logs
+from jobs.stat_pages import Reading, pack, page_of
 from orchestrator.schedules import PREFIX, SWEEPS, sync_schedules
 from projects.actor import SYSTEM
 from projects.events import Happening, record
@@ -156,6 +157,18 @@ def test_each_provider_gets_one_sample_a_minute_with_its_load() -> None:
         (1000, 512, 1),
     )
     assert sample.at.second == sample.at.microsecond == 0
+
+
+def test_a_sample_has_what_was_measured_and_nothing_where_nothing_was() -> None:
+    attempt, unmeasured = make_attempt(phase="running"), make_attempt(phase="running")
+    reading = Reading(timezone.now() - timedelta(seconds=4), 300, 200 * 2**20)
+    StatPage.objects.create(attempt=attempt, page=page_of(reading.at), body=pack(reading))
+    tasks.sample_providers()
+    found = {
+        sample.provider_id: (sample.measured_cpu_millis, sample.measured_memory_mb)
+        for sample in HealthSample.objects.all()
+    }
+    assert found == {attempt.provider_id: (300, 200), unmeasured.provider_id: (None, None)}
 
 
 def test_a_second_run_in_the_same_minute_adds_no_sample() -> None:

@@ -10,10 +10,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from providers.models import EngineRequest, HealthSample, Mode, Provider
+from jobs.models import Attempt, StatPage
+from jobs.stat_pages import Reading, pack, page_of
+from projects.actor import SYSTEM
+from projects.events import Happening, record
+from providers.models import EngineRequest, HealthSample, Mode
 from providers.readings import health_strips
 from tests.support.attempts import make_attempt
-from tests.support.builders import make_project, make_provider, make_user
+from tests.support.builders import make_job, make_project, make_provider, make_user
 from tests.support.pages import signed_in, words_of
 
 pytestmark = pytest.mark.django_db
@@ -33,8 +37,8 @@ def test_what_is_free_is_the_total_less_what_live_attempts_were_given(operator: 
     assert "15.5 of 16 GiB" in words
     assert "3 of 4" in words
     words = words_of(operator.get(f"/providers/{provider.pk}"))
-    assert "1 given to jobs" in words
-    assert "512 MiB given to jobs" in words
+    assert "1 reserved" in words
+    assert "512 MiB reserved" in words
 
 
 def test_an_unreachable_provider_shows_its_error_and_stale_numbers(operator: Client) -> None:
@@ -49,6 +53,107 @@ def test_an_unreachable_provider_shows_its_error_and_stale_numbers(operator: Cli
     assert "TLS <b>handshake</b> failed" in words_of(page)
     assert 'data-stale="true"' in page.content.decode()
     assert "1 does not answer" in words_of(operator.get("/providers"))
+
+
+def measured(attempt: Attempt, cpu_millis: int, memory_bytes: int, *, ago: float = 3) -> None:
+    """A reading of this attempt."""
+    reading = Reading(timezone.now() - timedelta(seconds=ago), cpu_millis, memory_bytes)
+    page = page_of(reading.at)
+    StatPage.objects.create(attempt=attempt, page=page, body=pack(reading))
+
+
+def test_what_programs_use_is_told_beside_what_they_reserve(operator: Client) -> None:
+    provider = make_provider("node-1")
+    for _ in range(2):
+        measured(make_attempt(provider=provider), 250, 100 * 2**20)
+    measured(make_attempt(provider=provider), 999, 2**30, ago=600)
+    words = words_of(operator.get(f"/providers/{provider.pk}"))
+    assert "0.5 used, 3 reserved" in words
+    assert "200 MiB used, 1.5 GiB reserved" in words
+    assert "0.25 of 1" in words
+    assert "100 of 512 MiB" in words
+    assert "0.5 used, 3 reserved" in words_of(operator.get("/providers"))
+
+
+def test_what_ended_there_and_what_waits_for_it_is_told(operator: Client) -> None:
+    provider = make_provider("node-1", found_memory_mb=4096)
+    over = make_attempt(provider=provider, phase="ended", reason="exit_code")
+    Attempt.objects.filter(pk=over.pk).update(outcome="failed", reason_detail={"exit_code": 3})
+    make_job()
+    make_job(spec={"resources": {"memory_mb": 8192}})
+    words = words_of(operator.get(f"/providers/{provider.pk}"))
+    assert "The program exited with code 3." in words
+    assert "1 has room here now" in words
+    assert "1 is larger than all of it" in words
+
+
+def test_one_on_which_nothing_was_placed_yet_says_why(operator: Client) -> None:
+    for columns, why in (
+        ({}, "No job waits. The next one that fits may come here."),
+        ({"mode": "inactive"}, "It is switched off: activate it, and it takes jobs."),
+        ({"health": "unreachable", "unreachable_since": timezone.now()}, "It does not answer"),
+    ):
+        provider = make_provider(**columns)
+        words = words_of(operator.get(f"/providers/{provider.pk}"))
+        assert f"Nothing was placed here yet. {why}" in words
+
+
+def test_the_newest_events_and_outages_are_shown_however_many_there_were(
+    operator: Client,
+) -> None:
+    provider = make_provider("node-1")
+    changes = [("healthy", "unreachable"), ("unreachable", "healthy")] * 150
+    record(
+        [
+            Happening(
+                "provider", provider.pk, "provider.health",
+                source=a, target=b, detail={"message": f"reset {n}"},
+            )
+            for n, (a, b) in enumerate(changes)
+        ],
+        SYSTEM,
+    )  # fmt: skip
+    words = words_of(operator.get(f"/providers/{provider.pk}"))
+    assert "reset 298" in words
+    assert "reset 0" not in words
+
+
+def test_the_last_day_of_load_is_drawn_against_the_limit(operator: Client) -> None:
+    provider = make_provider("node-1")
+    assert "over 24 h" not in words_of(operator.get(f"/providers/{provider.pk}"))
+    HealthSample.objects.create(
+        provider=provider, health="healthy", used_cpu_millis=4000, measured_cpu_millis=1000
+    )
+    page = operator.get(f"/providers/{provider.pk}")
+    assert "CPU over 24 hours: at most 4 reserved of 8" in page.content.decode()
+
+
+def test_a_list_of_many_is_narrowed_and_counts_equal_what_they_lead_to(operator: Client) -> None:
+    for number in range(9):
+        make_provider(f"node-{number}", labels={"zone": "ab"[number % 2]})
+    make_provider("gone", health="unreachable", unreachable_since=timezone.now())
+    make_provider("off", mode="inactive")
+    words = words_of(operator.get("/providers"))
+    counts = (("All", "", 11), ("Take new jobs", "taking", 9), ("Want a look", "look", 1),
+              ("Take nothing new", "off", 2))  # fmt: skip
+    for word, name, count in counts:
+        assert f"{word} {count}" in words
+        page = operator.get(f"/providers?show={name}").content.decode()
+        assert page.count('<tr id="provider-') == count
+    page = operator.get("/providers?q=zone=b&sort=cpu").content.decode()
+    assert page.count('<tr id="provider-') == 4
+    assert "/_/providers?q=zone%3Db&amp;sort=cpu" in page
+    assert "No provider matches" in words_of(operator.get("/providers?q=nowhere"))
+    assert operator.get("/providers?show=sideways&sort=zzz&q=%00").status_code == 200
+
+
+def test_the_fullest_measure_orders_the_list(operator: Client) -> None:
+    make_provider("a-small", found_cpu_millis=1000)
+    make_provider("b-large", found_cpu_millis=64_000)
+    page = operator.get("/providers?sort=cpu").content.decode()
+    assert page.index("b-large") < page.index("a-small")
+    page = operator.get("/providers").content.decode()
+    assert page.index("a-small") < page.index("b-large")
 
 
 def test_modes_are_changed_by_buttons(operator: Client) -> None:
@@ -75,16 +180,19 @@ def test_a_test_is_followed_on_the_page(operator: Client) -> None:
         status="failed",
         steps=[
             {"name": "reach", "ok": True, "text": "docker 27.3"},
-            {"name": "pull", "ok": False, "text": "<i>no</i> such image"},
-            {"name": "run", "ok": None, "text": "under way"},
+            {"name": "pull", "ok": False, "text": "no such image <i>x</i>"},
         ],
         result={"message": "no such image"},
     )
     fragment = operator.get(f"/_/requests/{asked.pk}")
-    assert "Reach it and read its version docker 27.3" in words_of(fragment)
-    assert "<i>no</i> such image" in words_of(fragment)
+    words = words_of(fragment)
+    assert "Reach it done it answers" in words
+    assert "Read its version done docker 27.3" in words
+    assert "Have the image there failed no such image <i>x</i>" in words
+    assert "Name an image that this engine can have" in words
+    assert "Read its output not tried" in words
     steps = fragment.content.decode().partition('class="checks"')[2]
-    assert ["s-completed" in steps, "s-failed" in steps, "s-running" in steps] == [True] * 3
+    assert ["s-completed" in steps, "s-failed" in steps, "s-cancelled" in steps] == [True] * 3
 
 
 def test_a_request_that_nobody_answers_says_so(operator: Client) -> None:
@@ -93,53 +201,6 @@ def test_a_request_that_nobody_answers_says_so(operator: Client) -> None:
     EngineRequest.objects.update(created_at=timezone.now() - timedelta(seconds=6))
     words = words_of(operator.get(f"/_/requests/{EngineRequest.objects.get().pk}"))
     assert "No engine process is running." in words
-
-
-def test_adding_one_goes_from_its_kind_to_its_test(operator: Client) -> None:
-    assert "Docker" in words_of(operator.get("/providers/new"))
-    assert "Connection" in words_of(operator.get("/providers/new?kind=docker"))
-    response = operator.post(
-        "/providers/new?kind=docker",
-        {
-            "name": "node-9",
-            "base_url": "tcp://node-9:2376",
-            "cpu_cores": "6.5",
-            "memory_gib": "24",
-            "slots": "",
-            "labels": "zone=a",
-            "mount_allow_list": "/data\r\n/scratch:rw",
-            "active": "on",
-        },
-    )
-    provider = Provider.objects.get(name="node-9")
-    assert (provider.cpu_millis, provider.memory_mb, provider.slots) == (6500, 24_576, None)
-    assert provider.options == {"base_url": "tcp://node-9:2376"}
-    assert provider.mount_allow_list == ["/data", "/scratch:rw"]
-    assert provider.labels == {"zone": "a"}
-    asked = EngineRequest.objects.get(provider=provider, kind="test")
-    assert response["Location"] == f"/providers/{provider.pk}?request={asked.pk}"
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"name": ""}, "This field is required."),
-        ({"name": "not a slug"}, "Use 1 to 63 letters"),
-        ({"base_url": "ftp://x"}, "Use unix:///path"),
-        ({"slots": "0"}, "Must be at least 1."),
-        ({"name": "taken"}, "already a provider named"),
-    ],
-)
-def test_a_wrong_field_keeps_what_was_typed(
-    operator: Client, changes: dict[str, str], words: str
-) -> None:
-    make_provider("taken")
-    sent = {"name": "node-9", "tls_ca": "/etc/ca.pem", "labels": "", "mount_allow_list": ""}
-    response = operator.post("/providers/new?kind=docker", sent | changes)
-    assert response.status_code == 422
-    assert words in words_of(response)
-    assert "/etc/ca.pem" in response.content.decode()
-    assert Provider.objects.count() == 1
 
 
 def test_without_any_provider_the_list_offers_the_first_step(operator: Client) -> None:
@@ -155,11 +216,18 @@ def test_the_number_of_queries_does_not_grow_with_the_providers(operator: Client
         return len(captured)
 
     first = make_provider()
-    urls = ("/providers", f"/providers/{first.pk}", "/_/providers")
+    urls = (
+        "/providers",
+        f"/providers/{first.pk}",
+        "/_/providers",
+        f"/providers/{first.pk}/mode?to=draining",
+    )
+    make_job()
     few = [queries(url) for url in urls]
-    for _ in range(12):
+    for number in range(12):
         make_attempt(provider=first)
         make_attempt(provider=make_provider())
+        make_job(spec={"resources": {"memory_mb": 600 + number}})
     assert [queries(url) for url in urls] == few
 
 
@@ -176,7 +244,7 @@ def test_the_health_strip_shows_the_worst_of_each_half_hour() -> None:
             provider=provider, at=now - timedelta(minutes=minutes), health=health
         )
     strip = health_strips([provider.pk])[provider.pk]
-    shown = {47 - n: bar.kind for n, bar in enumerate(strip.bars) if bar.kind != "no"}
+    shown = {47 - n: bar for n, bar in enumerate(strip.bars) if bar != "no"}
     assert shown == {0: "bad", 3: "wa", 23: "ok"}
     assert strip.answered == 0.75
 

@@ -1,0 +1,153 @@
+"""What a change of a provider would mean, told before it is made: to what runs there, to what
+waits, to what will be submitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from jobs.consequences import Consequences, Fate, Hit, consequences
+from jobs.models import Attempt, Job
+from jobs.selectors import jobs_of
+from jobs.states import LIVE_PHASES
+from jobs.waiting_classes import MOST_LOOKED_AT, waiting_classes
+from projects.actor import Actor
+from projects.quantities import cores_text, memory_text
+from providers.fit import takes_jobs, why_down
+from providers.models import Mode, Provider, RequestStatus
+from providers.selectors import ProviderUse, latest_test, provider_use, providers_of
+
+MOST_NAMED = 5
+MOST_LISTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A job that a change concerns, and why it will wait, where it will."""
+
+    job: Job
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Jobs that a change concerns in the same way: all of them counted, the first named.
+
+    Who has no name is one too many, or not this person's to see.
+    """
+
+    count: int
+    named: tuple[Named, ...]
+
+    @property
+    def rest(self) -> int:
+        """How many have no name here."""
+        return self.count - len(self.named)
+
+    @property
+    def why(self) -> str:
+        """What the pages of all that are named will say, where that is the same."""
+        said = {one.why for one in self.named}
+        return said.pop() if len(said) == 1 else ""
+
+
+def mode_change(
+    actor: Actor, provider: Provider, after: Provider, *, listed: bool = False
+) -> dict[str, Any]:
+    """What it means that an operator wants something else of a provider. `listed`: name all
+    jobs that can be named, not only the first few."""
+    found = _change(actor, provider, after, most=MOST_LISTED if listed else MOST_NAMED)
+    test = latest_test(provider)
+    return found | {"tested": test is not None and test.status == RequestStatus.DONE}
+
+
+def limits_change(actor: Actor, provider: Provider, after: Provider) -> dict[str, Any]:
+    """What other limits and labels mean. `harms`: somebody should see it before it is so."""
+    found = _change(actor, provider, after, most=MOST_NAMED)
+    over = list(_over(provider, after, found["use"]))
+    return found | {"over": over, "harms": bool(over or found["stuck"])}
+
+
+def _change(actor: Actor, provider: Provider, after: Provider, *, most: int) -> dict[str, Any]:
+    now = timezone.now()
+    everything = list(providers_of(actor))
+    used = provider_use([one.pk for one in everything])
+    use = used[provider.pk]
+    classes = waiting_classes()
+    told = consequences(provider, after, everything, used, classes, now)
+    groups = {fate.value: _group(actor, told, fate, most) for fate in Fate}
+    return groups | {
+        "provider": provider,
+        "use": use,
+        "running_words": f"provider:{provider.name} state:scheduled state:running",
+        "running": _running(actor, provider, use, most),
+        "not_now": why_down(after, now)[1],
+        "waiting": told.waiting,
+        "more_wait": told.waiting >= MOST_LOOKED_AT,
+        "others": sum(takes_jobs(one, now) for one in everything if one.pk != provider.pk),
+        "sees_all": actor.project_ids() is None,
+    }
+
+
+def _running(actor: Actor, provider: Provider, use: ProviderUse, most: int) -> Group:
+    """What is there now, the longest first."""
+    found = Attempt.objects.filter(provider=provider, phase__in=sorted(LIVE_PHASES))
+    ids = actor.project_ids()
+    if ids is not None:
+        found = found.filter(job__project__in=sorted(ids))
+    rows = found.select_related("job").defer("job__spec", "job__secrets").order_by("pk")[:most]
+    named = tuple(Named(attempt.job) for attempt in rows)
+    return Group(max(use.running, len(named)), named)
+
+
+def _group(actor: Actor, told: Consequences, fate: Fate, most: int) -> Group | None:
+    """The jobs of one fate, in the queue's order; none where there are none."""
+    hits = told.hits.get(fate, ())
+    if not hits:
+        return None
+    why = dict(_reasons(hits, most))
+    rows = jobs_of(actor).filter(pk__in=list(why)).defer("spec", "secrets")
+    shown = rows.order_by("-priority", "pk")[:most]
+    return Group(told.count(fate), tuple(Named(job, why[job.pk]) for job in shown))
+
+
+def _reasons(hits: Sequence[Hit], most: int) -> Iterator[tuple[int, str]]:
+    """The first jobs of each class: among them are the first of all."""
+    for hit in hits:
+        yield from ((job, hit.why) for job in hit.jobs.first[:most])
+
+
+def _over(before: Provider, after: Provider, use: ProviderUse) -> Iterator[str]:
+    """Each limit that would be below what jobs hold now, in words."""
+    for held, old, new, words in (
+        (use.cpu_millis, before.total_cpu_millis, after.total_cpu_millis, _cpu),
+        (use.memory_mb, before.total_memory_mb, after.total_memory_mb, _memory),
+        (use.gpus, before.total_gpus, after.total_gpus, _gpus),
+        (use.running, before.slots, after.slots, _slots),
+    ):
+        if new is not None and held > new and (old is None or new < old):
+            yield words(held, new)
+
+
+def _cpu(held: int, new: int) -> str:
+    return f"Jobs hold {cores_text(held)} CPU now, and the new limit is {cores_text(new)}."
+
+
+def _memory(held: int, new: int) -> str:
+    return f"Jobs hold {memory_text(held)} now, and the new limit is {memory_text(new)}."
+
+
+def _gpus(held: int, new: int) -> str:
+    return f"Jobs hold {held} GPU now, and the new limit is {new}."
+
+
+def _slots(held: int, new: int) -> str:
+    return f"{held} jobs run here now, and the new limit is {new} at once."
+
+
+def mode_of(text: str) -> Mode | None:
+    """The mode that an address names, if it is one."""
+    return Mode(text) if text in Mode.values else None
