@@ -6,6 +6,7 @@ API refuse the same things in the same words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from jobs.form_text import (
 )
 from jobs.reasons import RETRYABLE
 from projects.errors import FieldProblem
+from projects.quantities import duration_text, memory_text
 
 PROGRAMS = [("script", "Shell script"), ("argv", "Command"), ("image", "The image's own")]
 RETRY_WORDS = {
@@ -65,12 +67,13 @@ _AS_THEY_ARE = (
 # What has no field of its own, in words.
 _ELSEWHERE = {"secret_env": "Secrets", "env": "Variables", "mounts": "Mounts"}
 # The spec's limits are in one unit, the form's numbers in whatever was chosen.
-_COUNTED_IN = {
-    "memory": "MiB",
-    "timeout": "seconds",
-    "queue_timeout": "seconds",
-    "backoff": "seconds",
+_AMOUNTS: Mapping[str, Callable[[int], str]] = {
+    "memory": memory_text,
+    "timeout": duration_text,
+    "queue_timeout": duration_text,
+    "backoff": duration_text,
 }
+_LIMIT = re.compile(r"(?P<words>Must be at (?:least|most) )(?P<limit>\d+)\.")
 # What is folded away until somebody needs it, with what it says while nobody does.
 _FOLDED = {
     "requires": "",
@@ -305,9 +308,9 @@ class JobForm(forms.Form):
                 where = _ELSEWHERE.get(head, path)
                 self.add_error(None, f"{where}: {problem.detail}" if where else problem.detail)
             elif field not in wrong:
-                unit = f" ({_COUNTED_IN[field]})" if field in _COUNTED_IN else ""
                 code = "invalid" if self[field].value() else "required"
-                self.add_error(field, forms.ValidationError(problem.detail + unit, code))
+                words = _with_unit(field, problem.detail)
+                self.add_error(field, forms.ValidationError(words, code))
 
     def faults(self) -> list[Fault]:
         """Everything wrong, in the order of the form; what belongs nowhere comes first."""
@@ -352,6 +355,14 @@ class JobForm(forms.Form):
                 row.problem = detail
                 return True
         return False
+
+
+def _with_unit(field: str, words: str) -> str:
+    """A limit as people read it: "Must be at most 30 d."."""
+    found = _LIMIT.fullmatch(words)
+    if found is None or field not in _AMOUNTS:
+        return words
+    return f"{found['words']}{_AMOUNTS[field](int(found['limit']))}."
 
 
 def _known(**amounts: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ MOST_IMAGES = 20
 _LOOKED_AT = 100
 """So many of the newest jobs are read, however many there are."""
 _PROJECTS_LOOKED_AT = 20
+_NOT_HAD = ("image_not_found", "image_denied")
 
 
 def recent_starts(actor: Actor) -> list[Job]:
@@ -35,7 +36,8 @@ def recent_starts(actor: Actor) -> list[Job]:
 
 
 def recent_images(actor: Actor) -> list[str]:
-    """The images of the newest jobs that the actor may see, each once, newest first."""
+    """The images of the newest jobs that the actor may see, each once, newest first, without
+    those that could not be had."""
     ids = actor.project_ids()
     if ids is None:
         found = [_newest(jobs_of(actor))]
@@ -48,8 +50,9 @@ def recent_images(actor: Actor) -> list[str]:
         return []
     first, *others = found
     newest = first.union(*others, all=True).order_by("-pk") if others else first
-    return list(dict.fromkeys(image for _, image in newest))[:MOST_IMAGES]
+    had = (image for _, image, reason in newest if reason not in _NOT_HAD)
+    return list(dict.fromkeys(had))[:MOST_IMAGES]
 
 
 def _newest(jobs: QuerySet[Job]) -> QuerySet[Job, Any]:
-    return jobs.order_by("-pk").values_list("pk", "image")[:_LOOKED_AT]
+    return jobs.order_by("-pk").values_list("pk", "image", "reason")[:_LOOKED_AT]

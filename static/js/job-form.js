@@ -3,7 +3,8 @@
 (() => {
   const form = document.getElementById("job-form");
   const check = document.getElementById("job-check");
-  const changed = () => form.dispatchEvent(new Event("input", { bubbles: true }));
+  let typed = false, sending = false;
+  const changed = (field = form) => { typed = true; field.dispatchEvent(new Event("input", { bubbles: true })); };
 
   // Rows: the last one is copied empty; removing the only one empties it.
   document.querySelectorAll("[data-rows]").forEach((box) => {
@@ -53,7 +54,8 @@
     cpu.value = button.dataset.cpu;
     memory.value = button.dataset.memory;
     unit.value = button.dataset.unit;
-    changed();
+    changed(cpu);
+    changed(memory);
   });
   form.addEventListener("input", mark);
   sizes.hidden = false;
@@ -67,7 +69,10 @@
     const told = form.querySelector(`[data-faults] a[href="#${CSS.escape(target.id)}"]`);
     const list = told?.closest("ul");
     told?.closest("li").remove();
-    if (list && !list.children.length) list.closest("[data-faults]").remove();
+    if (!list) return;
+    const left = list.children.length, box = list.closest("[data-faults]");
+    if (left) box.querySelector("[data-count]").textContent = `${left} thing${left > 1 ? "s" : ""}`;
+    else box.remove();
   });
 
   // The preview shows one of two texts.
@@ -95,7 +100,6 @@
   });
 
   // What was typed is not thrown away unasked, and sent once however often it is pressed.
-  let typed = false, sending = false;
   form.addEventListener("input", (event) => { if (event.isTrusted) typed = true; });
   addEventListener("beforeunload", (event) => { if (typed && !sending) event.preventDefault(); });
   const busy = (on) => {

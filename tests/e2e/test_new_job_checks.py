@@ -195,7 +195,9 @@ def test_a_wrong_form_opens_at_its_first_wrong_field_with_everything_typed(page:
     expect(page.get_by_label("Priority", exact=True)).to_be_focused()
     page.get_by_label("Priority", exact=True).fill("90")
     expect(page.locator("#id_priority_error")).to_have_count(0)
-    expect(page.get_by_role("alert").first).not_to_contain_text("Priority")
+    expect(page.get_by_role("alert").first).to_contain_text("1 thing to mend.")
+    page.get_by_role("button", name="Small").click()
+    expect(page.locator("[data-faults]")).to_have_count(0)
     assert not Job.objects.filter(name="load").exists()
 
 

@@ -214,9 +214,19 @@ def test_images_of_other_projects_are_not_suggested_and_each_stands_once(browser
     for image in ("etl:1", "etl:2", "etl:1"):
         make_job(state="completed", project=mine, spec={"image": image})
     make_job(state="completed", project=make_project("secret"), spec={"image": "hidden:1"})
+    make_job(state="failed", project=mine, spec={"image": "etl:tpyo"}, reason="image_not_found")
     page = browser.get("/jobs/new")
     assert page.context["images"] == ["etl:1", "etl:2"]
     assert "hidden:1" not in page.content.decode()
+
+
+def test_the_images_of_several_projects_stand_in_one_order(browser: Client) -> None:
+    both = make_project("etl"), make_project("ml")
+    user = make_user("bob", project=both[0])
+    user.memberships.create(project=both[1], role=Role.VIEWER)
+    for number, image in enumerate(("a:1", "b:1", "a:2", "b:1")):
+        make_job(state="completed", project=both[number % 2], spec={"image": image})
+    assert signed_in(user).get("/jobs/new").context["images"] == ["b:1", "a:2", "a:1"]
 
 
 def test_my_own_jobs_are_offered_as_a_start_newest_first_and_each_name_once(
