@@ -11,18 +11,16 @@ from itertools import cycle
 from threading import Event, Thread
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connections
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from jobs.models import Job
 from projects.actor import Actor
 from providers.models import Mode, Provider
 from providers.services import provider_set_mode
-from tests.support.builders import make_actor, make_job, make_project, make_provider, make_user
+from tests.support.browsers import Opens
+from tests.support.builders import make_job, make_provider
 from tests.support.figures import tell
-from tests.support.sessions import sign_in
-from tests.support.web import WebProcess, running_web
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -31,30 +29,9 @@ KEY_MS = 60
 EVENTS_A_SECOND = 10
 
 
-@pytest.fixture(scope="module")
-def web(django_db_setup: None, database_url: str) -> Iterator[WebProcess]:
-    with running_web(database_url) as process:
-        yield process
-
-
 @pytest.fixture
-def actor() -> Actor:
-    make_project("default")
-    return make_actor(make_user("ada", superuser=True), via="web")
-
-
-@pytest.fixture
-def page(web: WebProcess, browser: Browser, actor: Actor) -> Iterator[Page]:
-    """A page in which the administrator has signed in; it may have no error."""
-    wrong: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=web.url)
-    key = sign_in(User.objects.get(username=actor.name))
-    context.add_cookies([{"name": web.cookie, "value": key, "url": web.url}])
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    context.on("weberror", lambda error: wrong.append(str(error.error)))
-    yield context.new_page()
-    context.close()
-    assert wrong == []
+def page(opens: Opens) -> Page:
+    return opens(height=900, permissions=["clipboard-read", "clipboard-write"]).new_page()
 
 
 @pytest.fixture
