@@ -112,13 +112,4 @@
     setTimeout(() => busy(false), 8_000);  // it may have been stopped; a twin makes no second job
   });
   addEventListener("pageshow", (event) => { if (event.persisted) busy(false); });
-
-  // An open menu closes by Escape, and by a press elsewhere.
-  const menu = document.querySelector("details.menu:has(.starts)");
-  addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu?.open) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  });
-  addEventListener("click", (event) => { if (menu?.open && !menu.contains(event.target)) menu.open = false; });
 })();
