@@ -1,15 +1,18 @@
-"""What speaks for an end's cause: facts of our own rows, each with its word. Pure."""
+"""What speaks for an end's cause: facts of our own rows, each with its word.
+
+Pure, but that times of day are told in the zone of the request.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from jobs.models import Attempt, Job
 from jobs.reasons import reason_text
 from jobs.states import Outcome
 from jobs.use import of
 from projects.quantities import duration_text, memory_text
+from projects.zones import clock_text
 
 Fact = tuple[str, str]
 _MIB = 2**20
@@ -25,7 +28,7 @@ def evidence(job: Job, attempts: Sequence[Attempt]) -> list[Fact]:
         facts.append(("Waited", _waited(job)))
     if job.reason == "cancelled" and job.cancel_requested_at is not None:
         by = job.cancel_requested_by or "somebody"
-        facts.insert(0, ("Asked for", f"by {by} at {_clock(job.cancel_requested_at)}"))
+        facts.insert(0, ("Asked for", f"by {by} at {clock_text(job.cancel_requested_at)}"))
     return facts
 
 
@@ -40,7 +43,7 @@ def _of_attempt(job: Job, one: Attempt) -> Iterator[Fact]:
     elif ran is not None:
         code = f"exit code {one.exit_code} " if one.exit_code is not None else ""
         ended = one.finished_at or one.ended_at
-        at = f"at {_clock(ended)} " if ended else ""
+        at = f"at {clock_text(ended)} " if ended else ""
         yield "Ended", f"{code}{at}on {one.provider.name}, after {duration_text(ran)}"
     if job.reason == "oom_killed":
         yield "Engine", "it says that it killed the program for lack of memory"
@@ -51,14 +54,14 @@ def _of_attempt(job: Job, one: Attempt) -> Iterator[Fact]:
     if job.reason in {"could_not_start", "exit_code"} and (command := _command(job, one)):
         yield "Command", command
     if one.not_seen_since is not None:
-        yield "Last seen", f"running, at {_clock(one.not_seen_since)}"
+        yield "Last seen", f"running, at {clock_text(one.not_seen_since)}"
 
 
 def _memory(one: Attempt) -> str:
     if one.memory_peak_bytes is None or one.memory_peak_at is None:
         return f"limit {memory_text(one.memory_mb)}; it ended before it could be measured"
     peak = of(memory_text(one.memory_peak_bytes / _MIB), memory_text(one.memory_mb))
-    return f"highest reading {peak}, at {_clock(one.memory_peak_at)}"
+    return f"highest reading {peak}, at {clock_text(one.memory_peak_at)}"
 
 
 def _command(job: Job, one: Attempt) -> str:
@@ -95,7 +98,7 @@ def _listed(numbers: Sequence[int]) -> str:
 def _waited(job: Job) -> str:
     ended = job.finished_at or job.queued_at
     seconds = max(0.0, (ended - job.queued_at).total_seconds())
-    return f"{duration_text(seconds)}, from {_clock(job.queued_at)} to {_clock(ended)}"
+    return f"{duration_text(seconds)}, from {clock_text(job.queued_at)} to {clock_text(ended)}"
 
 
 def _ran(one: Attempt) -> float | None:
@@ -103,7 +106,3 @@ def _ran(one: Attempt) -> float | None:
     if start is None or end is None:
         return None
     return max(0.0, (end - start).total_seconds())
-
-
-def _clock(at: datetime) -> str:
-    return f"{at:%H:%M:%S}"

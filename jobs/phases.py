@@ -12,6 +12,7 @@ from datetime import datetime
 from jobs.models import Attempt, Job
 from jobs.states import Outcome, Phase
 from projects.quantities import duration_text
+from projects.zones import clock_text
 
 _WORDS = {
     "placed": "Placed",
@@ -72,8 +73,8 @@ class Drawn:
     def label(self) -> str:
         """All of it in one line: for the pointer, the keyboard and a screen reader alike."""
         one = self.stretch
-        until = "now" if one.open else f"{one.end:%H:%M:%S}"
-        return f"{self.words} {duration_text(one.seconds)}, {one.start:%H:%M:%S} to {until}"
+        until = "now" if one.open else clock_text(one.end)
+        return f"{self.words} {duration_text(one.seconds)}, {clock_text(one.start)} to {until}"
 
 
 @dataclass(frozen=True, slots=True)

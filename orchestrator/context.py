@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from projects.models import Membership, Role
+from projects.preferences import UNCHOSEN, preferences_chosen
+
+_KEYS = {
+    "Home": "h", "Jobs": "j", "Queue": "q", "Providers": "p", "Activity": "a", "Settings": "s",
+}  # fmt: skip
+"""With g before it, the key that leads there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the navigation; `phone`: it also stands in the bar at the bottom."""
+    """One line of the navigation; `phone`: it stands in the bar at the bottom, not under More."""
 
     word: str
     icon: str
     url: str
     current: bool = False
     phone: bool = False
+    key: str = ""
 
 
 PHONE = frozenset({"Home", "Jobs", "Queue"})
@@ -28,11 +38,28 @@ PHONE = frozenset({"Home", "Jobs", "Queue"})
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Values for page.html; nothing for the pages outside the frame."""
+    """Values for page.html; nothing but a cookie's name for the pages outside the frame."""
+    outside: dict[str, Any] = {"zone_cookie": settings.ZONE_COOKIE_NAME}
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {}
-    return {"shell": _Shell(request)}
+        return outside
+    return outside | {"shell": _Shell(request)}
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Which frame a page of what went wrong stands in."""
+    user = getattr(request, "user", None)
+    known = user is not None and user.is_authenticated
+    return {"frame": "page.html" if known else "lone.html"}
+
+
+def frame_unread(request: HttpRequest) -> dict[str, Any]:
+    """The same and its values, without a question to the database."""
+    user = getattr(request, "_cached_user", None)  # what the middleware read, if it came to that
+    outside: dict[str, Any] = {"zone_cookie": settings.ZONE_COOKIE_NAME, "messages": ()}
+    if user is None or not user.is_authenticated:
+        return outside | {"frame": "lone.html"}
+    return outside | {"frame": "page.html", "user": user, "shell": _UnreadShell(request)}
 
 
 class _Shell:
@@ -51,6 +78,7 @@ class _Shell:
             self._entry("Queue", "queue", "jobs:queue", "/queue"),
             self._entry("Providers", "server", "providers:list", "/providers"),
             self._entry("Activity", "activity", "activity", "/activity"),
+            self._entry("Settings", "sliders", "settings:page", "/settings"),
         ]
         if self._user.is_staff:
             entries.append(self._entry("Admin", "shield", "admin:index", "/admin/"))
@@ -64,7 +92,22 @@ class _Shell:
             return None
         path = self._request.path
         here = path == prefix or (prefix != "/" and path.startswith(prefix))
-        return Entry(word, icon, url, here, word in PHONE)
+        return Entry(word, icon, url, here, word in PHONE, _KEYS.get(word, ""))
+
+    @cached_property
+    def chosen(self) -> dict[str, str]:
+        """What this person has chosen of how pages look; one query."""
+        return preferences_chosen(self._user.pk)
+
+    @property
+    def chosen_json(self) -> str:
+        """The same for the scripts."""
+        return json.dumps(self.chosen)
+
+    @property
+    def prefs(self) -> dict[str, str]:
+        """The choices, and what is so without one."""
+        return {**UNCHOSEN, **self.chosen}
 
     @property
     def may_submit(self) -> bool:
@@ -87,3 +130,22 @@ class _Shell:
         if self._user.is_superuser:
             return "Administrator"
         return "Operator" if self._user.is_staff else "Member"
+
+
+class _UnreadShell(_Shell):
+    """The frame when the database may not answer: what needs a question is left out."""
+
+    @cached_property
+    def chosen(self) -> dict[str, str]:
+        """Not known now; prefs.js then takes what the browser remembers."""
+        return {}
+
+    @property
+    def chosen_json(self) -> str:
+        """Not known now."""
+        return ""
+
+    @property
+    def may_submit(self) -> bool:
+        """Not known now."""
+        return False

@@ -37,8 +37,9 @@ SECURE_PROXY_SSL_HEADER = (
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_NAME = f"gantry_{PORT}_session"  # two instances on one host keep apart
 CSRF_COOKIE_NAME = f"gantry_{PORT}_csrf"
+ZONE_COOKIE_NAME = f"gantry_{PORT}_zone"
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "orchestrator.views.csrf_failure"
+CSRF_FAILURE_VIEW = "orchestrator.views_wrong.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -74,6 +75,7 @@ MIDDLEWARE = [
     "orchestrator.middleware.RequestIdMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "projects.zones.zone_middleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "orchestrator.middleware.LoginRequired",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from jobs.urls import provider_pages
-from orchestrator import views, views_activity, views_home
+from orchestrator import views, views_activity, views_home, views_palette, views_wrong
 from orchestrator.home import BY_NAME
 from providers.urls import urlpatterns as adding_providers
 
@@ -22,20 +22,22 @@ urlpatterns = [
         path(f"_/home/{name}", views_home.card, {"name": name}, name=f"home-{name}")
         for name in BY_NAME
     ),
-    path("login", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login", views.SignIn.as_view(), name="login"),
     path("logout", LogoutView.as_view(), name="logout"),
+    path("_/palette", views_palette.palette, name="palette"),
     path("health", views.health, name="health"),
     path("ready", views.ready, name="ready"),
     path("activity", views_activity.page, name="activity"),
     path("activity/export", views_activity.export, name="activity-export"),
     path("_/activity", views_activity.rows, name="live-activity"),
+    path("", include("projects.urls")),
     path("", include("jobs.urls")),
     path("", include(providers)),
     path("api/", include("orchestrator.api_urls")),
     path("admin/", admin.site.urls),
 ]
 
-handler400 = views.bad_request
-handler403 = views.forbidden
-handler404 = views.not_found
-handler500 = views.server_error
+handler400 = views_wrong.bad_request
+handler403 = views_wrong.forbidden
+handler404 = views_wrong.not_found
+handler500 = views_wrong.server_error

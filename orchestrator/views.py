@@ -1,19 +1,33 @@
-"""Pages of the instance itself: the pages of what went wrong, health."""
+"""Pages of the instance itself: signing in, health."""
 
 from __future__ import annotations
 
-import sys
+from typing import Any, cast
 
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import requires_csrf_token
 from django.views.decorators.http import require_safe
 
-from orchestrator.problems import TOOK_TOO_LONG, is_api, problem, took_too_long
 from orchestrator.schema import pending_migrations
+from projects.preferences import preferences_chosen
+from projects.zones import LOCAL, keep_zone
+
+
+class SignIn(LoginView):
+    """Signing in leads back to where somebody wanted to go, in the time zone they chose."""
+
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Signs in."""
+        response = super().form_valid(form)
+        chosen = preferences_chosen(cast(User, self.request.user).pk)
+        keep_zone(response, chosen.get("zone", LOCAL))
+        return response
 
 
 @login_not_required
@@ -39,59 +53,3 @@ def ready(request: HttpRequest) -> HttpResponse:
         detail = f"{pending} migrations are pending; run `manage.py migrate`."
         return JsonResponse({"status": "not ready", "detail": detail}, status=503)
     return JsonResponse({"status": "ready"})
-
-
-@requires_csrf_token
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400: it cannot be read."""
-    return _wrong(request, 400, "This request cannot be read", str(exception))
-
-
-@requires_csrf_token
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403: it is there, and not for this person."""
-    return _wrong(
-        request, 403, "You may not do that", str(exception) or "Ask an administrator for the right."
-    )
-
-
-@requires_csrf_token
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form that does not carry this session's mark."""
-    return _wrong(
-        request,
-        403,
-        "This form has expired",
-        "You signed in or out since it was opened. Go back, reload the page and send it again.",
-    )
-
-
-@requires_csrf_token
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404: it is not there, or not for this person to know."""
-    words = exception.args[0] if exception.args and isinstance(exception.args[0], str) else ""
-    return _wrong(
-        request, 404, "There is no such page", words or "Its address may be old or mistyped."
-    )
-
-
-@requires_csrf_token
-def server_error(request: HttpRequest) -> HttpResponse:
-    """500: our fault. Reads nothing from the database, which may be what is broken."""
-    if took_too_long(sys.exception()):
-        return _wrong(request, 503, "This takes too long now", TOOK_TOO_LONG)
-    return _wrong(
-        request, 500, "Something broke on our side", "It is in the log under the number below."
-    )
-
-
-def _wrong(request: HttpRequest, status: int, title: str, words: str) -> HttpResponse:
-    if is_api(request):
-        return problem(request, status, words if status < 500 else "")
-    context = {
-        "status": status,
-        "headline": title,
-        "words": words,
-        "request_id": getattr(request, "request_id", ""),
-    }
-    return render(request, "wrong.html", context, status=status)

@@ -159,7 +159,7 @@ class EventAdmin(ReadOnlyAdmin):
         if not term:
             return queryset, False
         wanted = int(term) if term.isdecimal() and len(term) < 19 else 0
-        kinds = ["job", "provider", "project", "token", "instance"]
+        kinds = ["job", "provider", "project", "token", "user", "instance"]
         return queryset.filter(subject_kind__in=kinds, subject_id=wanted), False
 
     @admin.display(description="subject")

@@ -73,6 +73,24 @@ class ApiToken(models.Model):
         return f"{self.name} (…{self.hint})"
 
 
+class PreferenceRow(models.Model):
+    """What one person has chosen of the ways pages can be (projects/preferences.py)."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="preference_row",
+    )
+    chosen = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = "preferences"
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user_id}"
+
+
 class ActorKind(models.TextChoices):
     """Who caused an event."""
 

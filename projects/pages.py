@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.http import quote_etag
 
@@ -62,9 +63,9 @@ def fragment(
     etag: str | None = None,
 ) -> HttpResponse:
     """One live region. With an `etag` (what it shows, for whom) a known one costs 304 and no
-    rendering, nor the gathering of a context that is a function. Never stored by a shared
-    cache."""
-    quoted = quote_etag(etag) if etag else None
+    rendering, nor the gathering of a context that is a function. Its times are in the zone of
+    the request, so that is part of the tag. Never stored by a shared cache."""
+    quoted = quote_etag(f"{etag}.{timezone.get_current_timezone_name()}") if etag else None
     response = get_conditional_response(request, etag=quoted) if quoted else None
     if response is None:
         shown = context() if callable(context) else context

@@ -77,6 +77,13 @@ def token_revoke(actor: Actor, *, token_id: int) -> None:
         record([Happening("token", token_id, "token.revoked")], actor)
 
 
+def password_changed(actor: Actor) -> None:
+    """Record that somebody has changed their own password."""
+    if actor.id is None:
+        raise Forbidden("Only a person has a password.")
+    record([Happening("user", actor.id, "password.changed")], actor)
+
+
 def instance_id_renew(actor: Actor) -> uuid.UUID:
     """A new identity for this database; what the old one made belongs to it no more."""
     if not actor.may_operate:

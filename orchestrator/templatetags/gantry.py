@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from projects import quantities
+from projects import quantities, zones
 
 register = template.Library()
 
@@ -113,7 +113,7 @@ def _ticking(moment: datetime | None, sense: str) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{}" data-age="{}" data-sense="{}">{}</time>',
         moment.isoformat(timespec="milliseconds"),
-        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
+        zones.moment_text(moment),
         f"{seconds:.1f}",
         sense,
         text,
@@ -128,8 +128,21 @@ def stamp(moment: datetime | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(timespec="milliseconds"),
-        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
-        f"{moment:%H:%M:%S}",
+        zones.moment_text(moment),
+        zones.clock_text(moment),
+    )
+
+
+@register.filter
+def day(moment: datetime | None) -> SafeString | str:
+    """A day, its time in its title: "2026-11-26"."""
+    if moment is None:
+        return "–"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="milliseconds"),
+        zones.moment_text(moment),
+        zones.moment_text(moment)[:10],
     )
 
 

@@ -47,7 +47,27 @@
     }
   }
 
-  window.Gantry = Object.assign(window.Gantry ?? {}, { duration: words });
+  // How many ms the page's time zone (prefs.js) is ahead of UTC at that moment; a zone changes
+  // at full quarters of an hour only, so that one answer serves all moments in it.
+  const QUARTER_MS = 900_000;
+  const offsets = new Map();
+  let parts = null;
+  function zoneOffset(ms) {
+    const quarter = Math.floor(ms / QUARTER_MS);
+    let offset = offsets.get(quarter);
+    if (offset === undefined) {
+      parts ??= new Intl.DateTimeFormat("en-GB", {
+        timeZone: document.documentElement.dataset.zone, hourCycle: "h23",
+        year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
+      });
+      const at = Object.fromEntries(parts.formatToParts(quarter * QUARTER_MS).map(({ type, value }) => [type, Number(value)]));
+      offset = Date.UTC(at.year, at.month - 1, at.day, at.hour, at.minute, at.second) - quarter * QUARTER_MS;
+      offsets.set(quarter, offset);
+    }
+    return offset;
+  }
+
+  window.Gantry = Object.assign(window.Gantry ?? {}, { duration: words, zoneOffset });
   setInterval(() => { if (!document.hidden) tick(); }, 1000);
   addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
 })();

@@ -73,9 +73,7 @@
   }
 
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    const from = event.target instanceof Element ? event.target : document.body;
-    if (from.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")) return;
+    if (!Gantry.keys.heard(event)) return;
     const row = rowOf(document.activeElement);
     if (event.key === "j") go(1);
     else if (event.key === "k") go(-1);
@@ -86,6 +84,10 @@
     else return;
     event.preventDefault();
   });
+
+  Gantry.keys.tell("In the list", [
+    ["j k", "next, previous job"], ["Enter", "open it"], ["x", "select it"], [".", "its buttons"], ["Esc", "back to the row, then select none"],
+  ]);
 
   // Live changes. While somebody is at work here the list stays at its newest job, and says
   // how many came after it.

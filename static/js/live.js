@@ -7,14 +7,14 @@
 (() => {
   const OBJECT_MS = 500, LIST_MS = 500, SPREAD_MS = 200;
   const POLL_MS = 15_000, FLOOR_MS = 60_000, SILENCE_MS = 45_000;
-  const AGAIN_MS = 2_000;  // a fetch that got no answer, or "busy", is made again
+  const AGAIN_MS = 2_000, MOST_AGAIN_MS = 15_000;  // a fetch that got no answer, or "busy", is made again
   const BANNER_MS = 3_000, STALE_MS = 10_000, FIRST_BACKOFF_MS = 500, MOST_BACKOFF_MS = 15_000;
   const root = document.documentElement;
   const now = () => performance.now();
 
   let socket = null, up = false, over = false, tries = 0, build = null;
   let heardAt = 0, downSince = now(), fetchedAt = now(), retryTimer = 0;
-  const subscribed = new Set(), logs = new Map(), timing = new WeakMap(), waiting = new Set();
+  const subscribed = new Set(), logs = new Map(), timing = new WeakMap(), failures = new WeakMap(), waiting = new Set();
 
   const regions = () => [...document.querySelectorAll("[data-live]")];
   const topicsOf = (el) => el.dataset.live.split(" ");
@@ -23,6 +23,7 @@
 
   // One region: never two fetches within its interval, and never without the last one.
   function refresh(el, every = /:/.test(el.dataset.live) ? OBJECT_MS : LIST_MS) {
+    if (over) return;
     const times = timing.get(el) ?? { last: -Infinity, timer: 0 };
     timing.set(el, times);
     if (times.timer) return;
@@ -88,6 +89,7 @@
     up = false;
     subscribed.clear();
     show();
+    if (over) return;
     if (code >= 4400 && code < 4500) { signedOut(); return; }
     const most = Math.min(MOST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries++);
     retryTimer = setTimeout(connect, Math.random() * most);
@@ -190,12 +192,17 @@
     if (asked !== got || detail.xhr.status === 401) { detail.shouldSwap = false; signedOut(); drop(); }
     else if (inUse(region)) { detail.shouldSwap = false; hold(region); }
   });
+  // What the server fails at is said at its place (live-wrong.js), and asked later and later.
   for (const failed of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
     document.addEventListener(failed, ({ detail }) => {
       const region = detail.elt;
-      if (region?.matches?.("[data-live]") && !(detail.xhr?.status && detail.xhr.status < 500)) refresh(region, AGAIN_MS);
+      if (!region?.matches?.("[data-live]") || (detail.xhr?.status && detail.xhr.status < 500)) return;
+      const before = detail.xhr?.status ? failures.get(region) ?? 0 : 0;
+      failures.set(region, before + 1);
+      refresh(region, Math.min(MOST_AGAIN_MS, AGAIN_MS * 2 ** before));
     });
   }
+  document.addEventListener("htmx:afterSwap", ({ detail }) => { failures.delete(detail.elt); });
   document.addEventListener("htmx:afterSettle", subscribe);
 
   setInterval(() => {
@@ -211,6 +218,7 @@
     refreshAll();
     release();
   });
+  addEventListener("storage", ({ key, newValue }) => { if (key === "signed-out" && newValue && !over) { signedOut(); drop(); } });
   addEventListener("offline", () => { if (socket) drop(); });
   addEventListener("online", () => { tries = 0; if (!socket) connect(); });
   addEventListener("pagehide", () => { const old = socket; socket = null; up = false; subscribed.clear(); clearTimeout(retryTimer); old?.close(); });
@@ -220,6 +228,8 @@
     live: {
       send,
       get up() { return up; },
+      /* Signed out: nothing is asked any more. */
+      get over() { return over; },
       /* `log` has reopen(), called at each (re)connect, and hear(message). */
       openLog(job, attempt, log) {
         logs.set(logKey(job, attempt), log);

@@ -1,16 +1,17 @@
-/* How somebody likes to read logs, remembered by this browser.
+/* How somebody likes to read logs, kept with their other preferences (prefs.js).
 
    Each control has data-log-pref="<name>"; what is chosen stands as data-<name> on the
    viewer's section, and log.css does the rest. Full screen is remembered by this tab only. */
 const FIRST = { time: "off", wrap: "off", streams: "both", stderr: "on", size: "12", case: "off", full: "off" };
-const store = (name) => (name === "full" ? sessionStorage : localStorage);
 
 function remembered(name) {
-  try { return store(name).getItem(`log.${name}`) ?? FIRST[name]; } catch { return FIRST[name]; }
+  if (name !== "full") return Gantry.prefs.get(`log_${name}`) ?? FIRST[name];
+  try { return sessionStorage.getItem("log.full") ?? FIRST.full; } catch { return FIRST.full; }
 }
 
 function remember(name, value) {
-  try { store(name).setItem(`log.${name}`, value); } catch { /* this browser remembers nothing */ }
+  if (name !== "full") { Gantry.prefs.set(`log_${name}`, value); return; }
+  try { sessionStorage.setItem("log.full", value); } catch { /* this tab remembers nothing */ }
 }
 
 export class LogPrefs {

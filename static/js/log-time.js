@@ -9,12 +9,12 @@ function since(ms) {
   return `${sign}${head}:${two(Math.floor(all / 1000) % 60)}.${three(all % 1000)}`;
 }
 
-/* `mode` is off, local, utc or since; `start` is when the program started, in ms. */
+/* `mode` is off, local (the zone that somebody chose, or the browser's), utc or since;
+   `start` is when the program started, in ms. */
 export function stamp(ms, mode, start) {
   if (mode === "since") return since(ms - start);
-  const at = new Date(ms);
-  if (mode === "utc") return at.toISOString().slice(11, 23) + "Z";
-  if (mode === "local") return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${three(at.getMilliseconds())}`;
+  if (mode === "utc") return new Date(ms).toISOString().slice(11, 23) + "Z";
+  if (mode === "local") return new Date(ms + Gantry.zoneOffset(ms)).toISOString().slice(11, 23);
   return "";
 }
 

@@ -280,6 +280,9 @@ class LogViewer {
       if (event.key === "End") { event.preventDefault(); this.follow.resume(); }
     });
     document.addEventListener("keydown", (event) => this.key(event));
+    Gantry.keys.tell("In the log", [
+      ["n ⇧N", "next, previous match"], ["⇧E", "previous error"], ["Home End", "first line; end, and follow"], ["f", "full screen"], ["Esc", "leave it"],
+    ]);
     this.hook("jump").addEventListener("click", () => this.follow.resume());
     this.hook("only").addEventListener("change", (event) => this.only(event.target.checked));
     this.hook("full").addEventListener("click", () => this.prefs.set("full", this.prefs.is("full") ? "off" : "on"));
@@ -294,13 +297,15 @@ class LogViewer {
 
   /* Keys that work wherever nobody types; those of the toolbar are page.js's. */
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]")) return;
+    if (event.key === "Escape" && this.prefs.is("full") && !this.section.querySelector(":popover-open")) {
+      if (!event.defaultPrevented && !document.querySelector("dialog[open]")) this.prefs.set("full", "off");
+      return;
+    }
+    if (!Gantry.keys.heard(event)) return;
     if (event.key.toLowerCase() === "n" && this.search.active) this.search.step(event.shiftKey ? -1 : 1);
     else if (event.key === "E") this.errors.step(-1);
     else if (event.key === "End" && !this.hook("jump").hidden) this.follow.resume();
     else if (event.key === "f") this.prefs.set("full", this.prefs.is("full") ? "off" : "on");
-    else if (event.key === "Escape" && this.prefs.is("full") && !this.section.querySelector(":popover-open")) this.prefs.set("full", "off");
     else return;
     event.preventDefault();
   }
@@ -327,7 +332,8 @@ class LogViewer {
   // Without a socket the log is fetched; it says so.
   beat() {
     const now = performance.now();
-    if (Gantry.live.up) { this.downAt = now; this.polledAt = 0; }
+    if (Gantry.live.over) this.show();
+    else if (Gantry.live.up) { this.downAt = now; this.polledAt = 0; }
     else if (this.attempt && !this.ended && now - this.downAt > POLL_AFTER_MS && now - (this.polledAt ?? 0) > POLL_MS) {
       this.polledAt = now;
       this.poll();
@@ -377,6 +383,7 @@ class LogViewer {
     if (document.querySelector('#job-attempts[data-over][data-latest-attempt="0"]')) return "No output: it never started";
     if (!this.attempt) return "No output yet";
     if (this.ended) return this.lines.size ? "Ended" : "Ended without output";
+    if (Gantry.live.over) return "Signed out: this log no longer grows";
     if (away >= 3) return `Disconnected ${away} s ago, retrying`;
     if (!this.lines.size) return "No output yet";
     return this.follow.on ? "Following" : "Paused";

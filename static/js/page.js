@@ -1,19 +1,5 @@
 /* Small comforts of every page; all of it works without this file, only slower to reach. */
 (() => {
-  const typing = (el) => el.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
-
-  // One key for what has data-key: a link is followed, a field is focused, a button pressed.
-  addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (!(event.target instanceof Element) || typing(event.target)) return;
-    const key = CSS.escape(event.key.toLowerCase());
-    const target = document.querySelector(`[data-key="${key}"]`);
-    if (!target || event.repeat) return;
-    event.preventDefault();
-    // What cannot be taken back is only reached by its key; Enter then presses it.
-    if (typing(target) || target.hasAttribute("data-key-focus")) target.focus(); else target.click();
-  });
-
   // Ctrl+Enter sends the form that is being written.
   addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
@@ -30,6 +16,40 @@
     if (source.dataset.favicon && icon.getAttribute("href") !== source.dataset.favicon) icon.setAttribute("href", source.dataset.favicon);
   }
   document.addEventListener("htmx:afterSettle", retitle);
+
+  // A live change may take away what has the focus, or make another button of it, which the
+  // next Enter would press unmeant. The focus then stays in that region, on none of them.
+  const held = new Map();
+  const meaning = (el) => (el.localName === "button" ? `${el.form?.getAttribute("action")} ${el.name} ${el.value}` : el.getAttribute("href"));
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    const el = document.activeElement;
+    if (target?.id && target !== el && target.contains(el)) held.set(target.id, { el, meant: meaning(el) });
+  });
+  document.addEventListener("htmx:afterSettle", ({ target }) => {
+    const before = held.get(target.id), el = document.activeElement;
+    if (!held.delete(target.id) || (el !== document.body && !el.disabled && (el !== before.el || meaning(el) === before.meant))) return;
+    target.tabIndex = -1;
+    target.focus({ preventScroll: true });
+  });
+
+  // Where somebody was, for the palette; it is forgotten when they sign out, and then every
+  // other tab of this browser is told at once.
+  const RECENT = "recent", MOST_RECENT = 8;
+  if (/^\/(jobs|providers)\/\d+$/.test(location.pathname) && document.body.dataset.page !== "wrong") {
+    const words = document.querySelector("h1")?.textContent.trim();
+    const small = document.querySelector(".crumbs [aria-current]")?.textContent.trim();
+    try {
+      const before = JSON.parse(localStorage.getItem(RECENT) ?? "[]").filter(({ url }) => url !== location.pathname);
+      localStorage.setItem(RECENT, JSON.stringify([{ url: location.pathname, words, small }, ...before].slice(0, MOST_RECENT)));
+    } catch { /* nothing is remembered here */ }
+  }
+  document.addEventListener("submit", ({ target }) => {
+    if (!target.matches("[data-sign-out]")) return;
+    try {
+      localStorage.removeItem(RECENT);
+      localStorage.setItem("signed-out", String(Date.now()));
+    } catch { /* the server tells them within a minute */ }
+  });
 
   // Copy what a button names, or the text of the element it names.
   document.addEventListener("click", async (event) => {

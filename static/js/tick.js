@@ -9,7 +9,7 @@
   });
 
   setInterval(() => {
-    if (document.hidden) return;
+    if (document.hidden || Gantry.live.over) return;
     const now = performance.now();
     for (const region of document.querySelectorAll("[data-tick]")) {
       const before = last.get(region) ?? now;

@@ -11,7 +11,7 @@
   const morphed = kept.beforeNodeMorphed;
   kept.beforeNodeMorphed = (node, ...rest) => !(node.dataset?.plot && node.firstChild) && morphed(node, ...rest);
 
-  const time = (seconds) => new Date(1000 * seconds).toISOString().slice(11, 19);
+  const time = (seconds) => new Date(1000 * seconds + Gantry.zoneOffset(1000 * seconds)).toISOString().slice(11, 19);
   const amount = {
     cpu: (value) => `${value.toFixed(2)} CPU`,
     memory: (value) => (value < 1024 ? `${value.toFixed(0)} MiB` : `${(value / 1024).toFixed(2)} GiB`),

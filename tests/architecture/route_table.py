@@ -27,6 +27,7 @@ SEE_PROVIDER = "login ok    ok    ok    ok    ok    login"
 OPERATE_PAGE = "login 403   403   403   403   ok    login"
 ADD_PROVIDER = "login 403   403   403   403   ok    login"
 REQUEST_PAGE = "login 404   404   404   404   ok    login"
+TOKEN_OF_ANOTHER = "login 404   404   404   404   404   login"
 ADMIN_SITE = "login login login login login ok    login"
 ADMIN_DENIED = "login login login login login denied login"
 ADMIN_ABSENT = "login login login login login 404   login"
@@ -57,6 +58,16 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "logout"): SIGNED_IN,
     ("GET", "health"): PUBLIC,
     ("GET", "ready"): PUBLIC,
+    # everybody's own settings
+    ("GET", "settings"): SIGNED_IN,
+    ("POST", "settings"): SIGNED_IN,
+    ("POST", "settings/tokens"): SIGNED_IN,
+    ("POST", "settings/tokens/<int:token_id>/revoke"): TOKEN_OF_ANOTHER,
+    ("GET", "settings/password"): SIGNED_IN,
+    ("POST", "settings/password"): SIGNED_IN,
+    ("PUT", "settings/password"): SIGNED_IN,  # Django takes it for POST
+    ("POST", "_/preferences"): SIGNED_IN,
+    ("GET", "_/palette"): SIGNED_IN,
     # job pages
     ("GET", "jobs"): SIGNED_IN,
     ("GET", "jobs/bulk"): SIGNED_IN,  # rights are asked for each job

@@ -107,7 +107,9 @@ def world() -> World:
         "view_id": SavedView.objects.create(owner=submitter, name="failed").pk,
         "login_id": credential_set(operator, provider.pk, **REGISTRY_LOGIN).pk,
     }
-    return World(project, values, people, {"token": make_token(owner)})
+    tokens = {"token": make_token(owner)}
+    values["token_id"] = owner.api_tokens.get().pk
+    return World(project, values, people, tokens)
 
 
 REGISTRY_LOGIN = {"registry": "ghcr.io", "username": "bot", "password": "secret"}
@@ -141,6 +143,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "providers/new": {"name": "another"},
     "seen": {"until": "2026-01-31T12:00:00+00:00"},
     "providers/<int:provider_id>/edit": {"name": "another", "slots": "3"},
+    "settings/tokens": {"name": "nightly import", "lifetime": "30"},
+    "_/preferences": {"density": "compact"},
     "providers/<int:provider_id>/mode": {"mode": "draining"},
     "providers/<int:provider_id>/logins": REGISTRY_LOGIN,
 }  # fmt: skip

@@ -54,6 +54,8 @@ def addresses(provider: Provider, jobs: list[Job]) -> list[str]:
         f"/providers/{provider.pk}/mode?to=draining",
         "/providers/new",
         "/providers/new?kind=docker",
+        "/settings",
+        "/settings/password",
         "/nowhere",
     ]
 

@@ -1,0 +1,120 @@
+"""The pages of what went wrong: inside the frame, why, what to do, and the number to quote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from orchestrator import views_home
+from projects.models import InstanceSettings, Role
+from tests.support.builders import make_job, make_project, make_user
+from tests.support.pages import signed_in, words_of
+
+pytestmark = pytest.mark.django_db
+
+
+def page(browser: Client, url: str, status: int, **more: Any) -> str:
+    response = browser.get(url, headers={"X-Request-Id": "my-request-1"}, **more)
+    assert response.status_code == status
+    assert response["X-Request-Id"] == "my-request-1"
+    words = words_of(response)
+    assert "Request my-request-1" in words
+    return words
+
+
+def test_a_missing_job_says_what_may_have_become_of_it() -> None:
+    InstanceSettings.objects.update(job_retention_days=45)
+    browser = signed_in(make_user("ada", project=make_project("etl")))
+    foreign = make_job(project=make_project("secret"), name="nightly")
+    for url in ("/jobs/987654", f"/jobs/{foreign.pk}", f"/jobs/{foreign.pk}?tab=spec"):
+        words = page(browser, url, 404)
+        assert "kept for 45 days after its end" in words
+        assert "a project that you are no member of" in words
+        assert "nightly" not in words
+        assert "Settings" in words  # the frame, with its way to everywhere else
+
+
+def test_whoever_is_not_signed_in_finds_nothing_out_but_the_way_in(client: Client) -> None:
+    words = page(client, "/nowhere", 404)
+    assert "There is no such page" in words
+    assert "Providers" not in words
+
+
+def test_what_is_refused_says_whom_to_ask_inside_the_frame() -> None:
+    vera = make_user("vera", project=make_project("etl"), role=Role.VIEWER)
+    words = page(signed_in(vera), "/jobs/new", 403)
+    assert "You may not do that" in words
+    assert "Ask one of its admins" in words
+    assert "vera" in words
+
+
+def test_what_cannot_be_read_says_what_is_wrong_with_it() -> None:
+    browser = signed_in(make_user("ada", project=make_project("etl")))
+    assert "The cursor is not valid" in page(browser, "/jobs?cursor=x", 400)
+
+
+def test_a_broken_page_asks_the_database_nothing_and_keeps_its_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = CaptureQueriesContext(connection)
+
+    def broken(_: object) -> bool:
+        asked.__enter__()
+        raise RuntimeError("secret internals")
+
+    monkeypatch.setattr(views_home, "has_run", broken)
+    browser = signed_in(make_user("ada", project=make_project("etl")))
+    browser.raise_request_exception = False
+    try:
+        words = page(browser, "/?view=mine", 500)
+    finally:
+        asked.__exit__(None, None, None)
+    assert len(asked) == 0
+    assert "Something broke on our side" in words
+    assert "Try again" in words
+    assert "Settings" in words
+
+
+def test_a_page_that_breaks_before_it_is_known_who_asks_stands_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no database")
+
+    monkeypatch.setattr("django.contrib.auth.middleware.get_user", broken)
+    browser = signed_in(make_user("ada"))
+    browser.raise_request_exception = False
+    assert "Something broke on our side" in page(browser, "/jobs", 500)
+
+
+def test_a_page_without_its_database_says_so_and_that_jobs_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(_: object) -> bool:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(views_home, "has_run", refused)
+    browser = signed_in(make_user("ada"))
+    browser.raise_request_exception = False
+    words = page(browser, "/", 503)
+    assert "The database does not answer" in words
+    assert "Jobs that run go on meanwhile" in words
+
+
+def test_a_part_of_a_page_is_refused_in_a_line_of_text() -> None:
+    response = signed_in(make_user("ada")).get("/_/jobs/987654/header")
+    assert response.status_code == 404
+    assert response["Content-Type"].startswith("text/plain")
+    assert "<" not in response.content.decode()
+
+
+def test_the_way_in_says_where_it_leads_and_what_was_wrong(client: Client) -> None:
+    assert "You will go on to /jobs/7" in words_of(client.get("/login?next=/jobs/7"))
+    form = {"username": "ada", "password": "guess", "next": "/jobs/7"}
+    refused = client.post("/login", form)
+    assert 'role="alert"' in refused.content.decode()
+    assert 'name="next" value="/jobs/7"' in refused.content.decode()
