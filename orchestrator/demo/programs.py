@@ -47,12 +47,14 @@ echo "train: 4,182,334 pairs   valid: 611,020 pairs"
 epoch=0
 while [ $epoch -lt {ROUNDS // 10} ]; do
   epoch=$((epoch + 1))
+  [ $((epoch % 18)) -eq 0 ] && cache=
+  cache=$cache$(head -c 1000000 /dev/zero | tr '\\0' x)
   step=0
   while [ $step -lt 20 ]; do
     step=$((step + 1))
     bar=$(printf '%*s' $step '' | tr ' ' '#')
     printf '\\repoch %3d  [%-20s] %3d%%' $epoch "$bar" $((step * 5))
-    i=0; while [ $i -lt 9000 ]; do i=$((i + 1)); done
+    i=0; while [ $i -lt $((2000 + step * 700)) ]; do i=$((i + 1)); done
     sleep 0.4
   done
   printf '\\repoch %3d  \\033[36mndcg@10\\033[0m 0.%04d   loss 0.%04d            \\n' \\

@@ -106,15 +106,13 @@ class Story:
 
     def _past(self, ends: list[Wish]) -> None:
         """The series in rounds, and between them everything that ends badly."""
-        rounds = list(wishes.history())
-        for n, wave in enumerate(rounds):
-            # The first rounds carry them, so that they are over when the last one is.
-            carried = ends[n * 2 : n * 2 + 2]
-            fresh = self._submit([*carried, *wave])
+        for n, wave in enumerate(wishes.history()):
+            fresh = self._submit([*ends[n : n + 1], *wave])
             if fresh:
                 self._wait(f"round {n + 1} is over", partial(self._over, [w.key for w in wave]))
-                self._say(f"Round {n + 1} of {len(rounds)} is over: {self.account.jobs} jobs.")
-        self._submit(ends[len(rounds) * 2 :])
+                told = f"Round {n + 1} of {wishes.ROUNDS} is over: {self.account.jobs} jobs."
+                self._say(told)
+        self._submit(ends[wishes.ROUNDS :])
         self._wait("every end has come", lambda: self._over(w.key for w in ends))
 
     def _submit(self, several: Iterable[Wish]) -> set[str]:

@@ -101,11 +101,20 @@ SERIES: Sequence[Series] = (
 _FAILS = ("ERROR upstream answered 502 for page 3", "gave up after 5 tries")
 
 
+ROUNDS = 24
+
+
 def history(seed: int = 7) -> Iterator[list[Wish]]:
-    """The series in rounds, each to be over before the next, so that none overtakes itself."""
+    """The series in rounds, each to be over before the next, so that none overtakes itself and
+    all of them go on to the end."""
     rolls = random.Random(seed)
-    for n in range(max(series.times for series in SERIES)):
-        wave = [_member(s, n, rolls) for s in SERIES if n < s.times]
+    for turn in range(ROUNDS):
+        wave = [
+            _member(series, n, rolls)
+            for series in SERIES
+            for n in range(series.times)
+            if n * ROUNDS // series.times == turn
+        ]
         rolls.shuffle(wave)
         yield wave
 
