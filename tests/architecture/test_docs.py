@@ -39,9 +39,14 @@ def test_every_direct_dependency_has_its_reason() -> None:
     runtime = [package(line) for line in direct.splitlines() if not line.startswith("#")]
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     development = [package(line) for line in pyproject["dependency-groups"]["dev"]]
-    lock = json.loads((ROOT / "static" / "vendor" / "vendor.json").read_text())
-    vendored = sorted({entry["name"] for entry in lock})
+    vendored = [*vendored_in("static"), *vendored_in("tests")]
     assert first_column("dependencies.md") == runtime + development + vendored
+
+
+def vendored_in(folder: str) -> list[str]:
+    """The packages whose files stand in a folder."""
+    lock = json.loads((ROOT / folder / "vendor" / "vendor.json").read_text())
+    return sorted({entry["name"] for entry in lock})
 
 
 def test_every_dependency_is_pinned_exactly() -> None:

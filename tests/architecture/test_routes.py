@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.http.response import HttpResponseBase
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from jobs.models import SavedView
@@ -33,25 +31,10 @@ from tests.support.builders import (
     make_token,
     make_user,
 )
+from tests.support.routes import patterns
 
 pytestmark = pytest.mark.django_db
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
-def patterns(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[str]:
-    """Every pattern of the instance as it is written, regular expressions made plain."""
-    for entry in (resolver or get_resolver()).url_patterns:
-        here = prefix + _plain(str(entry.pattern))
-        if isinstance(entry, URLResolver):
-            yield from patterns(entry, here)
-        else:
-            assert isinstance(entry, URLPattern)
-            yield here
-
-
-def _plain(pattern: str) -> str:
-    """`^(?P<x>…)/$` as `<x>/`."""
-    return re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", pattern).removeprefix("^").removesuffix("$")
 
 
 PATTERNS = sorted(set(patterns()))

@@ -1,0 +1,222 @@
+"""What all pages are judged by, in a real browser: accessible, on a phone, at 200 %, without
+motion, without colours. The pages are those of the URLconf."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.support.every_page import Address, every_page
+from tests.support.figures import tell
+from tests.support.filled import Filled, fill
+from tests.support.sessions import sign_in
+from tests.support.web import WebProcess
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+AXE = Path(__file__).parents[1] / "vendor" / "axe-core-4.14.1" / "axe.min.js"
+SERIOUS = {"serious", "critical"}
+WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+"""Rules up to WCAG 2.2 AA; in the other theme only colours can be different."""
+IN_A_LINE = "[data-log-lines], .lasterr"
+"""The number of a log line is as high as its line (WCAG 2.5.8 lets what stands in text be)."""
+_RUN_AXE = """
+async ([rules, inALine]) => {
+  const options = { runOnly: rules, preload: false, resultTypes: ["violations"] };
+  const words = (node) =>
+    `${node.html.slice(0, 160)} ${node.any.map((a) => a.message).join("; ").slice(0, 200)}`;
+  const meant = (id, node) => id === "target-size" && node.element.closest(inALine);
+  const found = (await axe.run(document, { ...options, elementRef: true })).violations;
+  return found.map(({ id, impact, help, nodes }) =>
+    ({ rule: id, impact, help, nodes: nodes.filter((node) => !meant(id, node)).map(words) }));
+}
+"""
+
+Opens = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def filled() -> Filled:
+    return fill(4)
+
+
+@pytest.fixture
+def opens(web: WebProcess, browser: Browser, filled: Filled) -> Iterator[Opens]:
+    """Makes browsers in which the administrator, the viewer or nobody has signed in."""
+    made: list[BrowserContext] = []
+
+    def opened(
+        address: Address | None = None, width: int = 1280, height: int = 800, **options: Any
+    ) -> BrowserContext:
+        viewport: Any = {"width": width, "height": height}
+        context = browser.new_context(viewport=viewport, base_url=web.url, **options)
+        if address is None or address.signed_in:
+            person = filled.viewer if address and address.as_viewer else filled.user
+            context.add_cookies([{"name": web.cookie, "value": sign_in(person), "url": web.url}])
+        made.append(context)
+        return context
+
+    yield opened
+    for context in made:
+        context.close()
+
+
+class Walk:
+    """One page per person, in which the addresses are opened one after the other."""
+
+    def __init__(self, opens: Opens, **options: Any) -> None:
+        self._opens, self._options = opens, options
+        self._pages: dict[tuple[bool, bool], Page] = {}
+
+    def open(self, address: Address) -> Page:
+        """The page at that address, as the person who sees it."""
+        who = (address.signed_in, address.as_viewer)
+        if who not in self._pages:
+            self._pages[who] = self._opens(address, **self._options).new_page()
+        page = self._pages[who]
+        page.goto(address.path)
+        return page
+
+
+def documents(filled: Filled, *, admin: bool = False) -> list[Address]:
+    """Whole pages; regions are judged as parts of them."""
+    return [address for address in every_page(filled, admin=admin) if address.is_document]
+
+
+def judged(page: Page, rules: dict[str, Any]) -> list[str]:
+    """What axe finds serious on the page as it is now."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text())
+    found = page.evaluate(_RUN_AXE, [rules, IN_A_LINE])
+    return [
+        f"{one['impact']} {one['rule']}: {one['help']}\n      {node}"
+        for one in found
+        if one["impact"] in SERIOUS
+        for node in one["nodes"][:3]
+    ]
+
+
+def judge_all(walk: Walk, addresses: list[Address]) -> list[str]:
+    """What is wrong, page by page, in both themes."""
+    wrong = []
+    for address in addresses:
+        page = walk.open(address)
+        for scheme, rules in (("light", WCAG), ("dark", COLOURS)):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            wrong += [f"{address.path} ({scheme}): {words}" for words in judged(page, rules)]
+    return wrong
+
+
+def test_check_22_axe_finds_nothing_serious_on_any_page_in_light_and_dark(
+    opens: Opens, filled: Filled
+) -> None:
+    addresses = documents(filled)
+    wrong = judge_all(Walk(opens, reduced_motion="reduce"), addresses)
+    tell("check 22", f"{len(addresses)} pages in two themes, {len(wrong)} serious (wanted: 0)")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_judge_sees_what_is_wrong(opens: Opens) -> None:
+    page = opens().new_page()
+    page.goto("/jobs")
+    page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<input>')")
+    assert any("label" in words for words in judged(page, WCAG))
+
+
+def test_check_24_no_page_scrolls_sideways_on_a_phone_and_at_200_percent(
+    opens: Opens, filled: Filled
+) -> None:
+    addresses = documents(filled)
+    wrong = []
+    for name, size in {"a phone": (375, 812), "1280 × 800 at 200 %": (640, 400)}.items():
+        walk = Walk(opens, width=size[0], height=size[1])
+        for address in addresses:
+            wide = walk.open(address).evaluate("document.documentElement.scrollWidth")
+            if wide > size[0]:
+                wrong.append(f"{address.path} on {name} is {wide} px wide")
+    tell("check 24", f"{len(addresses)} pages in two sizes, {len(wrong)} scroll (wanted: 0)")
+    assert not wrong
+
+
+def test_check_24_from_a_failed_job_to_its_error_and_its_rerun_in_three_taps(
+    opens: Opens, filled: Filled
+) -> None:
+    job = filled.jobs["failed"]
+    page = opens(width=375, height=812, has_touch=True, is_mobile=True).new_page()
+    page.goto("/jobs")
+    page.locator(f"#job-{job.pk} .name a").tap()
+    expect(page.get_by_role("group", name="Its last lines")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Rerun")).first.tap()
+    expect(page).to_have_url(re.compile(rf"/jobs/(?!{job.pk}$)\d+$"))
+    tell("check 24", "list → failed job with its last lines → rerun: 2 taps (wanted: 3)")
+
+
+def test_check_23_each_state_is_told_by_a_shape_and_a_word_of_its_own(
+    opens: Opens, filled: Filled
+) -> None:
+    page = opens().new_page()
+    page.goto("/jobs")
+    marks = page.eval_on_selector_all(
+        "#job-rows .status",
+        "all => all.map((el) => [el.textContent.trim(), el.querySelector('svg').innerHTML])",
+    )
+    words = {word for word, _ in marks}
+    states = {str(job.state).capitalize() for job in filled.jobs.values()}
+    assert words >= states
+    per_shape = Counter(shape for _, shape in {(word, shape) for word, shape in marks})
+    assert max(per_shape.values()) == 1, f"two words share a shape: {marks}"
+
+
+def test_check_23_in_forced_colours_shapes_and_borders_stay(opens: Opens) -> None:
+    page = opens(forced_colors="active").new_page()
+    page.goto("/jobs")
+    mark = page.locator("#job-rows .status svg").first
+    colours = mark.evaluate(
+        "(el) => [getComputedStyle(el).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    assert colours[0] != colours[1]
+    button = page.get_by_role("link", name="New job").first
+    assert button.evaluate("(el) => getComputedStyle(el).borderStyle") == "solid"
+
+
+def test_check_23_with_reduced_motion_nothing_moves(opens: Opens, filled: Filled) -> None:
+    moves = "document.getAnimations().filter((a) => a.playState === 'running').length"
+    for motion, wanted in (("no-preference", True), ("reduce", False)):
+        page = opens(reduced_motion=motion).new_page()
+        page.goto(f"/jobs/{filled.jobs['running'].pk}")
+        expect(page.locator(".badge").first).to_be_visible()
+        assert bool(page.evaluate(moves)) is wanted, motion
+
+
+@pytest.mark.ui_long
+def test_check_22_the_admin_has_nothing_serious_either(opens: Opens, filled: Filled) -> None:
+    addresses = [a for a in documents(filled, admin=True) if a.pattern.startswith("admin/")]
+    wrong = judge_all(Walk(opens), addresses)
+    tell("check 22", f"{len(addresses)} pages of the admin, {len(wrong)} serious (wanted: 0)")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.ui_long
+def test_check_23_pictures_in_grey_and_as_a_colour_blind_person_sees_them(
+    opens: Opens, filled: Filled
+) -> None:
+    folder = Path(__file__).parent / "results"
+    folder.mkdir(exist_ok=True)
+    page = opens(width=1440, height=900).new_page()
+    eyes = page.context.new_cdp_session(page)
+    for name in ("achromatopsia", "deuteranopia"):
+        eyes.send("Emulation.setEmulatedVisionDeficiency", {"type": name})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            for address in ("/jobs", f"/jobs/{filled.jobs['failed'].pk}", "/providers"):
+                page.goto(address)
+                file = f"{name}-{scheme}{address.replace('/', '-')}.png"
+                page.screenshot(path=folder / file, full_page=True)
+    tell("check 23", f"look at the pictures in {folder}: every state must be told")
