@@ -11,6 +11,7 @@ from functools import partial
 from benchmarks.bare import BareSide
 from benchmarks.idle import watch_idle
 from benchmarks.orchestrated import OrchestratedSide
+from benchmarks.pages import time_pages
 from benchmarks.processes import Processes
 from benchmarks.report import Report, machine_versions
 from benchmarks.rounds import compare_latency, compare_throughput
@@ -34,6 +35,8 @@ def main() -> int:
         processes = Processes(gantry)
         if asked.idle:
             _print(report.add_idle(watch_idle(processes)))
+        elif asked.pages:
+            _print(report.add_pages(time_pages(gantry)))
         elif asked.watch:
             _print(report.add_watching(watch_jobs(gantry, asked.watch)))
         else:
@@ -83,6 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--each", type=int, default=5, help="containers per thread and round")
     parser.add_argument("--samples", type=int, default=60, help="single jobs timed; 0: none")
     parser.add_argument("--idle", action="store_true", help="watch an idle Gantry instead")
+    parser.add_argument("--pages", action="store_true", help="time every page instead")
     parser.add_argument("--watch", type=int, default=0, help="jobs to watch in a browser instead")
     return parser.parse_args()
 

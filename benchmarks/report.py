@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.idle import MOST_CORE_SHARE, MOST_MIB, IdleProcess
 from benchmarks.intervals import Estimate, estimate
+from benchmarks.pages import MOST_MS, Pages
 from benchmarks.rounds import LEAST_RATIO, MOST_ADDED_SECONDS, Latency, Throughput
 from benchmarks.watching import MOST_LAG_MS, Watching
 
@@ -95,6 +96,24 @@ class Report:
         total = f"  {'all':12}{memory:7.1f} MiB {100 * share:6.2f} %{met}"
         goal = f" (at most {MOST_MIB:g} MiB, {100 * MOST_CORE_SHARE:g} % of a core)"
         return self._say(["At rest:", *rows, total + goal])
+
+    def add_pages(self, found: Pages) -> list[str]:
+        """Server time of every page, the slowest first."""
+        self._data["pages"] = asdict(found)
+        slow = [each for each in found.times if each.p95 > MOST_MS]
+        rows = [
+            f"  {e.p50:6.0f} {e.p95:6.0f} {e.kib:7.1f}  {e.path}{'  over' if e in slow else ''}"
+            for e in found.times
+        ]
+        met = self._goal(not slow)
+        return self._say(
+            [
+                f"{len(found.times)} pages and regions with {found.jobs:,} jobs and"
+                f" {found.providers} providers: ms p50, ms p95, KiB",
+                *rows,
+                f"  over {MOST_MS:g} ms at p95: {len(slow)}{met}",
+            ]
+        )
 
     def write(self) -> Path:
         """Keep the numbers; the file."""
