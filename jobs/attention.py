@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from django.db.models import F, QuerySet
 
 from jobs import troubles
-from jobs.last_runs import NONE, LastRuns, Name, last_runs
+from jobs.last_runs import Name
 from jobs.models import Job, LogChunk
+from jobs.records import NO_RECORD, Record, records
 from jobs.seen import marks_of
 from jobs.states import JobState
 from jobs.troubles import Entry, Row, Trouble
@@ -68,7 +69,7 @@ def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
         MOST_WAITING,
     )
     names = list(dict.fromkeys(row.name for row in rows))[:MOST_NAMES]
-    runs = last_runs([*names, *(row.name for row in running)])
+    runs = records([*names, *(row.name for row in running)])
     found = troubles.in_order(
         [
             *troubles.failures(rows, rerun, marks, runs),
@@ -90,7 +91,7 @@ def _rows(found: QuerySet[Job], stamp: str, most: int) -> list[Row]:
     return [Row(pk, (project, name), at, reason) for pk, project, name, at, reason in listed]
 
 
-def _told(entries: Sequence[Entry], runs: Mapping[Name, LastRuns]) -> list[Trouble]:
+def _told(entries: Sequence[Entry], runs: Mapping[Name, Record]) -> list[Trouble]:
     """The entries in words, each with its job as a whole: what to do is told by its spec."""
     jobs = Job.objects.select_related("project", "provider").defer(*_LARGE)
     whole = jobs.in_bulk([one.id for one in entries])
@@ -102,7 +103,8 @@ def _told(entries: Sequence[Entry], runs: Mapping[Name, LastRuns]) -> list[Troub
     at = dict(last.values_list("attempt__job_id", "last_at"))
     return [
         replace(
-            troubles.told(one, whole[one.id], runs.get(one.name, NONE)), last_output=at.get(one.id)
+            troubles.told(one, whole[one.id], runs.get(one.name, NO_RECORD)),
+            last_output=at.get(one.id),
         )
         for one in entries
         if one.id in whole

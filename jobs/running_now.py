@@ -9,8 +9,9 @@ from datetime import datetime
 from django.db.models import Count
 
 from jobs.glances import shape_of
-from jobs.last_runs import NONE, LastRuns, Usual, coarse, last_runs, name_of, newest_of_each
+from jobs.last_runs import NONE, LastRuns, last_runs, name_of, newest_of_each
 from jobs.models import Attempt, Job
+from jobs.records import NO_RECORD, Usual, coarse, records
 from jobs.states import ACTIVE, LIVE_PHASES, TERMINAL, JobState, Phase
 from jobs.whose import Whose
 from projects.actor import Actor
@@ -111,9 +112,10 @@ def running_now(actor: Actor, whose: Whose, now: datetime) -> list[Going]:
         "job_id", "phase", "progress", "placed_at", "not_seen_since"
     )
     attempts = {attempt.job_id: attempt for attempt in live}
-    runs = last_runs([name_of(job) for job in jobs])
+    known = records([name_of(job) for job in jobs])
     return [
-        going(job, attempts.get(job.pk), runs.get(name_of(job), NONE).usual, now) for job in jobs
+        going(job, attempts.get(job.pk), known.get(name_of(job), NO_RECORD).usual, now)
+        for job in jobs
     ]
 
 

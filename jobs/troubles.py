@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobs.advice import EDIT, RERUN, Action, advice_for
-from jobs.last_runs import NONE, LastRuns, Name, Usual, coarse
+from jobs.last_runs import Name
 from jobs.models import Job
 from jobs.reasons import reason_text
+from jobs.records import NO_RECORD, Record, Usual, coarse
 from jobs.seen import Marks
 
 HOPELESS = ("no_match", "no_provider", "too_large")
@@ -105,7 +106,7 @@ def failures(
     rows: Iterable[Row],
     rerun: Collection[int],
     marks: Marks,
-    runs: Mapping[Name, LastRuns],
+    runs: Mapping[Name, Record],
 ) -> list[Entry]:
     """Failures by name, the latest of each standing for all. `rerun`: jobs that somebody has
     run again, whose rerun tells how it went."""
@@ -116,7 +117,7 @@ def failures(
     found = []
     for name, group in groups.items():
         latest = max(group, key=lambda one: one.at)
-        mended = runs.get(name, NONE).completed_after(latest.id) is not None
+        mended = runs.get(name, NO_RECORD).completed > latest.id
         found.append(Entry("failed", latest.id, name, latest.at, len(group), mended))
     return found
 
@@ -129,7 +130,7 @@ def overlong_after(usual: Usual | None) -> float | None:
 
 
 def overlong(
-    running: Iterable[Row], runs: Mapping[Name, LastRuns], marks: Marks, now: datetime
+    running: Iterable[Row], runs: Mapping[Name, Record], marks: Marks, now: datetime
 ) -> list[Entry]:
     """Running jobs that take far longer than their like; of each name the longest."""
     limits = {name: overlong_after(found.usual) for name, found in runs.items()}
@@ -158,10 +159,9 @@ def in_order(found: Iterable[Entry]) -> list[Entry]:
     return sorted(found, key=lambda one: one.order)
 
 
-def told(entry: Entry, job: Job, runs: LastRuns) -> Trouble:
-    """An entry in words. `job`: the one that stands for it, whole; `runs`: the last of its
-    name."""
-    usual = runs.usual
+def told(entry: Entry, job: Job, record: Record) -> Trouble:
+    """An entry in words. `job`: the one that stands for it, whole; `record`: of its name."""
+    usual = record.usual
     if entry.kind == "overlong":
         words = f"usually {coarse(usual.half)}" if usual else "longer than usual"
         return Trouble(entry, job, words, _sentence(usual))

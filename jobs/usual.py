@@ -7,8 +7,9 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from jobs.last_runs import Usual, last_runs, name_of
+from jobs.last_runs import name_of
 from jobs.models import Job
+from jobs.records import NO_RECORD, Usual, records
 
 MARK = 0.6
 """Where on its bar the usual length is: beyond it there is room for what takes longer."""
@@ -17,9 +18,9 @@ MARK = 0.6
 def usual_of(jobs: Sequence[Job]) -> Mapping[int, Usual]:
     """Job id → what is usual for its name in its project, where enough is known; one query."""
     ran = [job for job in jobs if job.started_at is not None]
-    usual = {name: runs.usual for name, runs in last_runs({name_of(job) for job in ran}).items()}
-    found = ((job.pk, usual[name_of(job)]) for job in ran)
-    return {pk: known for pk, known in found if known is not None}
+    known = records({name_of(job) for job in ran})
+    found = ((job.pk, known.get(name_of(job), NO_RECORD).usual) for job in ran)
+    return {pk: usual for pk, usual in found if usual is not None}
 
 
 def share(ran: float, usual: Usual) -> float:

@@ -18,9 +18,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.glances import shape_of, short_reason, trigger_text
-from jobs.last_runs import Usual, coarse
 from jobs.models import Job
 from jobs.reasons import reason_text
+from jobs.records import Usual, coarse
 from jobs.states import JobState
 from jobs.usual import MARK, ran_seconds, share
 from orchestrator.templatetags.gantry import age, icon, shape, since

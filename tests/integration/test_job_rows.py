@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from jobs.last_runs import ENOUGH
 from jobs.models import Job
+from jobs.records import ENOUGH
 from jobs.usual import usual_of
 from projects.models import Role
 from tests.support.builders import make_job, make_project, make_user

@@ -1,4 +1,4 @@
-"""The last runs of a name: what is usual, and how they are drawn."""
+"""The last runs of a name as they are drawn, and what is left of one that runs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs.last_runs import BARS, ENOUGH, LastRuns, Run, Usual
+from jobs.last_runs import BARS, LastRuns, Run
 from jobs.models import Attempt, Job
+from jobs.records import Usual
 from jobs.running_now import against, going
 from jobs.states import JobState
 
@@ -19,26 +20,6 @@ def run(number: int, seconds: float, state: str = "completed") -> Run:
     begun = NOW - timedelta(hours=1)
     live = state == "running"
     return Run(number, JobState(state), begun, None if live else begun + timedelta(seconds=seconds))
-
-
-def runs(*seconds: float) -> LastRuns:
-    return LastRuns(tuple(run(100 - n, one) for n, one in enumerate(seconds)))
-
-
-def test_what_is_usual_is_told_by_completed_runs_alone() -> None:
-    found = LastRuns((*runs(60, 60, 70, 80, 600).runs, run(1, 1, "failed"), run(2, 9, "running")))
-    assert found.usual == Usual(5, 70, 600)
-
-
-def test_too_few_runs_make_nothing_usual() -> None:
-    assert runs(*[60] * (ENOUGH - 1)).usual is None
-    assert LastRuns().usual is None
-
-
-def test_of_twenty_runs_one_may_be_as_long_as_it_likes() -> None:
-    usual = runs(*[60] * 19, 6000).usual
-    assert usual is not None
-    assert (usual.half, usual.most) == (60, 60)
 
 
 def test_the_history_shows_the_newest_from_old_to_new_as_high_as_they_took_long() -> None:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs.last_runs import LastRuns, Run, Usual
 from jobs.models import Job
+from jobs.records import NO_RECORD, Record, Usual
 from jobs.seen import Marks
-from jobs.states import JobState
 from jobs.troubles import (
     Entry,
     Row,
@@ -42,14 +41,7 @@ def job(number: int = 1, *, name: str = "nightly", **columns: Any) -> Job:
     return Job(pk=number, name=name, **given | found | columns)
 
 
-def lately(*seconds: float, first: int = 100) -> LastRuns:
-    begun = ago(days=1)
-    return LastRuns(
-        tuple(
-            Run(first - n, JobState.COMPLETED, begun, begun + timedelta(seconds=one))
-            for n, one in enumerate(seconds)
-        )
-    )
+TEN_MINUTES = Record(Usual(6, 600, 600))
 
 
 # failures
@@ -85,8 +77,8 @@ def test_a_mark_of_one_name_never_shows_what_the_mark_of_all_hides() -> None:
 
 def test_a_failure_after_which_a_run_completed_can_wait() -> None:
     row = Row(50, NIGHTLY, ago(hours=2))
-    (mended,) = failures([row], (), NEVER, {NIGHTLY: lately(60, first=60)})
-    (open_one,) = failures([row], (), NEVER, {NIGHTLY: lately(60, first=40)})
+    (mended,) = failures([row], (), NEVER, {NIGHTLY: Record(completed=60)})
+    (open_one,) = failures([row], (), NEVER, {NIGHTLY: Record(completed=40)})
     assert (mended.late, open_one.late) == (True, False)
 
 
@@ -112,7 +104,7 @@ def test_a_failure_after_which_a_run_completed_can_wait() -> None:
 def test_a_failure_says_what_happened_and_its_button_mends_it(
     columns: dict[str, Any], words: str, label: str
 ) -> None:
-    found = told(Entry("failed", 1, NIGHTLY, ago(hours=1)), job(**columns), LastRuns())
+    found = told(Entry("failed", 1, NIGHTLY, ago(hours=1)), job(**columns), NO_RECORD)
     assert found.words == words
     assert found.action is not None
     assert found.action.label == label
@@ -132,7 +124,7 @@ def test_far_too_long_is_half_as_long_again_and_two_minutes_at_least(
 
 
 def test_a_run_is_told_once_it_is_far_over_its_like_and_not_before() -> None:
-    runs = {NIGHTLY: lately(*[600] * 6)}
+    runs = {NIGHTLY: TEN_MINUTES}
     on_time, late = Row(1, NIGHTLY, ago(seconds=899)), Row(2, NIGHTLY, ago(seconds=901))
     unknown = Row(3, (1, "new"), ago(days=1))
     (found,) = overlong([on_time, late, unknown], runs, NEVER, NOW)
@@ -144,13 +136,13 @@ def test_a_run_is_told_once_it_is_far_over_its_like_and_not_before() -> None:
 
 def test_several_runs_of_one_name_that_take_too_long_are_one_entry_of_the_longest() -> None:
     running = [Row(n, NIGHTLY, ago(hours=n)) for n in (1, 3, 2)]
-    (found,) = overlong(running, {NIGHTLY: lately(*[600] * 6)}, NEVER, NOW)
+    (found,) = overlong(running, {NIGHTLY: TEN_MINUTES}, NEVER, NOW)
     assert (found.id, found.count) == (3, 3)
 
 
 def test_a_long_run_that_was_seen_is_not_told_again() -> None:
     running = [Row(1, NIGHTLY, ago(hours=1))]
-    assert overlong(running, {NIGHTLY: lately(*[600] * 6)}, Marks(ago(minutes=1)), NOW) == []
+    assert overlong(running, {NIGHTLY: TEN_MINUTES}, Marks(ago(minutes=1)), NOW) == []
 
 
 # waits
@@ -161,7 +153,7 @@ def test_only_a_wait_that_no_time_ends_is_told() -> None:
     rows = [Row(n, NIGHTLY, ago(hours=1), reason) for n, reason in enumerate(reasons)]
     (found,) = waits(rows, NEVER)
     assert found.id == reasons.index("too_large")
-    words = told(found, job(state="pending", reason="too_large"), LastRuns())
+    words = told(found, job(state="pending", reason="too_large"), NO_RECORD)
     assert words.words == "is larger than any provider"
     assert words.action is not None
     assert words.action.kind == "edit"
@@ -171,7 +163,7 @@ def test_jobs_that_no_provider_takes_are_one_entry_whatever_their_names() -> Non
     rows = [Row(n, (1, f"job-{n}"), ago(hours=1), "no_provider") for n in range(40)]
     (found,) = waits(rows, NEVER)
     assert (found.count, found.id) == (40, 0)
-    assert told(found, job(state="pending", reason="no_provider"), LastRuns()).action is None
+    assert told(found, job(state="pending", reason="no_provider"), NO_RECORD).action is None
 
 
 # their order
