@@ -46,6 +46,7 @@
   function openRowMenu(row, from) {
     opener = from;
     fill(row);
+    row.toggleAttribute("data-acting", true);
     menu.showPopover();
     const at = row.getBoundingClientRect(), own = menu.getBoundingClientRect();
     menu.style.top = `${Math.max(8, Math.min(at.bottom, innerHeight - own.height - 8))}px`;
@@ -59,6 +60,9 @@
     (opener?.isConnected ? row?.querySelector(".name a") ?? opener : null)?.focus({ preventScroll: true });
   }
 
+  menu.addEventListener("toggle", (event) => {
+    if (event.newState === "closed") document.querySelector("tr[data-acting]")?.removeAttribute("data-acting");
+  });
   document.addEventListener("click", (event) => {
     const el = event.target instanceof Element ? event.target : null;
     const more = el?.closest("[data-more]");
