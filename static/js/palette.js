@@ -49,7 +49,7 @@ function build() {
   })) field.setAttribute(name, value);
   const leave = make("button", "palettex");
   Object.assign(leave, { type: "button", tabIndex: -1 });
-  leave.setAttribute("aria-label", "Close");
+  leave.title = "Close";
   leave.append(make("kbd", "always", "Esc"), picture(icon("x"), "i"));
   leave.addEventListener("click", shut);
   box.append(picture(icon("search"), "i"), field, leave);
