@@ -1,4 +1,4 @@
-"""GET /jobs/{id}/logs: reads the question, answers with jobs/log_replies.py."""
+"""GET /jobs/{id}/logs: reads the question, answers with jobs/log/replies.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from jobs.log_follow import read_after
-from jobs.log_replies import (
+from jobs.log.follow import read_after
+from jobs.log.replies import (
     Following,
     LogFormat,
     all_attempts,

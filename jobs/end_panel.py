@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from jobs.advice import Action, advice_for
 from jobs.evidence import Fact, evidence
-from jobs.log_words import LastLine, last_lines
+from jobs.log.words import LastLine, last_lines
 from jobs.models import Attempt, Job
 from jobs.states import JobState
 from jobs.why_waiting import fits_of, need_of

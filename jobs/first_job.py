@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.log_words import plain
-from jobs.logs import Gap, tail_lines
+from jobs.log.reading import Gap, tail_lines
+from jobs.log.words import plain
 from jobs.models import Attempt, Job
 from jobs.selectors import attempt_of, jobs_of
 from jobs.states import TERMINAL

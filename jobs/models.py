@@ -251,7 +251,7 @@ class Attempt(models.Model):
 
 
 class LogChunk(models.Model):
-    """A stretch of an attempt's output: frames as jobs/frames.py packs them.
+    """A stretch of an attempt's output: frames as jobs/log/frames.py packs them.
 
     `first_line` is the number of the first line that *starts* in it, counted from 1;
     offsets are bytes of that stream before this chunk. `crc32` is over the unpacked body.

@@ -14,7 +14,7 @@ from django.core.files.storage import Storage, default_storage
 from django.db import transaction
 from django.db.models import F
 
-from jobs.archive import log_folder
+from jobs.log.archive import log_folder
 from jobs.models import Attempt, Job, LogChunk, StatPage
 from jobs.stat_pages import page_of
 from projects.actor import SYSTEM

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from jobs.log_store import Append
+from jobs.log.store import Append
 from jobs.models import Attempt, StatPage
 from jobs.sql import fetch
 from jobs.stat_pages import MOST_BYTES, Reading, pack, page_of, unpack

@@ -15,7 +15,7 @@ from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from jobs.archive import Moved, archive_log
+from jobs.log.archive import Moved, archive_log
 from jobs.measured import last_readings, measured_on
 from jobs.models import Attempt, LogChunk
 from jobs.retention import delete_jobs, delete_logs, delete_stats

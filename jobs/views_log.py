@@ -7,11 +7,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from jobs.log_levels import ERROR
-from jobs.log_pattern import BadPattern, LogPattern, typed_pattern
-from jobs.log_range import read_range
-from jobs.log_search import Question
-from jobs.log_search import search as search_log
+from jobs.log.levels import ERROR
+from jobs.log.pattern import BadPattern, LogPattern, typed_pattern
+from jobs.log.range import read_range
+from jobs.log.search import Question
+from jobs.log.search import search as search_log
 from jobs.models import Attempt
 from jobs.selectors import attempt_of, job_get
 from projects.errors import BadRequest, NotFound

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from typing import Any
 
 from jobs.endings import Ending
-from jobs.frames import Position
-from jobs.logs import position
+from jobs.log.frames import Position
+from jobs.log.reading import position
 from jobs.models import Attempt
 from jobs.orders import (
     DEFAULT_TIMEOUT_SECONDS,

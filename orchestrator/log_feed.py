@@ -12,11 +12,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from jobs.archive import Gap
-from jobs.log_follow import POLL_SECONDS, Reading, read_shared
-from jobs.log_seek import seq_before_tail
-from jobs.log_text import LogText, Row
-from jobs.logs import Stretch
+from jobs.log.archive import Gap
+from jobs.log.follow import POLL_SECONDS, Reading, read_shared
+from jobs.log.reading import Stretch
+from jobs.log.seek import seq_before_tail
+from jobs.log.text import LogText, Row
 from jobs.models import Attempt
 from orchestrator.topics import LogGrant
 from projects.hub import Hub

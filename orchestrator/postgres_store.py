@@ -11,9 +11,10 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django.db.models.functions import Now
 from psycopg.errors import IdleInTransactionSessionTimeout
 
-from jobs import log_store, stat_store, transitions
-from jobs.log_store import Append
-from jobs.log_trim import trim_all
+from jobs import stat_store, transitions
+from jobs.log import store as log_store
+from jobs.log.store import Append
+from jobs.log.trim import trim_all
 from jobs.models import Attempt, Job
 from jobs.orders import SpecUnreadable, requirements
 from jobs.queue import queued

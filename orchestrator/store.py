@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from jobs.endings import Ending
-from jobs.frames import Position
-from jobs.log_store import Append
+from jobs.log.frames import Position
+from jobs.log.store import Append
 from jobs.stat_store import Measured
 from jobs.states import Phase
 from jobs.transitions import BatchResult, Move

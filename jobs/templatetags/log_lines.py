@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from django import template
 
-from jobs.log_levels import ERROR, WARNING
+from jobs.log.levels import ERROR, WARNING
 from jobs.models import Attempt
 
 register = template.Library()

@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from itertools import count
 from typing import Any
 
-from jobs.frames import Position, pack
-from jobs.log_store import Append
+from jobs.log.frames import Position, pack
+from jobs.log.store import Append
 from jobs.stat_store import Measured
 from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.service import Service, logger, monotonic

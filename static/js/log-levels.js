@@ -1,4 +1,4 @@
-/* Which lines tell of an error or a warning: by the server's patterns (jobs/log_levels.py). */
+/* Which lines tell of an error or a warning: by the server's patterns (jobs/log/levels.py). */
 import { plainText } from "./log-text.js";
 
 const LOOKED_AT = 300;

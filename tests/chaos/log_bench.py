@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
 
-from jobs.frames import Position, unpack
-from jobs.log_store import Append
+from jobs.log.frames import Position, unpack
+from jobs.log.store import Append
 from jobs.states import Phase
 from jobs.transitions import Move, Written
 from orchestrator.loop.attempt_run import AttemptRun

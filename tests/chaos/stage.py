@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from jobs.logs import raw_bytes
+from jobs.log.reading import raw_bytes
 from jobs.models import Attempt, Job
 from jobs.services import job_cancel
 from jobs.states import TERMINAL, JobState

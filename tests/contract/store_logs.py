@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.frames import Position
+from jobs.log.frames import Position
 from jobs.states import Phase
 from providers.leases import provider_lease
 from tests.contract.store_stage import (

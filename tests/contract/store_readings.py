@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from jobs.frames import Position
+from jobs.log.frames import Position
 from jobs.stat_pages import Reading
 from jobs.stat_store import Measured
 from orchestrator.store import Order

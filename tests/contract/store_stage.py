@@ -8,8 +8,8 @@ from typing import Protocol
 import pytest
 
 from jobs.endings import Ending
-from jobs.frames import Position, pack
-from jobs.log_store import Append
+from jobs.log.frames import Position, pack
+from jobs.log.store import Append
 from jobs.states import Outcome, Phase
 from jobs.transitions import BatchResult, Move
 from orchestrator.scheduling.policy import plan

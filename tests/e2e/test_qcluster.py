@@ -15,7 +15,7 @@ from django.db import connection
 from django_q.models import Task
 from django_q.tasks import async_task
 
-from jobs.archive import archived_chunks
+from jobs.log.archive import archived_chunks
 from jobs.models import Attempt, LogChunk
 from orchestrator.local.processes import ProcessMark, kill_session
 from providers.models import HealthSample

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection, connections, transaction
 from django.test import Client
 
-from jobs import log_replies
-from jobs.archive import archive_log
+from jobs.log import replies as log_replies
+from jobs.log.archive import archive_log
 from jobs.models import Attempt
 from orchestrator.relay import relay
 from projects.hub import hub

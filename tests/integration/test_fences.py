@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 from django.db import InternalError, OperationalError, connection, transaction
 
-from jobs import log_store, transitions
-from jobs.frames import Position, pack
-from jobs.log_store import Append
+from jobs import transitions
+from jobs.log import store as log_store
+from jobs.log.frames import Position, pack
+from jobs.log.store import Append
 from jobs.models import Attempt, Job, LogChunk
 from jobs.states import Phase
 from jobs.transitions import Placement, Wait, Written

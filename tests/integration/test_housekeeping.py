@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from jobs import tasks
-from jobs.archive import Gap, archive_log, log_folder, stored_chunks
+from jobs.log.archive import Gap, archive_log, log_folder, stored_chunks
 from jobs.models import Attempt, Job, LogChunk, StatPage
 from jobs.retention import delete_logs
 from jobs.stat_pages import Reading, pack, page_of
@@ -70,7 +70,7 @@ def test_many_small_chunks_of_a_running_log_are_archived_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tasks, "STANDING_CHUNKS", 300)
-    monkeypatch.setattr("jobs.archive.BLOCK_BYTES", 10_000)
+    monkeypatch.setattr("jobs.log.archive.BLOCK_BYTES", 10_000)
     attempt = make_attempt(phase="running")
     for number in range(1, 302):
         append(attempt, lines(number, 1))

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from jobs.archive import archive_log
-from jobs.frames import Chunk, pack
-from jobs.log_follow import follow
-from jobs.log_range import read_range
-from jobs.logs import Stretch, position
+from jobs.log.archive import archive_log
+from jobs.log.follow import follow
+from jobs.log.frames import Chunk, pack
+from jobs.log.range import read_range
+from jobs.log.reading import Stretch, position
 from jobs.models import Attempt, Job, LogChunk
 from orchestrator import log_feed
 from orchestrator.log_feed import IN_FLIGHT

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from jobs import log_store, stat_store
-from jobs.frames import Position, pack
-from jobs.log_store import Append
+from jobs import stat_store
+from jobs.log import store as log_store
+from jobs.log.frames import Position, pack
+from jobs.log.store import Append
 from jobs.models import Attempt
 from jobs.stat_pages import Reading
 from jobs.stat_store import Measured

@@ -13,9 +13,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.db import OperationalError, connection, transaction
 
-from jobs import archive
-from jobs.archive import Gap, archive_log, archived_chunks, stored_chunks
-from jobs.frames import Chunk, unpack
+from jobs.log import archive
+from jobs.log.archive import Gap, archive_log, archived_chunks, stored_chunks
+from jobs.log.frames import Chunk, unpack
 from jobs.models import Attempt, LogChunk
 from projects.models import InstanceSettings
 from tests.support.attempts import make_attempt

@@ -8,13 +8,13 @@ import json
 import pytest
 from django.db import transaction
 
-from jobs.archive import Gap, archive_log
-from jobs.left_out import LeftOut
-from jobs.log_follow import read_after
-from jobs.log_replies import LogFormat
-from jobs.log_seek import seq_before_line
-from jobs.log_trim import trim
-from jobs.logs import LogLine, raw_bytes, read_lines, tail_lines
+from jobs.log.archive import Gap, archive_log
+from jobs.log.follow import read_after
+from jobs.log.left_out import LeftOut
+from jobs.log.reading import LogLine, raw_bytes, read_lines, tail_lines
+from jobs.log.replies import LogFormat
+from jobs.log.seek import seq_before_line
+from jobs.log.trim import trim
 from jobs.models import Attempt, LogChunk
 from projects.models import InstanceSettings
 from tests.support import log_rows

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from jobs import logs
-from jobs.archive import Gap, archive_log
-from jobs.frames import Piece, Position, unpack
-from jobs.log_seek import seq_before_line, seq_before_tail
-from jobs.log_words import last_lines
-from jobs.logs import LogLine, position, raw_bytes, read_lines, tail_lines
+from jobs.log import reading as logs
+from jobs.log.archive import Gap, archive_log
+from jobs.log.frames import Piece, Position, unpack
+from jobs.log.reading import LogLine, position, raw_bytes, read_lines, tail_lines
+from jobs.log.seek import seq_before_line, seq_before_tail
+from jobs.log.words import last_lines
 from jobs.models import Attempt, LogChunk
 from providers.driver import LogFrame, Stream
 from tests.support.attempts import make_attempt

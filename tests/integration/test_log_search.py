@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from jobs import log_search
-from jobs.archive import archive_log
+from jobs.log import search as log_search
+from jobs.log.archive import archive_log
 from jobs.models import Attempt
 from providers.driver import LogFrame, Stream
 from tests.support.attempts import make_attempt

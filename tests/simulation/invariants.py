@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-from jobs.frames import unpack
+from jobs.log.frames import unpack
 from jobs.states import JOB_EDGES, PHASE_EDGES, TERMINAL, JobState, Outcome, Phase
 from jobs.transitions import Written
 from orchestrator.store import StoreDown

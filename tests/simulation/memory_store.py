@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, get_args
 
 from jobs.following import sequel
-from jobs.log_store import Append
+from jobs.log.store import Append
 from jobs.stat_store import Measured
 from jobs.states import ACTIVE, JobState, Phase, Who
 from jobs.transitions import BatchResult, Move, Written

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.log_store import Append
+from jobs.log.store import Append
 from jobs.stat_store import Measured
 from jobs.states import Phase
 from orchestrator import reconcile

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.frames import Chunk, Position
 from jobs.held import Held
+from jobs.log.frames import Chunk, Position
 from jobs.stat_pages import Reading
 from jobs.states import LIVE_PHASES, TERMINAL, JobState, Phase, Who, job_states_before
 from orchestrator.scheduling.snapshot import Demand

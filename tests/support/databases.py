@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ import dj_database_url
 import psycopg
 from django.db import connection
 from psycopg import sql
+
+from tests.support.waiting import wait_until
 
 DROP_SECONDS = 30
 _ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
@@ -40,16 +41,15 @@ def own_database(server_url: str, template: str = "") -> Iterator[str]:
 def _drop(server: psycopg.Connection, name: str) -> None:
     """An autovacuum worker that is at work in it belongs to the superuser, and may not be ended
     by a DROP with FORCE; it is done in a moment."""
-    force = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-    deadline = time.monotonic() + DROP_SECONDS
-    while True:
+
+    def dropped() -> bool:
         try:
-            server.execute(force)
-            return
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         except psycopg.errors.InsufficientPrivilege:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+            return False
+        return True
+
+    wait_until(dropped, DROP_SECONDS, f"autovacuum has left {name}")
 
 
 def migrate(url: str) -> None:

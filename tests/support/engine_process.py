@@ -19,7 +19,7 @@ from typing import Any
 
 from django.db import connection
 
-from jobs.logs import raw_bytes
+from jobs.log.reading import raw_bytes
 from jobs.models import Attempt, Job
 from jobs.reasons import reason_text
 from jobs.services import job_submit

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from jobs.endings import Ending
-from jobs.log_store import Append
+from jobs.log.store import Append
 from jobs.stat_store import Measured
 from jobs.states import Phase
 from jobs.transitions import BatchResult, Move, Written

@@ -7,8 +7,8 @@ from typing import Any
 from django.db import connection, transaction
 from playwright.sync_api import Page
 
-from jobs.frames import Chunk, pack
-from jobs.logs import position
+from jobs.log.frames import Chunk, pack
+from jobs.log.reading import position
 from jobs.models import Attempt, LogChunk
 from projects.notify import JobChange, LiveChanges, notify_jobs, notify_live
 from providers.driver import LogFrame, Stream

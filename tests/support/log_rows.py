@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from jobs.frames import Chunk, Position, pack
+from jobs.log.frames import Chunk, Position, pack
 from jobs.models import Attempt, LogChunk
 from providers.driver import LogFrame, Stream
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from jobs.frames import Position
+from jobs.log.frames import Position
 from jobs.states import Phase
 from orchestrator.loop import attempt_log, late_end
 from orchestrator.loop.attempt_log import AttemptLog

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from jobs.frames import Position
+from jobs.log.frames import Position
 from jobs.states import Phase
 from jobs.transitions import Move, Written
 from orchestrator.loop import attempt_contact, attempt_log, attempt_stop, late_end

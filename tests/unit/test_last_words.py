@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.log_words import plain
+from jobs.log.words import plain
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.blocks import CorruptBlock, pack_block, plain, unpack_block
-from jobs.frames import Chunk, Position, pack, unpack
+from jobs.log.blocks import CorruptBlock, pack_block, plain, unpack_block
+from jobs.log.frames import Chunk, Position, pack, unpack
 from providers.driver import LogFrame, Stream
 
 frames = st.builds(

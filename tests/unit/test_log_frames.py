@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.frames import BODY_LIMIT, Chunk, CorruptChunk, Piece, Position, pack, unpack
+from jobs.log.frames import BODY_LIMIT, Chunk, CorruptChunk, Piece, Position, pack, unpack
 from providers.driver import LogFrame, Stream
 
 STAMP = 1_800_000_000_123_456_789

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from jobs.frames import Piece
-from jobs.log_assembly import LINE_BYTES, Assembly
-from jobs.log_levels import ERROR, WARNING
-from jobs.log_pattern import (
+from jobs.log.assembly import LINE_BYTES, Assembly
+from jobs.log.frames import Piece
+from jobs.log.levels import ERROR, WARNING
+from jobs.log.pattern import (
     EXPRESSION_BYTES,
     MOST_PLACES,
     BadPattern,
     LogPattern,
     typed_pattern,
 )
-from jobs.log_shown import shown
+from jobs.log.shown import shown
 from providers.driver import LogFrame, Stream
 from tests.support.log_levels import LEVELS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.frames import Piece
-from jobs.log_text import ENDS, STARTS, STDERR, LogText
+from jobs.log.frames import Piece
+from jobs.log.text import ENDS, STARTS, STDERR, LogText
 from providers.driver import LogFrame, Stream
 
 

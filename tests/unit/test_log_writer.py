@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from jobs.frames import Position, unpack
+from jobs.log.frames import Position, unpack
 from jobs.stat_pages import Reading
 from jobs.stat_store import Measured
 from orchestrator.loop.log_writer import BUFFER_BYTES, LogLost, LogRefused, LogWriter

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from jobs.frames import Position
+from jobs.log.frames import Position
 from orchestrator.loop import stats_sampler
 from orchestrator.loop.log_writer import LogSink, LogWriter
 from orchestrator.loop.stats_sampler import EVERY_SECONDS, THREADS, StatsSampler, step_seconds

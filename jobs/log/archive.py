@@ -22,7 +22,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, default_storage
 from django.db import connection, transaction
 
-from jobs.blocks import (
+from jobs.log.blocks import (
     BLOCK_BYTES,
     Block,
     CorruptBlock,
@@ -31,9 +31,9 @@ from jobs.blocks import (
     record_size,
     unpack_block,
 )
-from jobs.frames import Chunk
-from jobs.left_out import LeftOut
-from jobs.log_trim import head_bytes, log_limit
+from jobs.log.frames import Chunk
+from jobs.log.left_out import LeftOut
+from jobs.log.trim import head_bytes, log_limit
 from jobs.models import Attempt, LogChunk
 
 _PAGE = 128

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from jobs.logs import Gap, tail_lines
+from jobs.log.reading import Gap, tail_lines
 from jobs.models import Attempt
 from providers.driver import Stream
 

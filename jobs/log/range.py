@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.archive import Gap
-from jobs.log_follow import BATCH_BYTES, read_after
-from jobs.log_seek import seq_before_line
-from jobs.log_text import LogText, Row
+from jobs.log.archive import Gap
+from jobs.log.follow import BATCH_BYTES, read_after
+from jobs.log.seek import seq_before_line
+from jobs.log.text import LogText, Row
 
 
 def read_range(attempt_id: int, *, after_seq: int = 0, from_line: int = 0) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from jobs.log_follow import POLL_SECONDS, Reading, follow, read_after
-from jobs.logs import Gap, LogLine, Stretch, gap_note, lines_of, tail_lines
+from jobs.log.follow import POLL_SECONDS, Reading, follow, read_after
+from jobs.log.reading import Gap, LogLine, Stretch, gap_note, lines_of, tail_lines
 from jobs.models import Job
 from jobs.states import TERMINAL
 from projects.hub import hub

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jobs.frames import BODY_LIMIT, RAW, ZLIB, Chunk
+from jobs.log.frames import BODY_LIMIT, RAW, ZLIB, Chunk
 
 BLOCK_BYTES = 2**20
 """Most bytes of a block before compression."""

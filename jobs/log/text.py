@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from jobs.frames import Piece
+from jobs.log.frames import Piece
 from providers.driver import Stream
 
 _decoder = codecs.getincrementaldecoder("utf-8")

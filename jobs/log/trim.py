@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from django.db.models import F
 
-from jobs.left_out import LeftOut
-from jobs.log_store import NOTE_CHARACTERS, Append
+from jobs.log.left_out import LeftOut
+from jobs.log.store import NOTE_CHARACTERS, Append
 from jobs.models import Attempt, LogChunk
 from projects.models import InstanceSettings
 

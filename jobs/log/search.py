@@ -11,12 +11,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.log_assembly import Assembly, Line
-from jobs.log_pattern import LogPattern
-from jobs.log_seek import seq_before_line
-from jobs.log_shown import shown
-from jobs.log_text import ENDS, STARTS, STDERR, Row
-from jobs.logs import Gap, stretches
+from jobs.log.assembly import Assembly, Line
+from jobs.log.pattern import LogPattern
+from jobs.log.reading import Gap, stretches
+from jobs.log.seek import seq_before_line
+from jobs.log.shown import shown
+from jobs.log.text import ENDS, STARTS, STDERR, Row
 from providers.driver import Stream
 
 SECONDS = 0.25

@@ -46,7 +46,7 @@ class Position:
 
     `seq`, `lines` and the bytes per stream are the columns `log_seq`, `log_lines`, … of
     the attempt; `open_stdout` and `open_stderr` are the numbers of the unfinished line on
-    that stream, 0 where there is none. After a restart `jobs.logs.position` finds it.
+    that stream, 0 where there is none. After a restart `jobs.log.reading.position` finds it.
     """
 
     seq: int = 0

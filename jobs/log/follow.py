@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jobs.archive import Gap, blocks_after, chunk_of, gap_of, read_block
-from jobs.blocks import Block, CorruptBlock
-from jobs.frames import BODY_LIMIT, Chunk
-from jobs.left_out import LeftOut
-from jobs.logs import Stretch, opened
+from jobs.log.archive import Gap, blocks_after, chunk_of, gap_of, read_block
+from jobs.log.blocks import Block, CorruptBlock
+from jobs.log.frames import BODY_LIMIT, Chunk
+from jobs.log.left_out import LeftOut
+from jobs.log.reading import Stretch, opened
 from jobs.models import Attempt, LogChunk
 from projects.hub import hub
 from projects.offload import in_database

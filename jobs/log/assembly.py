@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jobs.frames import Piece
+from jobs.log.frames import Piece
 from providers.driver import Stream
 
 LINE_BYTES = 32 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.frames import Chunk, Position
+from jobs.log.frames import Chunk, Position
 from jobs.models import LogChunk
 from jobs.sql import fetch
 from projects.storable import storable

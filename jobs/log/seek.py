@@ -10,9 +10,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Protocol
 
-from jobs.archive import read_block
-from jobs.blocks import Block, CorruptBlock
-from jobs.left_out import LeftOut
+from jobs.log.archive import read_block
+from jobs.log.blocks import Block, CorruptBlock
+from jobs.log.left_out import LeftOut
 from jobs.models import Attempt, LogChunk
 
 _COLUMNS = ("seq", "first_line", "stdout_offset", "stderr_offset")

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from jobs.archive import Gap, blocks_after, chunk_of, read_block, stored_chunks
-from jobs.blocks import CorruptBlock
-from jobs.frames import Chunk, CorruptChunk, Piece, Position, unpack
-from jobs.log_seek import seq_before_line, seq_before_tail
+from jobs.log.archive import Gap, blocks_after, chunk_of, read_block, stored_chunks
+from jobs.log.blocks import CorruptBlock
+from jobs.log.frames import Chunk, CorruptChunk, Piece, Position, unpack
+from jobs.log.seek import seq_before_line, seq_before_tail
 from jobs.models import Attempt, LogChunk
 from providers.driver import Stream
 

@@ -1,0 +1,1 @@
+"""An attempt's log: its chunks and archive, reading, following and searching it."""
