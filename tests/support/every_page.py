@@ -43,6 +43,12 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
 }
 """Other faces of a page, by query string; `{state}` is a job in that state."""
 
+ASKED: Mapping[str, str] = {
+    "_/providers/<int:provider_id>/mode": "?to=draining",
+    "providers/<int:provider_id>/mode": "?to=draining",
+}
+"""What a page wants to be asked with."""
+
 APPS = ("auth", "django_q", "jobs", "projects", "providers")
 
 
@@ -67,7 +73,7 @@ def every_page(filled: Filled, *, admin: bool = True) -> list[Address]:
     ada, nobody, viewer = Client(), Client(), Client()
     ada.force_login(filled.user)
     viewer.force_login(filled.viewer)
-    found = []
+    found, unknown = [], []
     for pattern in sorted(set(patterns())):
         if pattern.startswith("admin/") and not admin:
             continue
@@ -75,10 +81,14 @@ def every_page(filled: Filled, *, admin: bool = True) -> list[Address]:
         for path, missing in _paths(pattern, filled):
             response = (ada if signed_in else nobody).get(path)
             if missing and response.status_code != 405:
-                raise UnknownRoute(f"{pattern!r}: no value for <{missing}>; add it to {__name__}")
-            if _shows(pattern, path, response):
+                unknown.append(f"{pattern!r} has <{missing}>, for which nothing is known")
+            elif (is_page := _shows(pattern, response)) is None:
+                unknown.append(f"{pattern!r}: {path} answers {response.status_code}")
+            elif is_page:
                 is_document = b"<html" in _content(response)
                 found.append(Address(pattern, path, is_document, signed_in))
+    if unknown:
+        raise UnknownRoute(f"Say in {__name__} how to open these: " + "; ".join(unknown))
     assert viewer.get("/providers/new").status_code == 403
     assert ada.get("/nowhere").status_code == 404
     wrong = [
@@ -88,8 +98,8 @@ def every_page(filled: Filled, *, admin: bool = True) -> list[Address]:
     return found + wrong
 
 
-def _shows(pattern: str, path: str, response: HttpResponseBase) -> bool:
-    """True for a page, false for what is rightly none."""
+def _shows(pattern: str, response: HttpResponseBase) -> bool | None:
+    """True for a page, false for what is rightly none, None for what nobody has thought of."""
     status = response.status_code
     is_html = response.headers.get("Content-Type", "").startswith("text/html")
     if pattern in NO_PAGE or status == 405:
@@ -103,7 +113,7 @@ def _shows(pattern: str, path: str, response: HttpResponseBase) -> bool:
     # Who may do all there is is still refused what services alone do.
     if status == 403 and pattern.startswith("admin/") and pattern.endswith(("/add/", "/delete/")):
         return False
-    raise UnknownRoute(f"{pattern!r}: {path} answers {status}; say in {__name__} how to open it")
+    return None
 
 
 def _leads_to_change(pattern: str) -> bool:
@@ -117,7 +127,7 @@ def _paths(pattern: str, filled: Filled) -> Iterator[tuple[str, str]]:
         pieces = re.split(r"<(?:\w+:)?(\w+)>", pattern)
         missing = next((name for name in pieces[1::2] if name not in values), "")
         pieces[1::2] = [str(values.get(name, 1)) for name in pieces[1::2]]
-        yield "/" + "".join(pieces), missing
+        yield "/" + "".join(pieces) + ASKED.get(pattern, ""), missing
     by_state = {state: job.pk for state, job in filled.jobs.items()}
     for variant in VARIANTS.get(pattern, ()):
         yield "/" + "".join(pieces) + variant.format(**by_state), missing
