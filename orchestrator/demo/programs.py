@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-ROUNDS = 3600
+ROUNDS = 7200
 
 
 def plays(
@@ -34,7 +34,7 @@ printf '\\033[32mok\\033[0m      customers, orders, refunds, shipments\\n'
 echo "::endgroup::"
 echo "+++ Load into the warehouse"
 batch=0
-while [ $batch -lt {ROUNDS} ]; do
+while [ $batch -lt {ROUNDS // 2} ]; do
   batch=$((batch + 1))
   printf '\\033[2m%s\\033[0m batch %04d  2,000 rows  fact_orders\\n' "$(date -u +%T)" $batch
   sleep 2

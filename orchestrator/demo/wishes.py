@@ -133,13 +133,13 @@ def running(local: str | None) -> list[Wish]:
     """Those that go on when everything has been made."""
     found = [
         _wish("transcode-lectures", "maya", "data-platform", labels={"team": "media"},
-              **_batch("media/ffmpeg:7.1", plays(1.5 * HOUR, "input 4.1 GiB, 41 lectures",
+              **_batch("media/ffmpeg:7.1", plays(2 * HOUR, "input 4.1 GiB, 41 lectures",
                        "pass 1 of 2"), 8, 16_384)),
         _wish("reprocess-clickstream", "jonas", "data-platform", labels={"team": "analytics"},
               **_batch("etl/clicks:3.8.2", plays(2 * HOUR, "days 2026-11-01 to 2026-11-24",
                        "24 days, 6 at a time"), 6, 12_288)),
         _wish("vat-reconciliation", "elif", "billing", priority=80, labels={"team": "ledger"},
-              **_batch("billing/vat:5.0", plays(HOUR, "reading 214,003 bookings"), 2, 4096)),
+              **_batch("billing/vat:5.0", plays(2 * HOUR, "reading 214,003 bookings"), 2, 4096)),
     ]  # fmt: skip
     for n in range(4):
         found.append(_sweep(n))
@@ -154,7 +154,7 @@ def running(local: str | None) -> list[Wish]:
         found.append(
             _wish(f"archive-shelf-{shelf}", "maya", "data-platform", provider=OLD,
                   image="registry.example/archive/tar:1.1", labels={"team": "storage"},
-                  command=plays(HOUR, f"shelf {shelf}: 18,220 files"),
+                  command=plays(2 * HOUR, f"shelf {shelf}: 18,220 files"),
                   resources={"cpu_cores": 2, "memory_mb": 4096})
         )  # fmt: skip
     if local:
