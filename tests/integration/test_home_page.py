@@ -252,7 +252,7 @@ def test_the_list_stays_short_and_says_how_much_more_there_is(
     for n in range(9):
         failed(etl, name=f"job-{n}")
     assert "9 things need you" in shown(browser)
-    assert "3 more of jobs" in shown(browser)
+    assert "3 more jobs" in shown(browser)
 
 
 # the other cards
