@@ -21,7 +21,7 @@ import django
 from tests.support.running import RunningGantry
 
 MOST_MS = 100.0
-WARM, TIMED = 3, 30
+WARM, TIMED = 2, 20
 
 
 @dataclass(frozen=True, slots=True)
