@@ -90,9 +90,9 @@ def _time(port: int, path: str, headers: dict[str, str]) -> PageTime:
 def _engine_stands_still(gantry: RunningGantry) -> Iterator[None]:
     held = [gantry.pid_of(name) for name in ("orchestrate", "qcluster")]
     for pid in held:
-        os.kill(pid, signal.SIGSTOP)
+        os.killpg(pid, signal.SIGSTOP)
     try:
         yield
     finally:
         for pid in held:
-            os.kill(pid, signal.SIGCONT)
+            os.killpg(pid, signal.SIGCONT)
