@@ -52,8 +52,8 @@ def test_a_job_shows_its_cpu_and_memory_against_the_limits_while_it_runs() -> No
 
 def _watch(page: Page, gantry: RunningGantry, job: int) -> None:
     use = page.locator("#job-use")
-    expect(use).to_contain_text("of 512 MiB memory", timeout=PATIENCE_MS)
-    expect(use).to_contain_text("of 1 CPU")
+    expect(use).to_contain_text("of 64 MiB memory", timeout=PATIENCE_MS)
+    expect(use).to_contain_text("of 0.25 CPU")
     expect(page.locator("#job-waiting")).to_be_hidden()
     for key in ("memory", "cpu"):
         expect(page.locator(f"#plot-{key} canvas")).to_be_visible()
@@ -66,8 +66,8 @@ def _watch(page: Page, gantry: RunningGantry, job: int) -> None:
     assert canvas is not None
     assert canvas.evaluate("(it) => it.isConnected")
     told = _stats(page, gantry, job)
-    assert told["limits"] == {"cpu_cores": 1.0, "memory_bytes": 512 * MIB}
-    assert all(16 * MIB < one["memory_bytes"] < 512 * MIB for one in told["items"])
+    assert told["limits"] == {"cpu_cores": 0.25, "memory_bytes": 64 * MIB}
+    assert all(16 * MIB < one["memory_bytes"] < 64 * MIB for one in told["items"])
     assert all(0.05 < one["cpu_cores"] < 1.5 for one in told["items"])
     started = page.request.get(f"{gantry.url}/api/v1/jobs/{job}").json()["started_at"]
     first = _between(started, told["items"][0]["at"])

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_q.models import Schedule
 
-from jobs.models import Job, StatPage
+from jobs.models import Job, SavedView, Seen, StatPage
 from orchestrator.schedules import sync_schedules
 from projects import admin_base
 from projects.models import (
@@ -92,7 +92,7 @@ def test_every_table_of_ours_has_a_page() -> None:
     shown_within_another = {RegistryCredential, Membership}
     labels = ("jobs", "providers", "projects")
     models = {m for label in labels for m in apps.get_app_config(label).get_models()}
-    ones_own = {PreferenceRow}  # nobody's business but that person's
+    ones_own = {PreferenceRow, SavedView, Seen}  # nobody's business but that person's
     assert models - shown_within_another - ones_own == set(OURS)
 
 

@@ -208,7 +208,7 @@ def test_requests_that_nobody_answered_expire_and_old_ones_go() -> None:
         EngineRequest.objects.create(
             provider=provider, kind="probe", status=status, deadline=NOW + timedelta(minutes=wait)
         )
-        for status, wait in (("waiting", -1), ("working", 5), ("done", -1))
+        for status, wait in (("waiting", -1), ("working", 24 * 60), ("done", -1))
     )
     EngineRequest.objects.filter(pk=old.pk).update(created_at=NOW - timedelta(days=8))
     assert tidy_requests() == "expired 1 unanswered engine requests, deleted 1 old ones"
