@@ -6,6 +6,7 @@ recorded of them.
 
 from __future__ import annotations
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from jobs.filters import JobFilter
@@ -92,8 +93,11 @@ def view_delete(actor: Actor, *, view_id: int) -> SavedView:
 
 
 def _locked(actor: Actor) -> list[SavedView]:
-    """The actor's views, which two requests at once change one after the other."""
-    return list(SavedView.objects.filter(owner=actor.id).select_for_update().order_by("pk"))
+    """The actor's views, which two requests at once change one after the other, also while
+    there is none yet."""
+    assert actor.id is not None  # whoever saves a view is a person
+    User.objects.select_for_update(no_key=True).filter(pk=actor.id).first()
+    return list(SavedView.objects.filter(owner=actor.id).order_by("pk"))
 
 
 def _make_default(actor: Actor, view: SavedView) -> None:

@@ -119,9 +119,10 @@ def _submitted_near(edge: int, sort: Sort) -> datetime | None:
 
 
 def jobs_after(actor: Actor, wanted: JobFilter, newest: int, *, most: int = 100) -> int:
-    """How many matching jobs came after that one, counted to `most`."""
-    found = jobs_of(actor).filter(wanted.condition(), pk__gt=newest)
-    return found.order_by("pk")[:most].count()
+    """How many matching jobs came after that one, counted to `most`, and as far as one search
+    comes."""
+    found = jobs_of(actor).filter(wanted.condition())
+    return len(first_of(found, most, ids_of(wanted).within(low=newest + 1), upward=True).ids)
 
 
 def job_any(actor: Actor) -> bool:
@@ -156,12 +157,6 @@ def job_state_counts(actor: Actor, wanted: JobFilter) -> dict[JobState, tuple[in
 def _some(found: QuerySet[Job]) -> int:
     """How many, counted to one more than is told; in order, so that an index is walked."""
     return found.order_by("-pk")[: MOST_COUNTED + 1].count()
-
-
-def live_job_counts(actor: Actor) -> dict[JobState, int]:
-    """How many jobs wait, are placed and run now."""
-    counts = job_state_counts(actor, JobFilter())
-    return {state: counts[state][0] for state in JobState if state not in TERMINAL}
 
 
 def attempts_of(job: Job) -> list[Attempt]:

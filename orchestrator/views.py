@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -21,6 +23,11 @@ class SignIn(LoginView):
     """Signing in leads back to where somebody wanted to go, in the time zone they chose."""
 
     redirect_authenticated_user = True
+
+    def get_success_url(self) -> str:
+        """Where the person was going, unless that is here."""
+        wanted = super().get_success_url()
+        return reverse("home") if urlsplit(wanted).path == self.request.path else wanted
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Signs in."""

@@ -26,7 +26,7 @@ MOST_PROVIDERS = 4
 def palette(request: HttpRequest) -> HttpResponse:
     """At most ten things by number, by the beginning of their name or its whole words; what
     the person may not see is not among them."""
-    typed = request.GET.get("q", "").strip()[:MAX_TEXT]
+    typed = request.GET.get("q", "").strip().removeprefix("#")[:MAX_TEXT]
     items: list[dict[str, Any]] = []
     if typed and not problem_of(FREE, typed):
         actor = page_actor(request)
@@ -35,7 +35,7 @@ def palette(request: HttpRequest) -> HttpResponse:
 
 
 def _jobs(actor: Actor, typed: str) -> list[dict[str, Any]]:
-    wanted = JobFilter((Term(FREE, typed.removeprefix("#")),))
+    wanted = JobFilter((Term(FREE, typed),))
     return [_of_job(job) for job in job_page(actor, wanted, limit=MOST_JOBS).items]
 
 

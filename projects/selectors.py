@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from projects.actor import Actor
 from projects.errors import NotFound
-from projects.models import ApiToken, Event, InstanceSettings, Membership, Project, Role
+from projects.models import ApiToken, Event, InstanceSettings, Project, Role
 from projects.prepared import Place, PreparedQuery
 
 _BY_SLUG = PreparedQuery(lambda: Project.objects.filter(slug__any=Place(0)))
@@ -25,13 +25,6 @@ def project_get(actor: Actor, slug: str) -> Project:
         if visible is None or project.pk in visible:
             return project
     raise NotFound(f"There is no project {slug!r} that you can see.")
-
-
-def members_of(actor: Actor, project: Project) -> QuerySet[Membership]:
-    """A project's members. Raises NotFound when the actor is not one of them."""
-    if not actor.may(Role.VIEWER, project.pk):
-        raise NotFound("There is no such project that you can see.")
-    return project.memberships.select_related("user").order_by("user__username")
 
 
 def tokens_of(actor: Actor) -> QuerySet[ApiToken]:

@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce, Now
 from projects.actor import Actor
 from projects.errors import NotFound
 from projects.models import Event
-from projects.selectors import latest_subject_events, subject_events
+from projects.selectors import latest_subject_events
 from providers.leases import SCHEDULER, provider_lease
 from providers.models import EngineRequest, Lease, Provider, RequestStatus
 
@@ -98,11 +98,6 @@ def left_over_count(provider_id: int) -> int:
         phase="ended", removed_at__isnull=True, handle__isnull=False
     ).count()
     return int(ended + provider.strays.count())
-
-
-def events_of_provider(provider: Provider, *, after: int = 0, limit: int = 100) -> list[Event]:
-    """What happened to a provider the actor was allowed to get, oldest first."""
-    return subject_events("provider", provider.pk, after=after, limit=limit)
 
 
 def latest_events_of_provider(provider: Provider, *, limit: int) -> list[Event]:

@@ -4,7 +4,7 @@
   addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     const form = event.target instanceof Element ? event.target.closest("form[data-main]") : null;
-    if (form) { event.preventDefault(); form.requestSubmit(); }
+    if (form) { event.preventDefault(); form.requestSubmit(form.querySelector("button.primary[type=submit]")); }
   });
 
   // The tab's title and icon tell the state; a live region carries the new ones.
