@@ -70,7 +70,7 @@ def test_a_container_that_could_not_be_removed_is_shown_with_why_and_how_often(
     store.not_removed(fence, attempt.pk, "device or resource busy")
     page = shown()
     assert f"3fa2c1d4e5f6 {attempt.provider.name} job {attempt.job_id}, attempt 1" in page
-    assert "2 device or resource busy" in page
+    assert "2 tries device or resource busy" in page
     job = words_of(signed_in(make_user(superuser=True)).get(f"/jobs/{attempt.job_id}?tab=events"))
     assert "not removed yet: device or resource busy" in job
     store.removed(fence, [attempt.pk])
