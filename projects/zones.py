@@ -64,6 +64,12 @@ def clock_text(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%H:%M:%S}"
 
 
+def day_and_time_text(moment: datetime) -> str:
+    """The day and the time in this request's zone: "14 Nov 12:03"."""
+    here = timezone.localtime(moment)
+    return f"{here.day} {here:%b %H:%M}"
+
+
 def moment_text(moment: datetime) -> str:
     """Day, time and zone: "2026-11-26 14:03:12 UTC"."""
     return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"

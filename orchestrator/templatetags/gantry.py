@@ -123,39 +123,27 @@ def _ticking(moment: datetime | None, sense: str) -> SafeString | str:
 @register.filter
 def stamp(moment: datetime | None) -> SafeString | str:
     """A time of day, the date in its title: "14:03:12"."""
-    if moment is None:
-        return "–"
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        moment.isoformat(timespec="milliseconds"),
-        zones.moment_text(moment),
-        zones.clock_text(moment),
-    )
+    return "–" if moment is None else _time(moment, zones.clock_text(moment))
 
 
 @register.filter
 def day(moment: datetime | None) -> SafeString | str:
     """A day, its time in its title: "2026-11-26"."""
-    if moment is None:
-        return "–"
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        moment.isoformat(timespec="milliseconds"),
-        zones.moment_text(moment),
-        zones.moment_text(moment)[:10],
-    )
+    return "–" if moment is None else _time(moment, zones.moment_text(moment)[:10])
 
 
 @register.filter
 def day_and_time(moment: datetime | None) -> SafeString | str:
     """A day and a time on it: "14 Nov 12:03"."""
-    if moment is None:
-        return "–"
+    return "–" if moment is None else _time(moment, zones.day_and_time_text(moment))
+
+
+def _time(moment: datetime, text: str) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(timespec="milliseconds"),
-        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
-        f"{moment.day} {moment:%b %H:%M}",
+        zones.moment_text(moment),
+        text,
     )
 
 

@@ -1,11 +1,8 @@
-"""The page of the queue: the planner's own order, counts that equal their lists, and who sees
-and does what."""
+"""The page of the queue: counts that equal their lists, and who sees and does what."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -13,16 +10,11 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from jobs import queue_page
 from jobs.models import Attempt, Job
 from jobs.services import job_cancel, job_submit
 from jobs.transitions import Placement, place
-from orchestrator.postgres_store import PostgresStore
-from orchestrator.scheduling.policy import plan
 from projects.models import Project, Role
 from providers.leases import SCHEDULER, acquire
 from providers.models import Provider
@@ -36,10 +28,9 @@ from tests.support.builders import (
     make_user,
 )
 from tests.support.pages import signed_in, words_of
+from tests.support.queues import HOUR, KINDS, listed, make_waiting
 
 pytestmark = pytest.mark.django_db
-
-HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -50,27 +41,6 @@ def project() -> Project:
 @pytest.fixture
 def browser(project: Project) -> Client:
     return signed_in(make_user("ada", project=project))
-
-
-def listed(browser: Client, query: str = "") -> list[int]:
-    """The jobs of a list, over all its pages."""
-    found: list[int] = []
-    address = f"/queue?{query}"
-    while address:
-        page = browser.get(address).content.decode()
-        found += map(int, re.findall(r'<tr id="waiting-(\d+)"', page))
-        following = re.search(r'rel="next"\s+href="([^"]+)"', page)
-        address = following[1].replace("&amp;", "&") if following else ""
-    return found
-
-
-def places(browser: Client, query: str = "") -> dict[int, int]:
-    """The numbers that the jobs of a page have in the queue."""
-    page = browser.get(f"/queue?{query}").content.decode()
-    rows = re.findall(r'<tr id="waiting-(\d+)".*?</tr>', page, re.S)
-    cells = re.findall(r'<tr id="waiting-(\d+)"[^>]*>\s*<td[^>]*><span class="place">(\d+)', page)
-    assert len(rows) >= len(cells)
-    return {int(job): int(number) for job, number in cells}
 
 
 def chips(browser: Client, query: str = "") -> dict[str, tuple[str, int]]:
@@ -89,82 +59,6 @@ def full_provider(name: str = "node-1", *, memory_mb: int = 0, cpu_millis: int =
     attempt = make_attempt(provider=provider)
     Attempt.objects.filter(pk=attempt.pk).update(memory_mb=memory_mb, cpu_millis=cpu_millis)
     return provider
-
-
-# --- the order ---
-
-KINDS = ("queued", "queued", "held", "backing off", "due again")
-
-
-def make_waiting(project: Project, priority: int, kind: str) -> Job:
-    later = {"backing off": HOUR, "due again": -HOUR}.get(kind)
-    return make_job(
-        project=project,
-        priority=priority,
-        held=kind == "held",
-        reason="backoff" if later else "held" if kind == "held" else "queued",
-        not_before=timezone.now() + later if later else None,
-    )
-
-
-@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(
-        st.tuples(st.booleans(), st.integers(48, 52), st.sampled_from(KINDS)),
-        min_size=1,
-        max_size=24,
-    )
-)
-def test_the_list_is_in_the_planners_order_with_the_planners_places(
-    browser: Client, project: Project, monkeypatch: pytest.MonkeyPatch, made: list[Any]
-) -> None:
-    monkeypatch.setattr(queue_page, "PAGE_SIZE", 5)
-    foreign = make_project("secret")
-    with transaction.atomic():
-        jobs = [make_waiting(project if own else foreign, *rest) for own, *rest in made]
-        # Without a provider the planner tells of each job in its order why it waits.
-        order = [wait.job for wait in plan(PostgresStore("test", 10).snapshot()).waits]
-        mine = {job.pk: job for job in jobs if job.project_id == project.pk}
-        out = sorted(
-            (job for job in mine.values() if job.pk not in order),
-            key=lambda job: (job.held, -job.priority, job.pk),
-        )
-        wanted = [pk for pk in order if pk in mine]
-        assert listed(browser) == [*wanted, *(job.pk for job in out)]
-        first = {pk: order.index(pk) + 1 for pk in wanted[:5]}
-        assert places(browser) == first
-        transaction.set_rollback(True)
-
-
-def test_a_place_counts_jobs_that_the_reader_cannot_see_and_shows_nothing_of_them(
-    browser: Client, project: Project
-) -> None:
-    hidden = make_job(project=make_project("secret"), priority=90, name="hidden-name")
-    mine = make_job(project=project)
-    assert places(browser) == {mine.pk: 2}
-    words = words_of(browser.get("/queue"))
-    assert "1 waits: 1 for the next look" in words
-    assert hidden.name not in words
-
-
-def test_held_and_backed_off_jobs_stand_last_and_have_no_number(
-    browser: Client, project: Project
-) -> None:
-    held = make_waiting(project, 99, "held")
-    later = make_waiting(project, 99, "backing off")
-    mine = make_waiting(project, 1, "queued")
-    assert listed(browser) == [mine.pk, later.pk, held.pk]
-    assert places(browser) == {mine.pk: 1}
-    assert re.search(r"due in (59 min|1 h)", words_of(browser.get("/queue")))
-
-
-def test_a_job_whose_retry_is_due_is_told_to_wait_for_the_next_look(
-    browser: Client, project: Project
-) -> None:
-    make_waiting(project, 50, "due again")
-    words = words_of(browser.get("/queue"))
-    assert "1 waits: 1 for the next look" in words
-    assert "Waiting for the scheduler's next look." in words
 
 
 # --- what they wait for ---

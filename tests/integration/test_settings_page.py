@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from jobs.services import job_submit
 from projects import tokens
 from projects.actor import SYSTEM
 from projects.errors import Forbidden, Invalid
@@ -20,7 +21,14 @@ from projects.models import ApiToken, Event, PreferenceRow
 from projects.preferences import UNCHOSEN, preferences_chosen, preferences_set
 from projects.services import password_changed
 from projects.zones import zones_offered
-from tests.support.builders import make_actor, make_job, make_project, make_user
+from tests.support.builders import (
+    make_actor,
+    make_job,
+    make_project,
+    make_provider,
+    make_spec,
+    make_user,
+)
 from tests.support.pages import signed_in, words_of
 
 pytestmark = pytest.mark.django_db
@@ -128,6 +136,21 @@ def test_times_are_told_in_the_zone_of_the_browser_and_the_api_stays_in_utc(
     assert browser.get(f"/api/v1/jobs/{job.pk}").json()["created_at"].startswith("2026-07-01T22:30")
     browser.cookies[settings.ZONE_COOKIE_NAME] = "../nonsense"
     assert "2026-07-01 22:30:00 UTC" in browser.get(url).content.decode()
+
+
+@pytest.mark.parametrize("page", ["/activity", "/jobs/{job}?tab=events", "/providers/{provider}"])
+def test_no_page_calls_the_times_of_another_zone_utc(page: str) -> None:
+    root = signed_in(make_user("root", superuser=True))
+    project = make_project("nightly")
+    job, _ = job_submit(
+        make_actor(make_user("bob", project=project)), data=make_spec(project="nightly")
+    )
+    url = page.format(job=job.pk, provider=make_provider().pk)
+    assert "UTC" in words_of(root.get(url))
+    root.cookies[settings.ZONE_COOKIE_NAME] = "Asia/Tokyo"
+    there = root.get(url)
+    assert "JST" in there.content.decode()
+    assert "UTC" not in words_of(there)
 
 
 def test_the_chosen_zone_is_there_from_the_first_page_of_a_new_browser(ada: User) -> None:
