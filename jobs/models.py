@@ -7,6 +7,8 @@ State columns (`Job.state`, `reason`, `Attempt.phase`, `outcome`, …) are writt
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
@@ -23,12 +25,75 @@ _LIVE = sorted(LIVE_PHASES)
 _TERMINAL = sorted(TERMINAL)
 
 
+class QueueClass(models.Model):
+    """Jobs that are all one to the planner but for when they came: of one project, with one
+    priority, asking for the same (jobs/asks.py). Why they wait is told here, once for all.
+
+    `digest` is of `demand`; `since` is when `reason` began. Rows come with the first job that
+    asks so, and housekeeping deletes those that nothing has waited in for long.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    priority = models.SmallIntegerField()
+    digest = models.BinaryField(max_length=32, editable=False)
+    demand = models.JSONField()
+    reason = models.CharField(max_length=40, default="queued")
+    reason_detail = models.JSONField(default=dict)
+    since = models.DateTimeField(db_default=Now())
+    rev = models.BigIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "priority", "digest"], name="queue_class_once"
+            ),
+        ]
+        indexes = [
+            # classes that have been told something, which is over once nothing waits in them
+            models.Index(fields=["id"], name="queue_class_told", condition=~Q(reason="queued")),
+        ]
+
+    def __str__(self) -> str:
+        return f"class {self.pk}: {self.reason}"
+
+
+class WaitSpan(models.Model):
+    """A stretch of time in which the jobs of a class waited for one reason; open while it lasts."""
+
+    queue_class = models.ForeignKey(
+        QueueClass, on_delete=models.CASCADE, related_name="spans", db_index=False
+    )
+    reason = models.CharField(max_length=40)
+    reason_detail = models.JSONField(default=dict)
+    since = models.DateTimeField(db_default=Now())
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["queue_class"], name="wait_span_one_open", condition=Q(until__isnull=True)
+            ),
+        ]
+        indexes = [
+            # the history of a class
+            models.Index(fields=["queue_class", "since"], name="wait_span_by_class"),
+            # retention
+            models.Index(fields=["until"], name="wait_span_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"class {self.queue_class_id}: {self.reason}"
+
+
 class Job(models.Model):
     """One submitted piece of work: an immutable spec and a stored state.
 
     What the planner and the lists need of the spec stands in columns of its own, written
-    once at submission. `reason` is why it waits or how it ended; `not_before` is when a
-    retry is due; `queued_at` is when the present wait began.
+    once at submission; `priority` may be changed while it waits. `reason` is how it ended, or
+    its own part of why it waits: what the planner says of it and its like is its
+    `queue_class`'s, and `told` tells the two together. A pending job is in line unless it is
+    held or `not_before`, when a retry is due, is set. `queued_at` is when the present wait
+    began, `queue_until` when it is too long.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="jobs")
@@ -42,6 +107,15 @@ class Job(models.Model):
     memory_mb = models.PositiveIntegerField()
     gpus = models.PositiveIntegerField(default=0)
     queue_timeout_seconds = models.PositiveIntegerField(null=True)
+    concurrency_key = models.CharField(max_length=120, db_default="", default="", blank=True)
+    queue_class = models.ForeignKey(
+        QueueClass,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        related_name="jobs",
+        db_index=False,  # job_in_line; those that ended may name a class that is gone
+        db_constraint=False,
+    )
 
     state = models.CharField(max_length=12, default=JobState.PENDING)
     reason = models.CharField(max_length=40, default="queued")
@@ -57,6 +131,7 @@ class Job(models.Model):
 
     created_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(db_default=Now())
+    queue_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -99,9 +174,38 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            # the queue in its order: what the planner reads
+            # all that waits, by priority
             models.Index(
                 F("priority").desc(), "id", name="job_queue", condition=Q(state="pending")
+            ),
+            # the line of each class: what the planner reads
+            models.Index(
+                fields=["queue_class", "queued_at", "id"],
+                name="job_in_line",
+                condition=Q(state="pending", held=False, not_before__isnull=True),
+            ),
+            # retries that come due, and waits that become too long: looked at each second
+            models.Index(
+                fields=["not_before"],
+                name="job_due",
+                condition=Q(state="pending", not_before__isnull=False),
+            ),
+            models.Index(
+                fields=["queue_until"],
+                name="job_queue_until",
+                condition=Q(state="pending", queue_until__isnull=False),
+            ),
+            # jobs that were made without a class
+            models.Index(
+                fields=["id"],
+                name="job_classless",
+                condition=Q(state="pending", queue_class__isnull=True),
+            ),
+            # a concurrency key's jobs that run or wait
+            models.Index(
+                fields=["project", "concurrency_key", "state"],
+                name="job_by_key",
+                condition=Q(state__in=["pending", "scheduled", "running"]) & ~Q(concurrency_key=""),
             ),
             # cancels that an engine process has to act on, polled each second
             models.Index(
@@ -140,6 +244,18 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.pk}"
+
+    @property
+    def in_line(self) -> bool:
+        """Whether it may be placed now: it waits, is not held, and no retry is to come due."""
+        return self.state == JobState.PENDING and not self.held and self.not_before is None
+
+    @property
+    def told(self) -> tuple[str, Mapping[str, Any]]:
+        """Why it waits, or how it ended: a code of jobs/reasons.py and its numbers."""
+        if self.in_line and self.queue_class is not None and self.queue_class.reason != "queued":
+            return self.queue_class.reason, self.queue_class.reason_detail
+        return self.reason, self.reason_detail
 
 
 class Attempt(models.Model):

@@ -1,8 +1,9 @@
-"""Reading the queue and what is held: the scheduler's two questions."""
+"""Reading the line and what is in use: the scheduler's questions."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,35 +12,75 @@ from jobs.sql import fetch
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
-    """A pending job that may be placed now; `expired` when its queue limit has passed.
-    `requires` is as it is stored."""
+class QueuedClass:
+    """A class of the queue with the first of its jobs in their order, and since when each
+    waits, in seconds of the epoch. `demand` is as jobs/asks.py has it."""
 
     id: int
-    cpu_millis: int
-    memory_mb: int
-    gpus: int
-    provider: str
-    requires: Any
-    expired: bool
+    project: int
+    priority: int
+    demand: Mapping[str, Any]
+    reason: str
+    detail: Mapping[str, Any]
+    jobs: tuple[int, ...]
+    since: tuple[float, ...]
 
 
-def queued() -> list[Queued]:
-    """The queue in its order (priority, then first come), held and backed-off jobs left out."""
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """What live attempts hold, by provider and by project."""
+
+    providers: Mapping[int, Held]
+    projects: Mapping[int, Held]
+
+
+def line(depth: int) -> list[QueuedClass]:
+    """All classes in which jobs wait in line, with at most `depth` jobs of each; and, without
+    jobs, those that were told a reason that holds for nobody any more."""
     return [
-        Queued(job, cpu, memory, gpus, provider, _decoded(requires), expired)
-        for job, cpu, memory, gpus, provider, requires, expired in fetch("queue")
-    ]
+        QueuedClass(
+            number, project, priority, _decoded(demand), reason, _decoded(detail),
+            tuple(jobs or ()), tuple(since or ()),
+        )
+        for number, project, priority, demand, reason, detail, jobs, since in fetch(
+            "line", {"depth": depth}
+        )
+    ]  # fmt: skip
 
 
-def held_capacity() -> dict[int, Held]:
-    """Provider id → what its live attempts hold."""
-    return {row[0]: Held(*row[1:]) for row in fetch("held_capacity")}
+def in_use() -> InUse:
+    """What is held now."""
+    providers: dict[int, Held] = {}
+    projects: dict[int, Held] = {}
+    for provider, project, *held in fetch("in_use"):
+        if provider is not None:
+            providers[provider] = Held(*held)
+        else:
+            projects[project] = Held(*held)
+    return InUse(providers, projects)
+
+
+def keys_in_use(
+    keys: Collection[tuple[int, str]],
+) -> dict[tuple[int, str], tuple[list[int], list[int]]]:
+    """(project, concurrency key) → its live jobs, and those of them that are told to stop."""
+    if not keys:
+        return {}
+    rows = json.dumps([{"project": project, "key": key} for project, key in keys])
+    return {
+        (project, key): (jobs, stopping)
+        for project, key, jobs, stopping in fetch("keys_in_use", [rows])
+    }
+
+
+def kept_apart() -> dict[int, set[tuple[int, str, str]]]:
+    """Provider → (project, label, value) of what its live jobs keep apart from."""
+    found: dict[int, set[tuple[int, str, str]]] = {}
+    for provider, project, label, value in fetch("kept_apart"):
+        found.setdefault(provider, set()).add((project, label, value))
+    return found
 
 
 def _decoded(value: Any) -> Any:
     # Django leaves jsonb of a raw query as text.
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    return json.loads(value) if isinstance(value, str) else value

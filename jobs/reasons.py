@@ -48,6 +48,21 @@ WAITS: tuple[Reason, ...] = (
         "too_large", "Larger than any active provider: needs {need}, the largest has {largest}."
     ),
     Reason("no_capacity", "Waiting for room: needs {need}; the capacity of {best} is in use."),
+    Reason(
+        "kept_free",
+        "Waiting for room: {provider} is kept free for job {job}, which has waited longest.",
+    ),
+    Reason("apart", "Waiting for a provider without another job of its project with {labels}."),
+    Reason("paused", "The queue of {project} is paused: {why}"),
+    Reason("project_limit", "Waiting for {project}, which is at its limit of {limit}."),
+    Reason(
+        "above_project_limit",
+        "Larger than all that {project} may use at once: needs {need}, the limit is {limit}.",
+    ),
+    Reason(
+        "key_limit",
+        "Waiting for its key {key}, of which no more than {limit} may run at once.",
+    ),
     Reason("provider_down", "Waiting for {provider}: {why}."),
     Reason("disk_low", "Waiting for {provider}: {why}."),
     Reason("placed", "Placed on {provider}."),

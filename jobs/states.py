@@ -75,7 +75,7 @@ _J, _P = JobState, Phase
 
 JOB_EDGES: tuple[Edge, ...] = (
     _edge(_J.PENDING, _J.SCHEDULED, "job.placed", Who.SCHEDULER),
-    _edge(_J.PENDING, _J.CANCELLED, "job.cancelled", Who.USER),
+    _edge(_J.PENDING, _J.CANCELLED, "job.cancelled", Who.USER, Who.SCHEDULER),
     _edge(_J.PENDING, _J.FAILED, "job.failed", Who.SCHEDULER),
     _edge(_J.SCHEDULED, _J.PENDING, "job.requeued", Who.HOST, Who.OPERATOR),
     _edge(_J.SCHEDULED, _J.RUNNING, "job.started", Who.HOST),

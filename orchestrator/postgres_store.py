@@ -16,22 +16,16 @@ from jobs.log import store as log_store
 from jobs.log.store import Append
 from jobs.log.trim import trim_all
 from jobs.models import Attempt, Job
-from jobs.orders import SpecUnreadable, requirements
-from jobs.queue import queued
+from jobs.queue_classes import give_classes
 from jobs.sql import fetch
 from jobs.stat_store import Measured
 from jobs.states import LIVE_PHASES, Phase
-from jobs.transitions import BatchResult, Move, Placement, Wait, ledger
-from orchestrator import live_attempts
+from jobs.transitions import BatchResult, Move, Placement, Wait, Yielding, ledger
+from orchestrator import line, live_attempts
 from orchestrator.reconcile import Wanted
-from orchestrator.room import fitting_now, provider_views
+from orchestrator.room import fitting_now
 from orchestrator.scheduling.policy import Plan
-from orchestrator.scheduling.snapshot import (
-    Demand,
-    PendingJob,
-    Requirement,
-    Snapshot,
-)
+from orchestrator.scheduling.snapshot import Snapshot
 from orchestrator.store import CancelWish, Leftover, Order, Request, Site, StoreDown, Word
 from projects import secrets
 from projects.models import InstanceSettings
@@ -71,15 +65,6 @@ def _or_down(
 
 
 _UNDER_WAY = (RequestStatus.WAITING, RequestStatus.WORKING)
-
-
-def _requirements(stored: Any) -> tuple[Requirement, ...]:
-    """What the planner heeds. Of a job whose own cannot be read, nothing: wherever it is
-    placed, its host ends it before anything is made."""
-    try:
-        return tuple(Requirement(r.key, r.op, r.values) for r in requirements(stored))
-    except SpecUnreadable:
-        return ()
 
 
 class PostgresStore:
@@ -130,43 +115,41 @@ class PostgresStore:
         ]  # fmt: skip
 
     @_or_down
-    def snapshot(self) -> Snapshot:
-        # Three reads of three moments: what changes between them is caught at commit.
-        queue = tuple(
-            PendingJob(
-                q.id,
-                Demand(
-                    q.cpu_millis,
-                    q.memory_mb,
-                    q.gpus,
-                    q.provider,
-                    _requirements(q.requires),
-                ),
-                q.expired,
-            )
-            for q in queued()
-        )
-        if not queue:
-            return Snapshot((), ())
-        return Snapshot(queue, tuple(provider_views()))
+    def tend_queue(self, fence: Fence) -> LiveChanges:
+        live = LiveChanges()
+        ((is_due, is_too_long, is_classless),) = fetch("queue_chores")
+        if is_due or is_too_long:
+            with transaction.atomic():
+                live.add_jobs(transitions.due(fence))
+                live.add_jobs(transitions.expire(fence))
+        if is_classless:
+            give_classes()
+        return live
+
+    @_or_down
+    def snapshot(self, depth: int = 32) -> Snapshot:
+        return line.snapshot(depth)
 
     @_or_down
     def commit_plan(
         self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
-    ) -> tuple[int, list[JobChange]]:
+    ) -> tuple[int, LiveChanges]:
+        live = LiveChanges()
         with transaction.atomic():
-            fitting = fitting_now(plan.placements)
             placed = transitions.place(
-                fence, [Placement(p.job, p.provider, p.provider_name) for p in fitting]
+                fence,
+                [Placement(p.job, p.provider, p.provider_name)
+                 for p in fitting_now(plan.placements)],
+            )  # fmt: skip
+            live.add_jobs(placed)
+            live.resync = transitions.explain(
+                fence, [Wait(w.waiting, w.reason, w.detail) for w in plan.waits]
             )
-            changes = [
-                *placed,
-                *transitions.explain(fence, [Wait(w.job, w.reason, w.detail) for w in plan.waits]),
-                *transitions.expire(fence, plan.expired),
-            ]
+            yielding = [Yielding(g.job, g.key, g.to) for g in plan.give_way]
+            transitions.yield_to(fence, yielding)
             if placed and wake_hosts:
                 notify_engine("placed")
-        return len(placed), changes
+        return len(placed), live
 
     # --- attempts ---
 

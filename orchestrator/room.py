@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from django.utils import timezone
 
-from jobs.queue import held_capacity
+from jobs.held import Held
+from jobs.queue import in_use, kept_apart, keys_in_use
+from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.policy import Placed
 from orchestrator.scheduling.room import still_fitting, view_of
-from orchestrator.scheduling.snapshot import ProviderView
+from orchestrator.scheduling.snapshot import Amounts, KeyView, ProjectView, ProviderView
+from projects.models import Project
 from projects.prepared import Place, PreparedQuery
-from providers.models import Mode, Provider
+from providers.models import Mode, Provider, ProviderImage
 
 _SWITCHED_ON = PreparedQuery(
-    lambda: Provider.objects.filter(deleted_at=None).exclude(mode=Mode.INACTIVE)
+    lambda: (
+        Provider.objects.filter(deleted_at=None).exclude(mode=Mode.INACTIVE).select_related("group")
+    )
 )
 _LOCKED = PreparedQuery(
     lambda: (
@@ -23,12 +28,39 @@ _LOCKED = PreparedQuery(
         .select_for_update(of=("self",), no_key=True)
     )
 )
+_PROJECTS = PreparedQuery(lambda: Project.objects.filter(pk__any=Place(0)))
+_IMAGES = PreparedQuery(lambda: ProviderImage.objects.filter(image__any=Place(0)))
 
 
-def provider_views() -> list[ProviderView]:
-    """The providers that are not switched off, for the planner."""
-    held, now = held_capacity(), timezone.now()
-    return [view_of(p, held.get(p.pk), now) for p in _SWITCHED_ON.fetch()]
+def provider_views(
+    held: Mapping[int, Held], images: Collection[str], *, apart: bool
+) -> list[ProviderView]:
+    """The providers that are not switched off, for the planner: which of these images each
+    has, and, if any job asks for that, what its jobs keep apart from."""
+    now = timezone.now()
+    has: dict[int, set[str]] = {}
+    for row in _IMAGES.fetch(images):
+        has.setdefault(row.provider_id, set()).add(row.image)
+    beside = kept_apart() if apart else {}
+    return [
+        view_of(
+            p, held.get(p.pk), now, images=has.get(p.pk, ()), apart=beside.get(p.pk, ())
+        )
+        for p in _SWITCHED_ON.fetch()
+    ]  # fmt: skip
+
+
+def project_views(projects: Collection[int], held: Mapping[int, Held]) -> dict[int, ProjectView]:
+    """These projects, for the planner, with what their live attempts hold."""
+    return {p.pk: _project_view(p, held.get(p.pk, Held())) for p in _PROJECTS.fetch(projects)}
+
+
+def key_views(keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], KeyView]:
+    """The live jobs of these concurrency keys."""
+    return {
+        key: KeyView(tuple(jobs), frozenset(stopping))
+        for key, (jobs, stopping) in keys_in_use(keys).items()
+    }
 
 
 def fitting_now(placements: Sequence[Placed]) -> list[Placed]:
@@ -36,7 +68,36 @@ def fitting_now(placements: Sequence[Placed]) -> list[Placed]:
     providers' rows stay locked until the caller's transaction ends."""
     if not placements:
         return []
-    wanted = {p.provider for p in placements}
-    rows = _LOCKED.fetch(wanted)
-    held, now = held_capacity(), timezone.now()
-    return still_fitting(placements, {p.pk: view_of(p, held.get(p.pk), now) for p in rows})
+    rows = _LOCKED.fetch({p.provider for p in placements})
+    held, now = in_use(), timezone.now()
+    beside = kept_apart() if any(p.demand.apart for p in placements) else {}
+    views = {
+        p.pk: view_of(p, held.providers.get(p.pk), now, apart=beside.get(p.pk, ())) for p in rows
+    }
+    keys = key_views({(p.project, p.key.name) for p in placements if p.key is not None})
+    projects = project_views({p.project for p in placements}, held.projects)
+    return still_fitting(placements, views, Limits(projects, keys))
+
+
+def _project_view(project: Project, held: Held) -> ProjectView:
+    return ProjectView(
+        id=project.pk,
+        slug=project.slug,
+        weight=project.weight,
+        running=held.attempts,
+        cpu_millis=held.cpu_millis,
+        memory_mb=held.memory_mb,
+        gpus=held.gpus,
+        limits=Amounts(
+            project.max_running, project.max_cpu_millis, project.max_memory_mb, project.max_gpus
+        ),
+        paused=_paused(project),
+    )
+
+
+def _paused(project: Project) -> str:
+    """Who paused it and why, in words; "" while it is not."""
+    if project.paused_at is None:
+        return ""
+    by = project.paused_by or "somebody"
+    return f"{by} wrote “{project.pause_note}”" if project.pause_note else f"by {by}"

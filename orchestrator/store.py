@@ -22,7 +22,7 @@ from jobs.transitions import BatchResult, Move
 from orchestrator.reconcile import Wanted
 from orchestrator.scheduling.policy import Plan
 from orchestrator.scheduling.snapshot import Snapshot
-from projects.notify import JobChange, LiveChanges
+from projects.notify import LiveChanges
 from providers.driver import Credential, Owned, Probe, RunSpec
 from providers.leases import Fence
 
@@ -119,15 +119,21 @@ class Store(Protocol):
         """All providers that were not deleted, whatever their mode."""
         ...
 
-    def snapshot(self) -> Snapshot:
-        """The queue of placeable jobs in its order, and the providers with what is free."""
+    def tend_queue(self, fence: Fence) -> LiveChanges:
+        """What time does to the queue: retries come due, waits end at their limit, and jobs that
+        were made without a class get one. Returns what changed."""
+        ...
+
+    def snapshot(self, depth: int = 32) -> Snapshot:
+        """What waits in line, at most `depth` jobs of each class, and the providers, projects
+        and keys with what is in use."""
         ...
 
     def commit_plan(
         self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
-    ) -> tuple[int, list[JobChange]]:
-        """Write a plan, capacity re-checked: how many jobs were placed, and what changed.
-        `wake_hosts`: some of the providers are driven by other processes."""
+    ) -> tuple[int, LiveChanges]:
+        """Write a plan, capacity and limits re-checked: how many jobs were placed, and what
+        changed. `wake_hosts`: some of the providers are driven by other processes."""
         ...
 
     def news(self, providers: Collection[int]) -> frozenset[Word]:

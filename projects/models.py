@@ -11,14 +11,35 @@ from django.db.models.functions import Now
 
 
 class Project(models.Model):
-    """A tenant: owns jobs, members and tokens."""
+    """A tenant: owns jobs, members and tokens, and has its share of the instance.
+
+    `weight` counts in the fair turn: a project of 200 gets twice what one of 100 gets. The
+    limits bound what it runs at once (thousandths of a core, MiB), how many of its jobs may
+    wait, and how many it may submit in a minute; none bounds nothing. While `paused_at` is
+    set nothing of it is started.
+    """
 
     slug = models.SlugField(max_length=63, unique=True)
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(db_default=Now())
+    weight = models.PositiveIntegerField(default=100, db_default=100)
+    max_running = models.PositiveIntegerField(null=True, blank=True)
+    max_cpu_millis = models.PositiveIntegerField(null=True, blank=True)
+    max_memory_mb = models.PositiveIntegerField(null=True, blank=True)
+    max_gpus = models.PositiveIntegerField(null=True, blank=True)
+    max_queued = models.PositiveIntegerField(null=True, blank=True)
+    submits_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    paused_by = models.CharField(max_length=150, default="", db_default="", editable=False)
+    pause_note = models.CharField(max_length=200, default="", db_default="", blank=True)
 
     class Meta:
         ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(weight__gte=1, weight__lte=10_000), name="project_weight_1_10000"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.slug
@@ -157,13 +178,23 @@ class InstanceSettings(models.Model):
     instance_id = models.UUIDField(default=uuid.uuid4)
     job_retention_days = models.PositiveIntegerField(default=90)
     log_retention_days = models.PositiveIntegerField(default=30)
+    patience_seconds = models.PositiveIntegerField(
+        default=6 * 3600,
+        db_default=6 * 3600,
+        help_text="Seconds after which a waiting job is the next of all, whatever its priority.",
+    )
     log_limit_bytes = models.BigIntegerField(
         default=128 * 2**20, help_text="Most bytes kept of one attempt's output."
     )
 
     class Meta:
         verbose_name_plural = "instance settings"
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="instance_settings_one_row")]
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="instance_settings_one_row"),
+            models.CheckConstraint(
+                condition=Q(patience_seconds__gte=60), name="instance_settings_patience"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"instance {self.instance_id}"

@@ -44,9 +44,19 @@ class LiveChanges:
     providers: dict[int, int] = field(default_factory=dict)
     requests: set[int] = field(default_factory=set)
     logs: dict[int, int] = field(default_factory=dict)
+    resync: set[int] = field(default_factory=set)
+    """Projects of which more changed than is worth naming."""
 
     def __bool__(self) -> bool:
-        return bool(self.jobs or self.providers or self.requests or self.logs)
+        return bool(self.jobs or self.providers or self.requests or self.logs or self.resync)
+
+    def add(self, other: LiveChanges) -> None:
+        """Remember all that another one tells."""
+        self.add_jobs(other.jobs.values())
+        self.providers |= other.providers
+        self.requests |= other.requests
+        self.logs |= other.logs
+        self.resync |= other.resync
 
     def add_jobs(self, changes: Iterable[JobChange]) -> None:
         """Remember jobs; the highest revision of each counts."""
@@ -65,13 +75,15 @@ class LiveChanges:
             ("requests", sorted(self.requests)),
             ("logs", [list(item) for item in self.logs.items()]),
         ]
+        projects = set(self.resync)
         if len(self.jobs) <= MOST_PER_NOTICE:
             words.insert(0, ("jobs", [change.told() for change in self.jobs.values()]))
         else:
-            projects = sorted({change.project_id for change in self.jobs.values()})
-            if len(projects) > MOST_PER_NOTICE:
-                return [_packed({"resync": []})]  # everything: nothing else need be told
-            words.insert(0, ("resync", projects))
+            projects |= {change.project_id for change in self.jobs.values()}
+        if len(projects) > MOST_PER_NOTICE:
+            return [_packed({"resync": []})]  # everything: nothing else need be told
+        if projects:
+            words.insert(0, ("resync", sorted(projects)))
         return [_packed(notice) for notice in _notices(words)]
 
 

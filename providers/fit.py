@@ -18,7 +18,7 @@ UNWATCHED = timedelta(seconds=90)
 
 
 class Condition(Protocol):
-    """One condition on labels: `op` is eq, neq, in, not_in, exists or not_exists."""
+    """One condition on labels: `op` is eq, neq, in, not_in, exists, not_exists, gt or lt."""
 
     @property
     def key(self) -> str: ...
@@ -73,7 +73,19 @@ def matches(condition: Condition, labels: Mapping[str, str]) -> bool:
             return value is not None
         case "not_exists":
             return value is None
+        case "gt":
+            return _number(value) > _number(condition.values[0])
+        case "lt":
+            return _number(value) < _number(condition.values[0])
     return False
+
+
+def _number(text: str | None) -> float:
+    """What a label says as a number; what says none is neither more nor less than anything."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return float("nan")
 
 
 def why_down(place: Place, now: datetime) -> tuple[str, str]:

@@ -25,6 +25,31 @@ class HealthState(models.TextChoices):
     UNREACHABLE = "unreachable", "Unreachable"
 
 
+class Strategy(models.TextChoices):
+    """Which of a group's providers a job gets first."""
+
+    SPREAD = "spread", "Spread: the emptiest first"
+    PACK = "pack", "Pack: the fullest first"
+
+
+class ProviderGroup(models.Model):
+    """Providers that are filled alike. Those of no group are spread."""
+
+    name = models.SlugField(max_length=63, unique=True)
+    strategy = models.CharField(max_length=8, choices=Strategy.choices, default=Strategy.SPREAD)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(strategy__in=Strategy.values), name="provider_group_strategy_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Provider(models.Model):
     """A place that runs attempts. Capacity is discovered unless an operator sets it.
 
@@ -41,6 +66,16 @@ class Provider(models.Model):
     memory_mb = models.PositiveIntegerField(null=True, blank=True)
     gpus = models.PositiveIntegerField(default=0)
     slots = models.PositiveIntegerField(null=True, blank=True, help_text="Most attempts at once.")
+    group = models.ForeignKey(
+        ProviderGroup, on_delete=models.SET_NULL, null=True, blank=True, related_name="providers"
+    )
+    cost_per_hour = models.DecimalField(
+        max_digits=10,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="Of providers that suit a job equally the cheaper one is taken.",
+    )
     lost_after_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="Give running attempts up after this long; empty: never."
     )
@@ -92,9 +127,32 @@ class Provider(models.Model):
         return self.memory_mb if self.memory_mb is not None else (self.found_memory_mb or 0)
 
     @property
+    def packs(self) -> bool:
+        """Whether it is filled up before emptier ones of its group are begun."""
+        return self.group is not None and self.group.strategy == Strategy.PACK
+
+    @property
     def total_gpus(self) -> int:
         """GPUs that may be given out."""
         return self.gpus or self.found_gpus
+
+
+class ProviderImage(models.Model):
+    """An image that a provider's engine had when it was looked at last, by a name of it."""
+
+    provider = models.ForeignKey(
+        Provider, on_delete=models.CASCADE, related_name="images", db_index=False
+    )
+    image = models.CharField(max_length=512)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["image", "provider"], name="provider_image_once")
+        ]
+        indexes = [models.Index(fields=["provider"], name="provider_image_by_provider")]
+
+    def __str__(self) -> str:
+        return f"{self.image} on {self.provider_id}"
 
 
 class Stray(models.Model):

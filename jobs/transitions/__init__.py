@@ -5,15 +5,15 @@ still where the caller thinks it is; everything else is answered, never forced. 
 writes begin by locking their lease's row at their term, so a stale owner writes nothing.
 
 `intents`: what people ask (submit, cancel, release). `queue`: what the scheduler decides
-(place, explain, expire). `moves`: what hosts see (an attempt's next phase, its end, and the
-jobs that follow: `ends`). `sight`: that hosts see nothing.
+(place, explain, give way, expire). `moves`: what hosts see (an attempt's next phase, its end,
+and the jobs that follow: `ends`). `sight`: that hosts see nothing.
 `force`: a person ends what cannot be seen.
 """
 
 from jobs.transitions.force import force_finish
 from jobs.transitions.intents import CancelResult, NewJob, release, request_cancel, submit
 from jobs.transitions.moves import BatchResult, Move, Written, apply
-from jobs.transitions.queue import Placement, Wait, expire, explain, place
+from jobs.transitions.queue import Placement, Wait, Yielding, due, expire, explain, place, yield_to
 from jobs.transitions.sight import sight
 
 __all__ = [
@@ -24,7 +24,9 @@ __all__ = [
     "Placement",
     "Wait",
     "Written",
+    "Yielding",
     "apply",
+    "due",
     "expire",
     "explain",
     "force_finish",
@@ -33,4 +35,5 @@ __all__ = [
     "request_cancel",
     "sight",
     "submit",
+    "yield_to",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,7 +13,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 from psycopg.errors import DeadlockDetected
 
+from jobs.asks import ask
 from jobs.models import Job
+from jobs.queue_classes import class_ids
 from jobs.states import TERMINAL, JobState
 from projects.actor import Actor
 from projects.events import Happening, record
@@ -38,6 +41,7 @@ class NewJob:
     labels: Mapping[str, str] = field(default_factory=dict)
     priority: int = 50
     queue_timeout_seconds: int | None = None
+    concurrency_key: str = ""
     held: bool = False
     submitted_by_id: int | None = None
     rerun_of_id: int | None = None
@@ -56,9 +60,12 @@ class CancelResult:
 
 def submit(new: Sequence[NewJob], actor: Actor) -> list[Job]:
     """Make pending jobs. Raises IntegrityError when an idempotency key is taken."""
+    asks = [ask(n, n.project_id, n.priority) for n in new]
     with transaction.atomic():
+        classes = class_ids(set(asks))
         jobs = Job.objects.bulk_create(
             Job(
+                queue_class_id=classes[asked],
                 project_id=n.project_id,
                 name=n.name,
                 spec=dict(n.spec),
@@ -70,6 +77,8 @@ def submit(new: Sequence[NewJob], actor: Actor) -> list[Job]:
                 labels=dict(n.labels),
                 priority=n.priority,
                 queue_timeout_seconds=n.queue_timeout_seconds,
+                queue_until=_queue_until(n.queue_timeout_seconds),
+                concurrency_key=n.concurrency_key,
                 state=JobState.PENDING,
                 reason="held" if n.held else "queued",
                 held=n.held,
@@ -79,7 +88,7 @@ def submit(new: Sequence[NewJob], actor: Actor) -> list[Job]:
                 idempotency_key=n.idempotency_key,
                 idempotency_digest=n.idempotency_digest,
             )
-            for n in new
+            for n, asked in zip(new, asks, strict=True)
         )
         record(
             [
@@ -168,7 +177,12 @@ def release(jobs: Sequence[int], actor: Actor) -> list[int]:
     with transaction.atomic():
         held = [job for job in _locked(jobs) if job.state == JobState.PENDING and job.held]
         Job.objects.filter(pk__in=[job.pk for job in held]).update(
-            held=False, reason="queued", reason_detail={}, queued_at=Now(), rev=F("rev") + 1
+            held=False,
+            reason="queued",
+            reason_detail={},
+            queued_at=Now(),
+            queue_until=Now() + F("queue_timeout_seconds") * timedelta(seconds=1),
+            rev=F("rev") + 1,
         )
         record(
             [
@@ -181,6 +195,11 @@ def release(jobs: Sequence[int], actor: Actor) -> list[int]:
             job.rev += 1
         _tell(held, engine=bool(held))
     return [job.pk for job in held]
+
+
+def _queue_until(seconds: int | None) -> Any:
+    """When a wait that begins now is too long, by the database's clock."""
+    return None if seconds is None else Now() + timedelta(seconds=seconds)
 
 
 def _locked(jobs: Sequence[int]) -> list[Job]:

@@ -1,10 +1,10 @@
-"""The queue: jobs are placed, told why they wait, or fail at their queue limit."""
+"""The queue: jobs are placed, told why they wait, give way, or fail at their queue limit."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import F
@@ -14,6 +14,7 @@ from jobs.models import Job
 from jobs.reasons import reason_text
 from jobs.sql import fetch
 from jobs.states import JobState
+from jobs.transitions.intents import request_cancel
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.models import ActorKind
@@ -34,11 +35,20 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The planner's word on a job passed over: why it waits."""
+    """The planner's word on a class of jobs: why they wait."""
 
-    job: int
+    waiting: int
     reason: str
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Yielding:
+    """The planner's word: this job ends for the sake of `to`, another with its key."""
+
+    job: int
+    key: str
+    to: int
 
 
 def place(fence: Fence, placements: Sequence[Placement]) -> list[JobChange]:
@@ -56,26 +66,47 @@ def place(fence: Fence, placements: Sequence[Placement]) -> list[JobChange]:
     return [JobChange(*row) for row in fetch("place_jobs", [json.dumps(rows)])]
 
 
-def explain(fence: Fence, waits: Sequence[Wait]) -> list[JobChange]:
-    """Store why jobs wait, inside the caller's transaction; unchanged reasons write nothing."""
+def explain(fence: Fence, waits: Sequence[Wait]) -> set[int]:
+    """Store why the jobs of classes wait, inside the caller's transaction; the projects where
+    that changed. Unchanged reasons write nothing."""
     if not waits or not fenced({fence}):
-        return []
-    rows = [{"job": w.job, "reason": w.reason, "detail": dict(w.detail)} for w in waits]
-    return [JobChange(*row) for row in fetch("explain_jobs", [json.dumps(rows)])]
+        return set()
+    rows = [{"waiting": w.waiting, "reason": w.reason, "detail": dict(w.detail)} for w in waits]
+    return {project for (project,) in fetch("explain_classes", [json.dumps(rows)])}
 
 
-def expire(fence: Fence, jobs: Sequence[int]) -> list[JobChange]:
-    """Fail pending jobs whose queue limit has passed, inside the caller's transaction."""
+def yield_to(fence: Fence, jobs: Sequence[Yielding]) -> None:
+    """Cancel jobs that give way to others with their concurrency key, inside the caller's
+    transaction, which tells pages and hosts of it."""
     if not jobs or not fenced({fence}):
+        return
+    for one in jobs:
+        to = f"job {one.to}" if one.to else "a newer job"
+        request_cancel([one.job], replace(SCHEDULER, name=f"{to} of its key {one.key}"))
+
+
+def due(fence: Fence) -> list[JobChange]:
+    """Let retries that are due stand in line again, inside the caller's transaction."""
+    if not fenced({fence}):
+        return []
+    return [JobChange(*row) for row in fetch("due")]
+
+
+def expire(fence: Fence, limit: int = 1000) -> list[JobChange]:
+    """Fail pending jobs whose queue limit has passed, inside the caller's transaction."""
+    if not fenced({fence}):
         return []
     locked = list(
-        Job.objects.filter(pk__in=jobs, state=JobState.PENDING, queue_timeout_seconds__isnull=False)
-        .order_by("pk")
-        .select_for_update(no_key=True)
+        Job.objects.filter(state=JobState.PENDING, queue_until__lte=Now())
+        .order_by("queue_until")
+        .select_related("queue_class")
+        .select_for_update(no_key=True, of=("self",), skip_locked=True)[:limit]
     )
+    if not locked:
+        return []
     happenings = []
     for job in locked:
-        last = reason_text(job.reason, job.reason_detail)
+        last = reason_text(*job.told)
         detail = {"limit": f"{job.queue_timeout_seconds} s", "last": last}
         Job.objects.filter(pk=job.pk).update(
             state=JobState.FAILED,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from jobs.states import Phase
@@ -15,7 +15,7 @@ from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.pace import RIDE_SECONDS, Pace
 from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.store import Store, StoreDown
-from projects.notify import JobChange, LiveChanges
+from projects.notify import LiveChanges
 
 GROUP = 500
 
@@ -51,8 +51,8 @@ class Flusher(Service):
         self.wake()
         return [future for _, future in items]
 
-    def tell(self, changes: Iterable[JobChange]) -> None:
-        """Have pages told of jobs that another thread has committed."""
+    def tell(self, changes: LiveChanges) -> None:
+        """Have pages told of what another thread has committed."""
         self._remember(changes, urgent=False)
         self.wake()
 
@@ -66,11 +66,11 @@ class Flusher(Service):
         wait = self._pace.wait(now, urgent=self._live_urgent)
         return wait if self._live_urgent else max(wait, self._live_since + RIDE_SECONDS - now)
 
-    def _remember(self, changes: Iterable[JobChange], *, urgent: bool) -> None:
+    def _remember(self, changes: LiveChanges, *, urgent: bool) -> None:
         with self._guard:
             if not self._live:
                 self._live_since = monotonic()
-            self._live.add_jobs(changes)
+            self._live.add(changes)
             self._live_urgent = bool(self._live) and (self._live_urgent or urgent)
 
     def run_once(self) -> bool:
@@ -124,7 +124,7 @@ class Flusher(Service):
         """What was not told goes with the next notice."""
         if live is not None:
             with self._guard:
-                live.add_jobs(self._live.jobs.values())
+                live.add(self._live)
                 self._live = live
 
     def _recognise(self) -> None:
@@ -168,7 +168,9 @@ class Flusher(Service):
         if told:
             self._pace.told(monotonic())
         else:
-            self._remember(result.jobs, urgent=_has_end(group))
+            changes = LiveChanges()
+            changes.add_jobs(result.jobs)
+            self._remember(changes, urgent=_has_end(group))
         for (_, future), written in zip(group, result.written, strict=True):
             future.set_result(written)
         if _has_end(group):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.service import Service, logger, monotonic
-from orchestrator.scheduling.policy import plan
+from orchestrator.scheduling.policy import Plan, plan
 from orchestrator.store import Store
-from projects.notify import JobChange
-from providers.leases import SCHEDULER, provider_lease
+from projects.notify import LiveChanges
+from providers.leases import SCHEDULER, Fence, provider_lease
 
 LONGEST_REST = 2.0
+DEPTH = 32
+"""So many jobs of each class a look reads …"""
+DEEPEST = 4096
+"""… and this many at most, where all that was read could start."""
 
 
 class Scheduler(Service):
@@ -27,7 +31,7 @@ class Scheduler(Service):
         keeper: Keeper,
         *,
         placed: Callable[[], None],
-        tell: Callable[[Iterable[JobChange]], None],
+        tell: Callable[[LiveChanges], None],
     ) -> None:
         super().__init__()
         self._store = store
@@ -36,6 +40,8 @@ class Scheduler(Service):
         self._tell = tell
         self._rest_until = 0.0
         self._somebody_waits = True
+        self._depth = DEPTH
+        self._tend_at = 0.0
 
     def freed(self) -> None:
         """Room became free; nobody need look when the last look left nobody waiting."""
@@ -50,12 +56,32 @@ class Scheduler(Service):
         if rest > 0:
             self._stopping.wait(rest)
         begun = monotonic()
+        if begun >= self._tend_at:
+            self._tend_at = begun + self.interval
+            if changed := self._store.tend_queue(fence):
+                self._tell(changed)
         self._somebody_waits = True  # until the look says otherwise: room may be freed meanwhile
-        snapshot = self._store.snapshot()
-        if not snapshot.queue:
+        snapshot = self._store.snapshot(self._depth)
+        if not snapshot.classes:
             self._somebody_waits = False
             return False
         made = plan(snapshot)
+        placed = self._commit(fence, made)
+        self._somebody_waits = made.more or placed < sum(len(c.jobs) for c in snapshot.classes)
+        # All that was read of a class has started: the next look reads on, and deeper.
+        self._depth = min(self._depth * 4, DEEPEST) if made.more else DEPTH
+        if made.more:
+            return True
+        # A long queue makes a long look: never spend more than half of the time looking. A
+        # database that hung made it longer still, and that is no reason to rest.
+        took = min(monotonic() - begun, LONGEST_REST)
+        self._rest_until = monotonic() + (took if took > 0.05 else 0.0)
+        return False
+
+    def _commit(self, fence: Fence, made: Plan) -> int:
+        """How many jobs were placed."""
+        if made.empty:
+            return 0
         # Our own desk is told directly; a notice is for the hosts of other processes.
         elsewhere = any(
             self._keeper.held(provider_lease(p.provider)) is None for p in made.placements
@@ -63,13 +89,8 @@ class Scheduler(Service):
         crash_point("before_plan")
         placed, changes = self._store.commit_plan(fence, made, wake_hosts=elsewhere)
         crash_point("after_plan")
-        self._somebody_waits = placed < len(snapshot.queue)
         if placed:
             self._placed()
-            logger.debug("placed %d, %d wait", placed, len(made.waits))
+            logger.debug("placed %d", placed)
         self._tell(changes)
-        # A long queue makes a long look: never spend more than half of the time looking. A
-        # database that hung made it longer still, and that is no reason to rest.
-        took = min(monotonic() - begun, LONGEST_REST)
-        self._rest_until = monotonic() + (took if took > 0.05 else 0.0)
-        return False
+        return placed

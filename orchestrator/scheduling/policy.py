@@ -1,19 +1,26 @@
 """`plan`: where each waiting job goes, or why it waits. Pure: no I/O, no clock, no chance.
 
-The queue is walked in its order. Jobs of equal demand are one class: within a walk free
-capacity only shrinks, so once one of a class does not fit, none after it does, and each
-gets the same reason without a second look.
+What waits is walked in its true order (order.py). Jobs of one class are all one to the
+planner: within a walk room and limits only shrink, so once one of a class is refused, so is
+every one behind it, and all get the reason without a second look. The walk ends before the
+first job that it would have to pass over unread: nothing is ever placed out of turn because
+the snapshot was not deep enough; `Plan.more` then asks for another look at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.scheduling.snapshot import Demand, ProviderView, Snapshot
-from projects.quantities import memory_text
-from providers.fit import matches
+from orchestrator.scheduling.limits import Limits, Refusal
+from orchestrator.scheduling.order import OVERDUE, Line
+from orchestrator.scheduling.overflow import GivesWay, giving_way, without
+from orchestrator.scheduling.refusals import no_room
+from orchestrator.scheduling.rooms import Rooms
+from orchestrator.scheduling.snapshot import Demand, Key, Snapshot, WaitingClass
+
+NOTHING_TOLD: tuple[str, Mapping[str, Any]] = ("queued", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,154 +28,90 @@ class Placed:
     """This job goes to that provider."""
 
     job: int
+    project: int
     provider: int
     provider_name: str
     demand: Demand
+    key: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """This job waits, for a reason of jobs/reasons.py with its numbers."""
+    """The jobs of this class wait, for a reason of jobs/reasons.py with its numbers."""
 
-    job: int
+    waiting: int
     reason: str
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Placements and, for every job passed over, a reason."""
+    """Placements in their order and, for every class passed over, a reason where it is not
+    what its jobs have been told already."""
 
-    placements: tuple[Placed, ...]
-    waits: tuple[Waiting, ...]
-    expired: tuple[int, ...] = ()
-    """Jobs that end here: they waited past their own queue limit."""
+    placements: tuple[Placed, ...] = ()
+    waits: tuple[Waiting, ...] = ()
+    give_way: tuple[GivesWay, ...] = ()
+    more: bool = False
+    """The walk ended where the snapshot did: look again at once."""
 
-
-@dataclass(slots=True)
-class _Room:
-    """A provider while the plan fills it."""
-
-    view: ProviderView
-    cpu: int
-    memory: int
-    gpus: int
-    slots: int | None
-
-    def fits(self, demand: Demand) -> bool:
-        return (
-            demand.cpu_millis <= self.cpu
-            and demand.memory_mb <= self.memory
-            and demand.gpus <= self.gpus
-            and self.slots != 0
-        )
-
-    def take(self, demand: Demand) -> None:
-        self.cpu -= demand.cpu_millis
-        self.memory -= demand.memory_mb
-        self.gpus -= demand.gpus
-        if self.slots is not None:
-            self.slots -= 1
-
-    def load(self) -> float:
-        """The fuller of CPU and memory, 0 to 1: the emptiest provider is chosen."""
-        view = self.view
-        cpu = 1 - self.cpu / view.total_cpu_millis if view.total_cpu_millis else 1.0
-        memory = 1 - self.memory / view.total_memory_mb if view.total_memory_mb else 1.0
-        return max(cpu, memory)
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not (self.placements or self.waits or self.give_way)
 
 
 def plan(snapshot: Snapshot) -> Plan:
-    """Place what fits, in the queue's order; say of everything else why it waits."""
-    rooms = [
-        _Room(p, p.free_cpu_millis, p.free_memory_mb, p.free_gpus, p.free_slots)
-        for p in snapshot.providers
-    ]
-    candidates: dict[Demand, list[_Room]] = {}
-    refused: dict[Demand, tuple[str, Mapping[str, Any]]] = {}
+    """Place what fits, in the true order; say of everything else why it waits."""
+    give_way = giving_way(snapshot)
+    gone = frozenset(one.job for one in give_way)
+    if gone:
+        snapshot = replace(snapshot, classes=without(snapshot.classes, gone))
+    rooms, limits, line = Rooms(snapshot.providers), Limits.of(snapshot), Line(snapshot)
+    sieved = list(rooms.sieve([waiting.demand for waiting in snapshot.classes]))
     placements: list[Placed] = []
     waits: list[Waiting] = []
-    expired: list[int] = []
-    for job in snapshot.queue:
-        if job.expired:
-            expired.append(job.id)
+    more = False
+    for head in line:
+        waiting, found = head.waiting, sieved[head.index]
+        if head.unread:
+            more = True
+            break
+        refusal = limits.refusal(waiting)
+        index = None
+        if refusal is None and found.fits:
+            index = rooms.choose(waiting.demand, waiting.project)
+        if index is not None:
+            view = rooms.views[index]
+            rooms.take(index, waiting.demand, waiting.project)
+            limits.take(waiting)
+            placements.append(
+                Placed(head.job, waiting.project, view.id, view.name, waiting.demand, waiting.key)
+            )
+            line.started(head)
             continue
-        demand = job.demand
-        if demand not in refused:
-            if demand not in candidates:
-                candidates[demand] = [r for r in rooms if _may_ever(r.view, demand)]
-            fitting = [r for r in candidates[demand] if not r.view.down and r.fits(demand)]
-            if fitting:
-                room = min(fitting, key=lambda r: (r.load(), r.view.id))
-                room.take(demand)
-                placements.append(Placed(job.id, room.view.id, room.view.name, demand))
-                continue
-            refused[demand] = _why(demand, rooms, candidates[demand])
-        reason, detail = refused[demand]
-        waits.append(Waiting(job.id, reason, detail))
-    return Plan(tuple(placements), tuple(waits), tuple(expired))
+        if refusal is None:
+            refusal = no_room(waiting, found, rooms)
+            if head.level == OVERDUE:
+                rooms.keep_free(waiting.demand, waiting.project, head.job)
+        _tell(waits, waiting, refusal)
+        line.refused(head)
+    started = {p.job for p in placements}
+    waits += (_no_longer(one) for one in snapshot.classes if _is_over(one, started))
+    return Plan(tuple(placements), tuple(waits), give_way, more or bool(gone))
 
 
-def _selected(view: ProviderView, demand: Demand) -> bool:
-    if demand.provider and demand.provider != view.name:
+def _tell(waits: list[Waiting], waiting: WaitingClass, refusal: Refusal) -> None:
+    if (refusal.reason, refusal.detail) != waiting.told:
+        waits.append(Waiting(waiting.id, refusal.reason, refusal.detail))
+
+
+def _is_over(waiting: WaitingClass, started: set[int]) -> bool:
+    """Whether nothing of it waits any more that has been told a reason."""
+    if waiting.told == NOTHING_TOLD or waiting.more:
         return False
-    return all(matches(r, view.labels) for r in demand.requires)
+    return not waiting.jobs or waiting.jobs[-1] in started
 
 
-def _large_enough(view: ProviderView, demand: Demand) -> bool:
-    return (
-        demand.cpu_millis <= view.total_cpu_millis
-        and demand.memory_mb <= view.total_memory_mb
-        and demand.gpus <= view.total_gpus
-    )
-
-
-def _may_ever(view: ProviderView, demand: Demand) -> bool:
-    return _selected(view, demand) and _large_enough(view, demand)
-
-
-def _why(
-    demand: Demand, rooms: Sequence[_Room], candidates: Sequence[_Room]
-) -> tuple[str, Mapping[str, Any]]:
-    """The reason of a class that fits nowhere now. Its numbers change rarely, so that
-    storing it for a long queue costs little; free amounts are read when it is shown."""
-    if not rooms:
-        return "no_provider", {}
-    if not candidates:
-        selected = [r.view for r in rooms if _selected(r.view, demand)]
-        if not selected:
-            return "no_match", {"why": _selection(demand)}
-        # Nobody knows the size of a place that never answered.
-        known = [view for view in selected if view.total_memory_mb]
-        if not known and selected[0].down:
-            return selected[0].down_reason, {"provider": selected[0].name, "why": selected[0].down}
-        largest = max(
-            known or selected, key=lambda v: (v.total_gpus, v.total_memory_mb, v.total_cpu_millis)
-        )
-        return "too_large", {
-            "need": amount(demand.cpu_millis, demand.memory_mb, demand.gpus),
-            "largest": amount(
-                largest.total_cpu_millis, largest.total_memory_mb, largest.total_gpus
-            ),
-        }
-    up = [r for r in candidates if not r.view.down]
-    if not up:
-        view = candidates[0].view
-        return view.down_reason, {"provider": view.name, "why": view.down}
-    best = min(up, key=lambda r: (r.load(), r.view.id))
-    return "no_capacity", {
-        "need": amount(demand.cpu_millis, demand.memory_mb, demand.gpus),
-        "best": best.view.name if len(up) == 1 else f"all {len(up)} fitting providers",
-    }
-
-
-def _selection(demand: Demand) -> str:
-    words = [f"provider {demand.provider}"] if demand.provider else []
-    words += [f"{r.key} {r.op} {', '.join(r.values)}".strip() for r in demand.requires]
-    return "it asks for " + " and ".join(words)
-
-
-def amount(cpu_millis: int, memory_mb: int, gpus: int = 0) -> str:
-    """An amount in words: "1.5 CPU, 512 MiB"."""
-    words = f"{cpu_millis / 1000:g} CPU, {memory_text(memory_mb)}"
-    return f"{words}, {gpus} GPU" if gpus else words
+def _no_longer(waiting: WaitingClass) -> Waiting:
+    return Waiting(waiting.id, *NOTHING_TOLD)

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from jobs.held import Held
+from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.policy import Placed
 from orchestrator.scheduling.snapshot import ProviderView
 from providers.fit import Place, why_down
 
 
-def view_of(place: Place, held: Held | None, now: datetime) -> ProviderView:
+class Site(Place, Protocol):
+    """A provider's row, as far as the planner chooses by it."""
+
+    @property
+    def packs(self) -> bool: ...
+    @property
+    def cost_per_hour(self) -> object: ...
+
+
+def view_of(
+    place: Site,
+    held: Held | None,
+    now: datetime,
+    *,
+    images: Collection[str] = (),
+    apart: Collection[tuple[int, str, str]] = (),
+) -> ProviderView:
     """A provider as the planner sees it, with what its live attempts hold of it."""
     held = held or Held()
     reason, why = why_down(place, now)
@@ -28,11 +46,17 @@ def view_of(place: Place, held: Held | None, now: datetime) -> ProviderView:
         free_slots=None if place.slots is None else max(0, place.slots - held.attempts),
         down_reason=reason,
         down=why,
+        pack=place.packs,
+        cost_per_hour=float(str(place.cost_per_hour or 0)),
+        images=frozenset(images),
+        apart=frozenset(apart),
     )
 
 
-def still_fitting(placements: Sequence[Placed], views: Mapping[int, ProviderView]) -> list[Placed]:
-    """Placements that fit into these providers as they are now, in their order.
+def still_fitting(
+    placements: Sequence[Placed], views: Mapping[int, ProviderView], limits: Limits
+) -> list[Placed]:
+    """Placements that fit into these providers and limits as they are now, in their order.
 
     A provider that is not among the views takes nothing.
     """
@@ -40,16 +64,22 @@ def still_fitting(placements: Sequence[Placed], views: Mapping[int, ProviderView
         pk: [v.free_cpu_millis, v.free_memory_mb, v.free_gpus, v.free_slots]
         for pk, v in views.items()
     }
+    beside = {pk: set(v.apart) for pk, v in views.items()}
     fitting = []
     for placement in placements:
         free = left.get(placement.provider)
-        if free is None:
+        if free is None or limits.refusal(placement) is not None:
             continue
         demand = placement.demand
         need = (demand.cpu_millis, demand.memory_mb, demand.gpus)
         slots = free[3]
         if any(n > (f or 0) for n, f in zip(need, free[:3], strict=True)) or slots == 0:
             continue
+        apart = {(placement.project, *pair) for pair in demand.apart}
+        if not apart.isdisjoint(beside[placement.provider]):
+            continue
+        beside[placement.provider] |= apart
+        limits.take(placement)
         left[placement.provider] = [
             *((f or 0) - n for n, f in zip(need, free[:3], strict=True)),
             None if slots is None else slots - 1,

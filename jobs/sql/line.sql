@@ -1,0 +1,27 @@
+-- What waits in line, class by class: the first of each, and that there are more. The classes
+-- are found by leaping along the index from one to the next, so that a long line costs no more
+-- than a short one. Classes that were told a reason and in which nothing waits come along empty.
+WITH RECURSIVE waiting (id) AS (
+    (SELECT queue_class_id FROM jobs_job
+     WHERE state = 'pending' AND NOT held AND not_before IS NULL AND queue_class_id IS NOT NULL
+     ORDER BY queue_class_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT queue_class_id FROM jobs_job
+            WHERE state = 'pending' AND NOT held AND not_before IS NULL
+              AND queue_class_id > waiting.id
+            ORDER BY queue_class_id LIMIT 1)
+    FROM waiting WHERE waiting.id IS NOT NULL
+)
+SELECT c.id, c.project_id, c.priority, c.demand, c.reason, c.reason_detail, h.jobs, h.since
+FROM (
+    SELECT id FROM waiting WHERE id IS NOT NULL
+    UNION SELECT id FROM jobs_queueclass WHERE reason <> 'queued'
+) AS all_classes
+JOIN jobs_queueclass AS c USING (id)
+CROSS JOIN LATERAL (
+    SELECT array_agg(id) AS jobs, array_agg(extract(epoch FROM queued_at)::float8) AS since
+    FROM (SELECT id, queued_at FROM jobs_job
+          WHERE state = 'pending' AND NOT held AND not_before IS NULL AND queue_class_id = c.id
+          ORDER BY queued_at, id LIMIT %(depth)s) AS first
+) AS h
+ORDER BY c.id

@@ -1,0 +1,83 @@
+"""One look at the queue: the line and what stands against it, as the planner reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models.functions import Now
+
+from jobs.queue import QueuedClass, in_use, line
+from orchestrator.room import key_views, project_views, provider_views
+from orchestrator.scheduling.snapshot import (
+    Demand,
+    Key,
+    Overflow,
+    Requirement,
+    Snapshot,
+    WaitingClass,
+)
+from projects.models import InstanceSettings
+
+
+def snapshot(depth: int) -> Snapshot:
+    """What waits, with at most `depth` jobs of each class, and the providers, projects and keys
+    that it is held against. Reads of several moments: what changes between them is caught when
+    the plan is committed."""
+    classes = tuple(_class(one, depth) for one in line(depth))
+    if not classes:
+        return Snapshot()
+    held = in_use()
+    return Snapshot(
+        classes=classes,
+        providers=tuple(
+            provider_views(
+                held.providers,
+                {c.demand.image for c in classes},
+                apart=any(c.demand.apart for c in classes),
+            )
+        ),
+        projects=project_views({c.project for c in classes}, held.projects),
+        keys=key_views({(c.project, c.key.name) for c in classes if c.key is not None}),
+        **_clock(),
+    )
+
+
+def demand_of(stored: Any) -> Demand:
+    """A stored demand (jobs/asks.py) as the planner has it."""
+    return Demand(
+        cpu_millis=stored["cpu_millis"],
+        memory_mb=stored["memory_mb"],
+        gpus=stored["gpus"],
+        provider=stored["provider"],
+        requires=tuple(
+            Requirement(r["key"], r["op"], tuple(r["values"])) for r in stored["requires"]
+        ),
+        apart=tuple((label, value) for label, value in stored["apart"]),
+        image=stored["image"],
+    )
+
+
+def key_of(stored: Any) -> Key | None:
+    """The concurrency key of a stored demand."""
+    key = stored["key"]
+    return key and Key(key["name"], key["limit"], Overflow(key["on_overflow"]))
+
+
+def _class(one: QueuedClass, depth: int) -> WaitingClass:
+    return WaitingClass(
+        id=one.id,
+        project=one.project,
+        priority=one.priority,
+        demand=demand_of(one.demand),
+        jobs=one.jobs,
+        since=one.since,
+        more=len(one.jobs) == depth,
+        key=key_of(one.demand),
+        told=(one.reason, one.detail),
+    )
+
+
+def _clock() -> dict[str, float]:
+    """The database's clock, and how patient jobs are."""
+    (row,) = InstanceSettings.objects.annotate(now=Now()).values_list("now", "patience_seconds")
+    return {"now": row[0].timestamp(), "patience": float(row[1])}

@@ -1,0 +1,83 @@
+"""Why no provider takes a job now. Pure.
+
+The numbers of a stored reason change rarely, so that a long queue costs little; what is free
+at the moment is read when a reason is shown.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from orchestrator.scheduling.limits import Refusal
+from orchestrator.scheduling.rooms import Rooms, Sieved
+from orchestrator.scheduling.snapshot import Demand, WaitingClass
+from projects.quantities import memory_text
+
+
+def no_room(waiting: WaitingClass, found: Sieved, rooms: Rooms) -> Refusal:
+    """The reason of a class that no provider takes; `found` is what the sieve told of it."""
+    demand = waiting.demand
+    if not rooms.views:
+        return Refusal("no_provider", {})
+    if not found.selected:
+        return Refusal("no_match", {"why": _selection(demand)})
+    if not found.large:
+        return _too_large(demand, rooms)
+    first = rooms.views[found.first]
+    if not found.up:
+        return Refusal(first.down_reason, {"provider": first.name, "why": first.down})
+    kept = rooms.kept_from(demand, waiting.project)
+    if kept is not None:
+        view, job = kept
+        return Refusal("kept_free", {"provider": view.name, "job": job})
+    if found.fits and demand.apart and rooms.choose(_alone(demand), waiting.project) is not None:
+        labels = " and ".join(f"{label} = {value}" for label, value in demand.apart)
+        return Refusal("apart", {"labels": labels})
+    return Refusal(
+        "no_capacity",
+        {
+            "need": amount(demand.cpu_millis, demand.memory_mb, demand.gpus),
+            "best": first.name if found.up == 1 else f"all {found.up} fitting providers",
+        },
+    )
+
+
+def amount(cpu_millis: int, memory_mb: int, gpus: int = 0) -> str:
+    """An amount in words: "1.5 CPU, 512 MiB"."""
+    words = f"{cpu_millis / 1000:g} CPU, {memory_text(memory_mb)}"
+    return f"{words}, {gpus} GPU" if gpus else words
+
+
+def _too_large(demand: Demand, rooms: Rooms) -> Refusal:
+    selected = [rooms.views[int(index)] for index in np.flatnonzero(rooms.selected(demand))]
+    # Nobody knows the size of a place that never answered.
+    known = [view for view in selected if view.total_memory_mb]
+    if not known and selected[0].down:
+        one = selected[0]
+        return Refusal(one.down_reason, {"provider": one.name, "why": one.down})
+    largest = max(
+        known or selected, key=lambda v: (v.total_gpus, v.total_memory_mb, v.total_cpu_millis)
+    )
+    return Refusal(
+        "too_large",
+        {
+            "need": amount(demand.cpu_millis, demand.memory_mb, demand.gpus),
+            "largest": amount(
+                largest.total_cpu_millis, largest.total_memory_mb, largest.total_gpus
+            ),
+        },
+    )
+
+
+def _alone(demand: Demand) -> Demand:
+    """The same without what it keeps apart from."""
+    return Demand(
+        demand.cpu_millis, demand.memory_mb, demand.gpus, demand.provider, demand.requires,
+        image=demand.image,
+    )  # fmt: skip
+
+
+def _selection(demand: Demand) -> str:
+    words = [f"provider {demand.provider}"] if demand.provider else []
+    words += [f"{r.key} {r.op} {', '.join(r.values)}".strip() for r in demand.requires]
+    return "it asks for " + " and ".join(words)
