@@ -207,23 +207,24 @@ class Rooms:
         return mask
 
     def _sieve(self, demands: Sequence[Demand]) -> Iterator[Sieved]:
+        if not self.views:
+            return iter([Sieved(0, 0, 0, fits=False, first=0)] * len(demands))
         asked = np.array([(d.cpu_millis, d.memory_mb, d.gpus) for d in demands], np.int64)
         cpu, memory, gpus = (asked[:, [column]] for column in range(3))
         selections: dict[tuple[str, tuple[Requirement, ...]], int] = {}
         rows = [selections.setdefault((d.provider, d.requires), len(selections)) for d in demands]
         kinds = np.array([self.selected(Demand(0, 0, 0, *one)) for one in selections])
-        selected = kinds[rows] if self.views else np.zeros((len(demands), 0), bool)
+        selected = kinds[rows]
         large = selected & (cpu <= self._all_cpu) & (memory <= self._all_memory)
         large &= gpus <= self._all_gpus
         up = large & self._up
         fits = up & (cpu <= self._cpu) & (memory <= self._memory)
         fits &= (gpus <= self._gpus) & (self._slots > 0)
-        if not self.views:
-            return iter([Sieved(0, 0, 0, fits=False, first=0)] * len(demands))
         ups = up.sum(axis=1)
         first = np.where(ups > 0, up.argmax(axis=1), large.argmax(axis=1))
         columns = (kinds.sum(axis=1)[rows], large.sum(axis=1), ups, fits.any(axis=1), first)
-        return map(Sieved, *(column.tolist() for column in columns))
+        answers = zip(*(column.tolist() for column in columns), strict=True)
+        return (Sieved(*answer) for answer in answers)
 
 
 def _numbers(values: Iterator[int] | Sequence[int]) -> Numbers:

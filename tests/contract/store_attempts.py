@@ -21,6 +21,7 @@ from tests.contract.store_stage import (
     acquire,
     acquire_again,
     apply,
+    in_line,
     move,
     one_placed,
     scheduled,
@@ -104,7 +105,7 @@ class AttemptsContract(OnStage):
         apply(stage.store, *(move(order, fence, to) for to in WAY[:-1]))
         apply(stage.store, move(order, fence, Phase.ENDED, FAILED))
         assert stage.job(order.job) == ("pending", "backoff")
-        assert stage.store.snapshot().queue == ()
+        assert in_line(stage) == []
 
     def test_an_attempt_that_was_fenced_costs_its_job_none_of_its_tries(self, stage: Stage) -> None:
         order, fence = one_placed(stage, max_attempts=1)
@@ -149,7 +150,7 @@ class AttemptsContract(OnStage):
         job = stage.add_job()
         stage.cancel(job)
         assert stage.job(job) == ("cancelled", "cancelled")
-        assert stage.store.snapshot().queue == ()
+        assert in_line(stage) == []
 
     def test_a_wish_to_cancel_reaches_the_host_and_wins_over_a_retry(self, stage: Stage) -> None:
         order, fence = one_placed(stage, max_attempts=5)

@@ -8,6 +8,7 @@ import pytest
 
 from jobs.states import Phase
 from orchestrator.scheduling.policy import Plan, Waiting, plan
+from projects.notify import LiveChanges
 from providers.leases import SCHEDULER
 from tests.contract.store_stage import (
     WAY,
@@ -15,6 +16,7 @@ from tests.contract.store_stage import (
     Stage,
     acquire,
     apply,
+    in_line,
     move,
     one_placed,
     scheduled,
@@ -28,9 +30,9 @@ class QueueContract(OnStage):
         late, high, held = stage.add_job(), stage.add_job(priority=90), stage.add_job(held=True)
         last = stage.add_job()
         stage.add_provider("here")
-        found = [job.id for job in stage.store.snapshot().queue]
-        assert found == [high, late, last]
-        assert held not in found
+        stage.store.tend_queue(acquire(stage.store, SCHEDULER))
+        assert in_line(stage) == [high, late, last]
+        assert held not in in_line(stage)
 
     def test_what_is_free_is_what_live_attempts_do_not_hold(self, stage: Stage) -> None:
         order, fence = one_placed(stage, cpu_millis=1500)
@@ -60,7 +62,7 @@ class QueueContract(OnStage):
         made = plan(stage.store.snapshot())
         getattr(stage, meanwhile)(gone)
         placed, changes = stage.store.commit_plan(fence, made)
-        assert (placed, [change.id for change in changes]) == (1, [kept])
+        assert (placed, list(changes.jobs)) == (1, [kept])
         assert [o.job for o in stage.store.placed([provider])] == [kept]
 
     def test_a_plan_committed_twice_places_once(self, stage: Stage) -> None:
@@ -112,14 +114,25 @@ class QueueContract(OnStage):
         job = stage.add_job()
         fence, _ = scheduled(stage)
         assert stage.job(job) == ("pending", "no_provider")
-        rev = stage.rev(job)
         for _ in range(3):
             _, changes = stage.store.commit_plan(fence, plan(stage.store.snapshot()))
-            assert changes == []
-        assert stage.rev(job) == rev
-        _, changes = stage.store.commit_plan(fence, Plan((), (Waiting(job, "no_match", {}),)))
-        assert [change.id for change in changes] == [job]
-        assert stage.rev(job) == rev + 1
+            assert not changes
+        (waiting,) = stage.store.snapshot().classes
+        told = Plan((), (Waiting(waiting.id, "no_match", {}),))
+        _, changes = stage.store.commit_plan(fence, told)
+        assert changes.resync == {waiting.project}
+        assert stage.job(job) == ("pending", "no_match")
+        assert not stage.store.commit_plan(fence, told)[1]
+
+    def test_a_reason_is_forgotten_when_nothing_waits_for_it_any_more(self, stage: Stage) -> None:
+        first = stage.add_job()
+        fence, _ = scheduled(stage)
+        assert stage.job(first) == ("pending", "no_provider")
+        stage.cancel(first)
+        stage.store.commit_plan(fence, plan(stage.store.snapshot()))
+        second = stage.add_job()
+        stage.store.tend_queue(fence)
+        assert stage.job(second) == ("pending", "queued")
 
     def test_a_job_past_its_queue_limit_fails_and_others_wait_on(self, stage: Stage) -> None:
         limited, patient = stage.add_job(queue_timeout_seconds=60), stage.add_job()
@@ -136,5 +149,5 @@ class QueueContract(OnStage):
         stale = acquire(stage.store, SCHEDULER)
         stage.expire_leases()
         acquire(stage.other, SCHEDULER)
-        assert stage.store.commit_plan(stale, plan(stage.store.snapshot())) == (0, [])
+        assert stage.store.commit_plan(stale, plan(stage.store.snapshot())) == (0, LiveChanges())
         assert stage.job(job) == ("pending", "queued")

@@ -12,6 +12,7 @@ from jobs.log.frames import Position, pack
 from jobs.log.store import Append
 from jobs.states import Outcome, Phase
 from jobs.transitions import BatchResult, Move
+from orchestrator.scheduling.order import Line
 from orchestrator.scheduling.policy import plan
 from orchestrator.store import Order, Store
 from providers.leases import SCHEDULER, Fence, provider_lease
@@ -60,7 +61,7 @@ class Stage(Protocol):
         ...
 
     def job(self, job: int) -> tuple[str, str]:
-        """Its state and its reason."""
+        """Its state and the reason that it is told."""
         ...
 
     def rev(self, job: int) -> int: ...
@@ -87,9 +88,20 @@ def acquire(store: Store, name: str) -> Fence:
     return fence
 
 
+def in_line(stage: Stage) -> list[int]:
+    """The jobs that may be placed now, in their order."""
+    line = Line(stage.store.snapshot())
+    found = []
+    for head in line:
+        found.append(head.job)
+        line.started(head)
+    return found
+
+
 def scheduled(stage: Stage) -> tuple[Fence, int]:
     """Plan what waits; the scheduler's lease, and how many were placed."""
     fence = acquire(stage.store, SCHEDULER)
+    stage.store.tend_queue(fence)
     placed, _ = stage.store.commit_plan(fence, plan(stage.store.snapshot()))
     return fence, placed
 
@@ -124,6 +136,7 @@ def acquire_again(stage: Stage) -> Fence:
     """The scheduler's lease, whoever had it."""
     stage.expire_leases()
     fence = acquire(stage.store, SCHEDULER)
+    stage.store.tend_queue(fence)
     return fence
 
 

@@ -17,7 +17,7 @@ from jobs import transitions
 from jobs.models import Attempt, Job
 from jobs.transitions import Wait
 from projects.actor import Actor
-from projects.notify import notify_jobs
+from projects.notify import LiveChanges, notify_live
 from providers.models import Mode, Provider
 from providers.services import provider_delete, provider_set_mode
 from tests.support.attempts import make_attempt
@@ -58,6 +58,7 @@ def live(page: Page) -> None:
 
 def test_2_a_change_of_a_job_is_on_its_page_without_reload(page: Page) -> None:
     job = make_job(reason="no_capacity", reason_detail={"need": "1 CPU", "best": "node-1"})
+    assert job.queue_class_id is not None
     fence = hold()
     page.goto(f"/jobs/{job.pk}")
     live(page)
@@ -66,7 +67,8 @@ def test_2_a_change_of_a_job_is_on_its_page_without_reload(page: Page) -> None:
     for number in range(100, 100 + CHANGES):
         detail = {"need": f"{number} CPU", "best": "node-1"}
         with transaction.atomic():
-            notify_jobs(transitions.explain(fence, [Wait(job.pk, "no_capacity", detail)]))
+            waits_for = [Wait(job.queue_class_id, "no_capacity", detail)]
+            notify_live(LiveChanges(resync=transitions.explain(fence, waits_for)))
         committed = 1000 * time.time()
         page.wait_for_function(f"() => window.seen[{number}] !== undefined", timeout=20_000)
         waits.append(page.evaluate(f"window.seen[{number}]") - committed)

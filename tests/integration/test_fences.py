@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.db import InternalError, OperationalError, connection, transaction
+from django.utils import timezone
 
 from jobs import transitions
 from jobs.log import store as log_store
 from jobs.log.frames import Position, pack
 from jobs.log.store import Append
-from jobs.models import Attempt, Job, LogChunk
+from jobs.models import Attempt, Job, LogChunk, QueueClass
 from jobs.states import Phase
-from jobs.transitions import Placement, Wait, Written
+from jobs.transitions import Placement, Wait, Written, Yielding
 from orchestrator import postgres_store
 from orchestrator.postgres_store import PostgresStore
 from orchestrator.store import StoreDown
@@ -164,20 +166,23 @@ def test_a_store_whose_session_was_ended_in_its_transaction_is_down_and_comes_ba
 def test_a_stale_term_writes_nothing_anywhere() -> None:
     attempt, fence = placed()
     waiting, provider = make_job(), make_provider()
-    limited = make_job(queue_timeout_seconds=1)
+    limited = make_job(queue_timeout_seconds=1, queue_until=timezone.now() - timedelta(1))
+    kind = QueueClass.objects.create(project=waiting.project, priority=50, digest=b"", demand={})
     scheduler = Fence(SCHEDULER, Lease.objects.get(name=SCHEDULER).term)
     take_over(fence)
     take_over(scheduler)
-    before = [row(thing) for thing in (attempt, attempt.job, waiting, limited)]
+    before = [row(thing) for thing in (attempt, attempt.job, waiting, limited, kind)]
     events = Event.objects.count()
     with transaction.atomic():
         assert log_store.append([append_to(attempt, fence)]) == set()
         placements = [Placement(waiting.pk, provider.pk, provider.name)]
         assert transitions.place(scheduler, placements) == []
-        assert transitions.explain(scheduler, [Wait(waiting.pk, "no_match", {})]) == []
-        assert transitions.expire(scheduler, [limited.pk]) == []
+        assert transitions.explain(scheduler, [Wait(kind.pk, "no_match", {})]) == set()
+        assert transitions.expire(scheduler) == []
+        assert transitions.due(scheduler) == []
+        transitions.yield_to(scheduler, [Yielding(waiting.pk, "deploy", 0)])
     assert write(move(attempt, fence, Phase.CREATING)).written == [Written.FENCED]
-    assert [row(thing) for thing in (attempt, attempt.job, waiting, limited)] == before
+    assert [row(thing) for thing in (attempt, attempt.job, waiting, limited, kind)] == before
     assert Event.objects.count() == events
     assert not LogChunk.objects.exists()
     assert Attempt.objects.count() == 1

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from jobs import transitions
@@ -57,7 +58,10 @@ class PostgresStage:
         return job.pk
 
     def age_job(self, job: int) -> None:
-        Job.objects.filter(pk=job).update(queued_at=timezone.now() - timedelta(hours=1))
+        hour = timedelta(hours=1)
+        Job.objects.filter(pk=job).update(
+            queued_at=F("queued_at") - hour, queue_until=F("queue_until") - hour
+        )
 
     def cancel(self, job: int) -> None:
         transitions.request_cancel([job], SYSTEM)
@@ -72,7 +76,8 @@ class PostgresStage:
         Lease.objects.update(expires_at="2001-01-01T00:00Z")
 
     def job(self, job: int) -> tuple[str, str]:
-        return Job.objects.values_list("state", "reason").get(pk=job)
+        row = Job.objects.select_related("queue_class").get(pk=job)
+        return row.state, row.told[0]
 
     def rev(self, job: int) -> int:
         return Job.objects.values_list("rev", flat=True).get(pk=job)

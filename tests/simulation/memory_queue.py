@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from jobs.states import JobState, Who, job_edge
+from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.policy import Placed, Plan, Waiting
 from orchestrator.scheduling.room import still_fitting, view_of
-from orchestrator.scheduling.snapshot import PendingJob, Snapshot
+from orchestrator.scheduling.snapshot import Demand, Snapshot, WaitingClass
 from orchestrator.store import Site
-from projects.notify import JobChange
+from projects.notify import JobChange, LiveChanges
 from providers.leases import Fence
-from tests.simulation.rows import PROJECT, AttemptRow, JobRow, LeaseRow, Rows
+from tests.simulation.rows import PROJECT, AttemptRow, ClassRow, JobRow, LeaseRow, Rows
 
 
 class MemoryQueue:
@@ -70,27 +71,59 @@ class MemoryQueue:
             if not p.deleted
         ]
 
-    def snapshot(self) -> Snapshot:
-        now = self.rows.now()
-        waiting = [
-            job
-            for job in self.rows.jobs.values()
-            if job.state == JobState.PENDING
-            and not job.held
-            and (job.not_before is None or job.not_before <= now)
-        ]
-        if not waiting:
-            return Snapshot((), ())
-        waiting.sort(key=lambda job: (-job.priority, job.pk))
-        queue = tuple(PendingJob(job.pk, job.demand, self._overdue(job)) for job in waiting)
+    def tend_queue(self, fence: Fence) -> LiveChanges:
+        if not self.fenced(fence):
+            return LiveChanges()
+        now, changed = self.rows.now(), []
+        for job in self.rows.jobs.values():
+            if job.state != JobState.PENDING:
+                continue
+            if job.not_before is not None and job.not_before <= now:
+                job.not_before, job.reason, job.detail = None, "queued", {}
+                self.rows.touch(job)
+                changed.append(job)
+            if self._overdue(job) and self._expire(job):
+                changed.append(job)
+        return _told(changed)
+
+    def snapshot(self, depth: int = 32) -> Snapshot:
+        found: dict[int, list[JobRow]] = {}
+        for job in self.rows.jobs.values():
+            if job.in_line:
+                found.setdefault(job.kind.pk, []).append(job)
+        for kind in self.rows.classes.values():
+            if kind.reason != "queued":
+                found.setdefault(kind.pk, [])
+        if not found:
+            return Snapshot()
         held = self.rows.held()
         return Snapshot(
-            queue,
-            tuple(
-                view_of(p, held.get(p.pk), now)
+            classes=tuple(
+                self._class(priority, demand, kind, found[kind.pk], depth)
+                for (priority, demand), kind in self.rows.classes.items()
+                if kind.pk in found
+            ),
+            providers=tuple(
+                view_of(p, held.get(p.pk), self.rows.now())
                 for p in self.rows.providers.values()
                 if not p.deleted and p.mode != "inactive"
             ),
+            now=self.rows.now().timestamp(),
+        )
+
+    def _class(
+        self, priority: int, demand: Demand, kind: ClassRow, jobs: list[JobRow], depth: int
+    ) -> WaitingClass:
+        jobs = sorted(jobs, key=lambda job: (job.queued_at, job.pk))
+        return WaitingClass(
+            id=kind.pk,
+            project=PROJECT,
+            priority=priority,
+            demand=demand,
+            jobs=tuple(job.pk for job in jobs[:depth]),
+            since=tuple(job.queued_at.timestamp() for job in jobs[:depth]),
+            more=len(jobs) > depth,
+            told=(kind.reason, kind.detail),
         )
 
     def _overdue(self, job: JobRow) -> bool:
@@ -99,9 +132,9 @@ class MemoryQueue:
 
     def commit_plan(
         self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
-    ) -> tuple[int, list[JobChange]]:
+    ) -> tuple[int, LiveChanges]:
         if not self.fenced(fence):
-            return 0, []
+            return 0, LiveChanges()
         held, now = self.rows.held(), self.rows.now()
         views = {
             p.pk: view_of(p, held.get(p.pk), now)
@@ -110,14 +143,14 @@ class MemoryQueue:
         }
         placed = [
             job
-            for p in still_fitting(plan.placements, views)
+            for p in still_fitting(plan.placements, views, Limits({}, {}))
             if (job := self._place(p)) is not None
         ]
-        explained = [job for w in plan.waits if (job := self._explain(w)) is not None]
-        expired = [job for pk in plan.expired if (job := self._expire(pk)) is not None]
+        live = _told(placed)
+        live.resync = {PROJECT for wait in plan.waits if self._explain(wait)}
         if placed and wake_hosts:
             self.rows.notify("placed")
-        return len(placed), [change(job) for job in (*placed, *explained, *expired)]
+        return len(placed), live
 
     def _place(self, placed: Placed) -> JobRow | None:
         job = self.rows.jobs[placed.job]
@@ -141,21 +174,25 @@ class MemoryQueue:
         self.rows.changed.append(attempt)
         return job
 
-    def _explain(self, wait: Waiting) -> JobRow | None:
-        job = self.rows.jobs[wait.job]
-        if job.state != JobState.PENDING or (job.reason, job.detail) == (wait.reason, wait.detail):
-            return None
-        job.reason, job.detail = wait.reason, wait.detail
-        self.rows.touch(job)
-        return job
+    def _explain(self, wait: Waiting) -> bool:
+        kind = next(k for k in self.rows.classes.values() if k.pk == wait.waiting)
+        if (kind.reason, kind.detail) == (wait.reason, wait.detail):
+            return False
+        kind.reason, kind.detail = wait.reason, wait.detail
+        return True
 
-    def _expire(self, pk: int) -> JobRow | None:
-        job = self.rows.jobs[pk]
-        if job.queue_timeout_seconds is None or not may(job, JobState.FAILED, Who.SCHEDULER):
-            return None
+    def _expire(self, job: JobRow) -> bool:
+        if not may(job, JobState.FAILED, Who.SCHEDULER):
+            return False
         job.state, job.reason = JobState.FAILED, "queue_timeout"
         self.rows.touch(job)
-        return job
+        return True
+
+
+def _told(jobs: Sequence[JobRow]) -> LiveChanges:
+    live = LiveChanges()
+    live.add_jobs(change(job) for job in jobs)
+    return live
 
 
 def may(job: JobRow, target: JobState, who: Who) -> bool:

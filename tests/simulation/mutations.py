@@ -20,7 +20,7 @@ from orchestrator.loop.desk import Desk
 from orchestrator.loop.host import ProviderHost
 from orchestrator.loop.log_writer import LogWriter
 from orchestrator.reconcile import Action
-from orchestrator.scheduling import policy
+from orchestrator.scheduling import rooms
 from orchestrator.store import Order
 from providers.driver import RunState, Unreachable
 from tests.simulation import memory_queue
@@ -136,8 +136,10 @@ def _nothing_swept(patch: pytest.MonkeyPatch) -> None:
 
 
 def _capacity_unchecked(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(policy._Room, "fits", lambda self, demand: True)
-    patch.setattr(memory_queue, "still_fitting", lambda placements, views: list(placements))
+    patch.setattr(
+        rooms.Rooms, "_fitting", lambda self, demand, project: self._suited(demand, project)
+    )
+    patch.setattr(memory_queue, "still_fitting", lambda placements, views, limits: list(placements))
 
 
 def _nobody_adopts(patch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,8 @@ class ProviderRow:
     slots: int | None = None
     disk_free_bytes: int | None = None
     disk_total_bytes: int | None = None
+    packs: bool = False
+    cost_per_hour: float = 0.0
     lost_after_seconds: int | None = None
     rev: int = 0
     deleted: bool = False
@@ -52,11 +54,21 @@ class ProviderRow:
 
 
 @dataclass(slots=True)
+class ClassRow:
+    """Why the jobs of one class wait."""
+
+    pk: int
+    reason: str = "queued"
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class JobRow:
     """A job (jobs/following.py's Followed)."""
 
     pk: int
     demand: Demand
+    kind: ClassRow
     spec: Mapping[str, Any]
     queued_at: datetime
     priority: int = 50
@@ -73,6 +85,17 @@ class JobRow:
     cancel_requested_at: datetime | None = None
     cancel_requested_by: str = ""
     exit_code: int | None = None
+
+    @property
+    def in_line(self) -> bool:
+        """Whether it may be placed now."""
+        return self.state == JobState.PENDING and not self.held and self.not_before is None
+
+    @property
+    def told(self) -> str:
+        """The reason it waits for, or ended with."""
+        told_its_class = self.in_line and self.kind.reason != "queued"
+        return self.kind.reason if told_its_class else self.reason
 
 
 @dataclass(slots=True)
@@ -139,6 +162,8 @@ class Rows:
         self.new_uid = new_uid
         self.notify = notify
         self.jobs: dict[int, JobRow] = {}
+        self.classes: dict[tuple[int, Demand], ClassRow] = {}
+        """By priority and demand."""
         self.attempts: dict[int, AttemptRow] = {}
         self.live: dict[int, AttemptRow] = {}
         """The attempts that have not ended."""
@@ -196,9 +221,9 @@ class Rows:
 
     def submit(self, demand: Demand, spec: Mapping[str, Any], **values: Any) -> JobRow:
         """A person submits a job."""
-        row = JobRow(
-            pk=len(self.jobs) + 1, demand=demand, spec=spec, queued_at=self.now(), **values
-        )
+        asked = (values.get("priority", 50), demand)
+        kind = self.classes.setdefault(asked, ClassRow(len(self.classes) + 1))
+        row = JobRow(len(self.jobs) + 1, demand, kind, spec, queued_at=self.now(), **values)
         self.jobs[row.pk] = row
         self.notify("jobs")
         return row

@@ -64,7 +64,7 @@ class MemoryStage:
             lease.expires_at = datetime(2001, 1, 1, tzinfo=UTC)
 
     def job(self, job: int) -> tuple[str, str]:
-        return self._rows.jobs[job].state, self._rows.jobs[job].reason
+        return self._rows.jobs[job].state, self._rows.jobs[job].told
 
     def rev(self, job: int) -> int:
         return self._rows.jobs[job].rev

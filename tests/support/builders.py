@@ -6,7 +6,10 @@ come about go through the services instead.
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from itertools import count
 from typing import Any
@@ -15,7 +18,9 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from jobs.models import Job
+from jobs.asks import ask
+from jobs.models import Job, QueueClass, WaitSpan
+from jobs.queue_classes import class_ids
 from jobs.spec import parse_spec
 from jobs.states import ACTIVE, TERMINAL, JobState
 from projects import tokens
@@ -135,4 +140,32 @@ def make_job(
         "finished_at": timezone.now() if state in TERMINAL else None,
         "attempt": 0 if state is JobState.PENDING else 1,
     }
-    return Job.objects.create(project=project, state=state, provider=provider, **values | columns)
+    values |= columns
+    if state is JobState.PENDING and (seconds := values.get("queue_timeout_seconds")):
+        values.setdefault("queue_until", timezone.now() + timedelta(seconds=seconds))
+    if state is JobState.PENDING and "queue_class" not in values:
+        values["queue_class"] = _queue_class(project, values)
+    return Job.objects.create(project=project, state=state, provider=provider, **values)
+
+
+_OWN_WAITS = {"queued", "held", "backoff", "requeued"}
+"""What a waiting job tells of itself; all else its class tells."""
+
+
+def _queue_class(project: Project, values: dict[str, Any]) -> QueueClass:
+    """The class of a waiting job. One that is to wait for a reason of its class gets a class of
+    its own, which tells it."""
+    asked = ask(Job(**values), project.pk, values["priority"])
+    if values["reason"] in _OWN_WAITS:
+        return QueueClass.objects.get(pk=class_ids([asked])[asked])
+    told = {"reason": values["reason"], "reason_detail": values["reason_detail"]}
+    values |= {"reason": "queued", "reason_detail": {}}
+    made = QueueClass.objects.create(
+        project=project,
+        priority=asked.priority,
+        digest=uuid.uuid4().bytes,
+        demand=json.loads(asked.demand),
+        **told,
+    )
+    WaitSpan.objects.create(queue_class=made, **told)
+    return made

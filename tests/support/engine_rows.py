@@ -9,7 +9,7 @@ from django.db import transaction
 
 from jobs import transitions
 from jobs.endings import Ending
-from jobs.models import Attempt, Job
+from jobs.models import Attempt, Job, QueueClass
 from jobs.states import Outcome, Phase
 from jobs.transitions import BatchResult, Move, Placement
 from providers import leases
@@ -78,6 +78,6 @@ def bring_to(attempt: Attempt, fence: Fence, phase: Phase) -> None:
         assert [str(w) for w in result.written] == ["done"], step
 
 
-def row(thing: Job | Attempt) -> dict[str, Any]:
+def row(thing: Job | Attempt | QueueClass) -> dict[str, Any]:
     """All columns of a row as they are now."""
     return dict(type(thing)._default_manager.filter(pk=thing.pk).values().get())

@@ -14,7 +14,7 @@ from orchestrator.loop import flusher as flusher_module
 from orchestrator.loop.flusher import GROUP, Flusher
 from orchestrator.loop.pace import RIDE_SECONDS
 from orchestrator.store import Store, StoreDown
-from projects.notify import JobChange
+from projects.notify import JobChange, LiveChanges
 from providers.leases import Fence
 from tests.support.ledger import Ledger, Poison, always, never
 
@@ -168,7 +168,7 @@ def test_a_database_that_breaks_while_poison_is_sorted_out_loses_nothing(ledger:
 
 def test_what_pages_must_be_told_survives_a_broken_database(ledger: Ledger) -> None:
     flusher = made(ledger)
-    flusher.tell([JobChange(77, 1, 1)])
+    flusher.tell(LiveChanges({77: JobChange(77, 1, 1)}))
     flusher.submit(move(1, Phase.CREATING))
     ledger.breaks.append("before")
     drain(flusher)
@@ -180,7 +180,7 @@ def test_a_notice_alone_survives_a_broken_database(
 ) -> None:
     monkeypatch.setattr(flusher_module, "RIDE_SECONDS", 0.0)
     flusher = made(ledger)
-    flusher.tell([JobChange(77, 1, 1)])
+    flusher.tell(LiveChanges({77: JobChange(77, 1, 1)}))
     ledger.breaks.append("before")
     drain(flusher)
     flusher.finish()
@@ -221,7 +221,7 @@ def test_many_ends_are_told_together(ledger: Ledger) -> None:
 
 def test_news_of_another_thread_ride_with_the_next_commit(ledger: Ledger) -> None:
     flusher = made(ledger)
-    flusher.tell([JobChange(77, 1, 1)])
+    flusher.tell(LiveChanges({77: JobChange(77, 1, 1)}))
     assert not flusher.run_once()
     assert 0 < flusher.next_wait() <= RIDE_SECONDS
     flusher.submit(move(1, Phase.CREATING))

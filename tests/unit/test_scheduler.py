@@ -11,8 +11,9 @@ from orchestrator.loop import scheduler as module
 from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.scheduler import LONGEST_REST, Scheduler
 from orchestrator.scheduling.policy import Plan
-from orchestrator.scheduling.snapshot import Demand, PendingJob, Snapshot
+from orchestrator.scheduling.snapshot import Demand, Snapshot, WaitingClass
 from orchestrator.store import Store
+from projects.notify import LiveChanges
 from providers.leases import Fence
 
 
@@ -27,15 +28,18 @@ class Slow:
     def clock(self) -> float:
         return self.now
 
-    def snapshot(self) -> Snapshot:
+    def tend_queue(self, fence: Fence) -> LiveChanges:
+        return LiveChanges()
+
+    def snapshot(self, depth: int) -> Snapshot:
         self.looks.append(self.now)
-        return Snapshot((PendingJob(1, Demand(1000, 512, 0, "", ()), False),), ())
+        return Snapshot((WaitingClass(1, 1, 50, Demand(1000, 512), (1,), (0.0,)),))
 
     def commit_plan(
         self, fence: Fence, plan: Plan, *, wake_hosts: bool = True
-    ) -> tuple[int, list[object]]:
+    ) -> tuple[int, LiveChanges]:
         self.now += self._seconds
-        return 0, []
+        return 0, LiveChanges()
 
 
 class Holder:
