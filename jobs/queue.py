@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from jobs.held import Held
@@ -14,12 +15,12 @@ from jobs.sql import fetch
 @dataclass(frozen=True, slots=True)
 class QueuedClass:
     """A class of the queue with the first of its jobs in their order, and since when each
-    waits, in seconds of the epoch. `demand` is as jobs/asks.py has it."""
+    waits, in seconds of the epoch. `demand` is as jobs/asks.py has it, as JSON."""
 
     id: int
     project: int
     priority: int
-    demand: Mapping[str, Any]
+    demand: str
     reason: str
     detail: Mapping[str, Any]
     jobs: tuple[int, ...]
@@ -39,7 +40,7 @@ def line(depth: int) -> list[QueuedClass]:
     jobs, those that were told a reason that holds for nobody any more."""
     return [
         QueuedClass(
-            number, project, priority, _decoded(demand), reason, _decoded(detail),
+            number, project, priority, demand, reason, _decoded(detail),
             tuple(jobs or ()), tuple(since or ()),
         )
         for number, project, priority, demand, reason, detail, jobs, since in fetch(
@@ -81,6 +82,8 @@ def kept_apart() -> dict[int, set[tuple[int, str, str]]]:
     return found
 
 
-def _decoded(value: Any) -> Any:
-    # Django leaves jsonb of a raw query as text.
-    return json.loads(value) if isinstance(value, str) else value
+@lru_cache(maxsize=20_000)
+def _decoded(text: str) -> Mapping[str, Any]:
+    """The numbers of a reason; few differ, and they are read again and again."""
+    found: Mapping[str, Any] = json.loads(text)
+    return found

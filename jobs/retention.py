@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F
 
 from jobs.log.archive import log_folder
-from jobs.models import Attempt, Job, LogChunk, StatPage
+from jobs.models import Attempt, Job, LogChunk, QueueClass, StatPage
 from jobs.stat_pages import page_of
 from projects.actor import SYSTEM
 from projects.events import Happening, record
@@ -74,6 +74,22 @@ def delete_jobs(before: datetime, *, limit: int, storage: Storage = default_stor
         detail = {"jobs": len(jobs), "finished_before": before.isoformat()}
         record([Happening("instance", 1, "retention.deleted", detail=detail)], SYSTEM)
     return len(jobs)
+
+
+def delete_classes(before: datetime, *, limit: int) -> int:
+    """Deletes up to `limit` classes of the queue that were told their last reason before then
+    and in which nothing waits, with their history; says how many.
+
+    They are locked before it is asked whether anything waits in them: who submits keeps theirs
+    from being locked (jobs/sql/queue_classes.sql), so no job ever waits in one that is gone.
+    """
+    with transaction.atomic():
+        old = QueueClass.objects.filter(since__lt=before).order_by("since")
+        locked = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+        waiting = Job.objects.filter(state="pending", queue_class__in=locked)
+        used = set(waiting.values_list("queue_class", flat=True).distinct())
+        QueueClass.objects.filter(pk__in=set(locked) - used).delete()
+    return len(set(locked) - used)
 
 
 def _delete_all_blocks(jobs: Sequence[int], storage: Storage) -> None:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from jobs.log.archive import Moved, archive_log
 from jobs.measured import last_readings, measured_on
 from jobs.models import Attempt, LogChunk
-from jobs.retention import delete_jobs, delete_logs, delete_stats
+from jobs.retention import delete_classes, delete_jobs, delete_logs, delete_stats
 from jobs.states import LIVE_PHASES, STARTED_PHASES
 from projects.selectors import instance_settings
 from providers.history import Usage, record_samples
@@ -28,6 +28,8 @@ log = logging.getLogger("gantry.housekeeping")
 SECONDS = 120
 """How long one run may go on; well below the cluster's timeout."""
 BATCH = 200
+IDLE_CLASS = timedelta(days=7)
+"""So long a class of the queue is kept after anything last waited in it for a reason."""
 STANDING_BYTES = 16 * 2**20
 """A running attempt's log is archived when more than this stands in the table …"""
 STANDING_CHUNKS = 4096
@@ -71,7 +73,8 @@ def keep_retention() -> str:
         gone_stats = delete_stats(logs_before, limit=BATCH)
         gone_jobs = delete_jobs(jobs_before, limit=BATCH)
         logs, jobs = logs + gone_logs, jobs + gone_jobs
-        if max(gone_logs, gone_stats, gone_jobs) < BATCH:
+        gone_classes = delete_classes(now - IDLE_CLASS, limit=BATCH)
+        if max(gone_logs, gone_stats, gone_jobs, gone_classes) < BATCH:
             break
     return _say(f"deleted {logs} old logs and {jobs} old jobs") if logs or jobs else ""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.db.models.functions import Now
@@ -42,7 +45,14 @@ def snapshot(depth: int) -> Snapshot:
     )
 
 
-def demand_of(stored: Any) -> Demand:
+@lru_cache(maxsize=20_000)
+def _asked(text: str) -> tuple[Demand, Key | None]:
+    """A class's demand and key; they never change, and are read again and again."""
+    stored = json.loads(text)
+    return demand_of(stored), key_of(stored)
+
+
+def demand_of(stored: Mapping[str, Any]) -> Demand:
     """A stored demand (jobs/asks.py) as the planner has it."""
     return Demand(
         cpu_millis=stored["cpu_millis"],
@@ -57,22 +67,23 @@ def demand_of(stored: Any) -> Demand:
     )
 
 
-def key_of(stored: Any) -> Key | None:
+def key_of(stored: Mapping[str, Any]) -> Key | None:
     """The concurrency key of a stored demand."""
     key = stored["key"]
     return key and Key(key["name"], key["limit"], Overflow(key["on_overflow"]))
 
 
 def _class(one: QueuedClass, depth: int) -> WaitingClass:
+    demand, key = _asked(one.demand)
     return WaitingClass(
         id=one.id,
         project=one.project,
         priority=one.priority,
-        demand=demand_of(one.demand),
+        demand=demand,
         jobs=one.jobs,
         since=one.since,
         more=len(one.jobs) == depth,
-        key=key_of(one.demand),
+        key=key,
         told=(one.reason, one.detail),
     )
 

@@ -4,4 +4,4 @@ FROM jobs_attempt AS a
 JOIN jobs_job AS j ON j.id = a.job_id
 JOIN jobs_queueclass AS c ON c.id = j.queue_class_id
 CROSS JOIN LATERAL jsonb_array_elements(c.demand -> 'apart') AS pair
-WHERE a.phase <> 'ended'
+WHERE a.phase IN ('creating', 'finishing', 'placed', 'pulling', 'running', 'starting')

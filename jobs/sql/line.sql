@@ -12,7 +12,8 @@ WITH RECURSIVE waiting (id) AS (
             ORDER BY queue_class_id LIMIT 1)
     FROM waiting WHERE waiting.id IS NOT NULL
 )
-SELECT c.id, c.project_id, c.priority, c.demand, c.reason, c.reason_detail, h.jobs, h.since
+SELECT c.id, c.project_id, c.priority, c.demand::text, c.reason, c.reason_detail::text, h.jobs,
+       h.since
 FROM (
     SELECT id FROM waiting WHERE id IS NOT NULL
     UNION SELECT id FROM jobs_queueclass WHERE reason <> 'queued'

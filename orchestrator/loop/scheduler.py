@@ -13,10 +13,11 @@ from projects.notify import LiveChanges
 from providers.leases import SCHEDULER, Fence, provider_lease
 
 LONGEST_REST = 2.0
-DEPTH = 32
-"""So many jobs of each class a look reads …"""
-DEEPEST = 4096
-"""… and this many at most, where all that was read could start."""
+READ = 2000
+"""So many jobs a look reads, shared by the classes that wait …"""
+SHALLOWEST, DEEPEST = 4, 4096
+"""… but of each class no fewer and no more than these. Four times as many where all that was
+read of one could start."""
 
 
 class Scheduler(Service):
@@ -40,7 +41,7 @@ class Scheduler(Service):
         self._tell = tell
         self._rest_until = 0.0
         self._somebody_waits = True
-        self._depth = DEPTH
+        self._depth = SHALLOWEST
         self._tend_at = 0.0
 
     def freed(self) -> None:
@@ -68,8 +69,8 @@ class Scheduler(Service):
         made = plan(snapshot)
         placed = self._commit(fence, made)
         self._somebody_waits = made.more or placed < sum(len(c.jobs) for c in snapshot.classes)
-        # All that was read of a class has started: the next look reads on, and deeper.
-        self._depth = min(self._depth * 4, DEEPEST) if made.more else DEPTH
+        share = self._depth * 4 if made.more else READ // len(snapshot.classes)
+        self._depth = max(SHALLOWEST, min(share, DEEPEST))
         if made.more:
             return True
         # A long queue makes a long look: never spend more than half of the time looking. A

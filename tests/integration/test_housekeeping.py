@@ -10,9 +10,9 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils import timezone
 from django_q.models import Schedule
 
-from jobs import tasks
+from jobs import tasks, transitions
 from jobs.log.archive import Gap, archive_log, log_folder, stored_chunks
-from jobs.models import Attempt, Job, LogChunk, StatPage
+from jobs.models import Attempt, Job, LogChunk, QueueClass, StatPage, WaitSpan
 from jobs.retention import delete_logs
 from jobs.stat_pages import Reading, pack, page_of
 from orchestrator.schedules import PREFIX, SWEEPS, sync_schedules
@@ -23,6 +23,7 @@ from providers.history import Usage, record_samples, thin_samples
 from providers.models import EngineRequest, HealthSample, HealthState
 from providers.tasks import tidy_requests
 from tests.support.attempts import make_attempt
+from tests.support.builders import make_job
 from tests.support.log_rows import append, lines
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +137,19 @@ def test_old_jobs_go_with_all_that_is_theirs_and_one_event_says_so(
     (event,) = Event.objects.filter(type="retention.deleted")
     assert event.detail["jobs"] == 1
     assert not Path(storage.path(f"logs/{old.job_id}")).exists()
+
+
+def test_a_class_in_which_nothing_waits_any_more_goes_with_its_history() -> None:
+    waits, done = make_job(reason="no_capacity"), make_job(reason="no_match")
+    transitions.request_cancel([done.pk], SYSTEM)
+    long_ago = timezone.now() - timedelta(days=30)
+    QueueClass.objects.update(since=long_ago)
+    fresh = make_job(reason="no_provider")
+    transitions.request_cancel([fresh.pk], SYSTEM)
+    tasks.keep_retention()
+    kept = {waits.queue_class_id, fresh.queue_class_id}
+    assert set(QueueClass.objects.values_list("pk", flat=True)) == kept
+    assert set(WaitSpan.objects.values_list("queue_class", flat=True)) == kept
 
 
 def test_live_jobs_are_never_too_old() -> None:
