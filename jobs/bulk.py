@@ -21,7 +21,7 @@ from jobs.selectors import MOST_COUNTED, jobs_of
 from jobs.states import TERMINAL, JobState
 from jobs.stretches import ALL, FIRST_SIZE
 from projects.actor import Actor
-from projects.errors import Conflict, Forbidden, Invalid, NotFound
+from projects.errors import Conflict, Forbidden, Invalid, LimitReached, NotFound
 from projects.models import Role
 
 MOST = 1000
@@ -53,6 +53,7 @@ class Fate(StrEnum):
     UNFINISHED = "unfinished"
     FORBIDDEN = "forbidden"
     REFUSED = "refused"
+    LIMITED = "limited"
     GONE = "gone"
 
 
@@ -65,6 +66,10 @@ _ONE_AND_MORE = {
     Fate.UNFINISHED: ("has not finished", "have not finished"),
     Fate.FORBIDDEN: ("is not yours to change", "are not yours to change"),
     Fate.REFUSED: ("could not be submitted again", "could not be submitted again"),
+    Fate.LIMITED: (
+        "was not submitted again: its project is at a limit",
+        "were not submitted again: their project is at a limit",
+    ),
     Fate.GONE: ("is no longer there", "are no longer there"),
 }
 
@@ -161,6 +166,8 @@ def rerun_batch(actor: Actor, jobs: Sequence[int], *, token: str) -> Counter[Fat
             fates[Fate.FORBIDDEN] += 1
         except (Invalid, Conflict):
             fates[Fate.REFUSED] += 1
+        except LimitReached:
+            fates[Fate.LIMITED] += 1
     return +fates
 
 

@@ -23,7 +23,7 @@ from jobs.selectors import job_get
 from jobs.spec import JobSpec, parse_spec
 from jobs.states import TERMINAL, JobState
 from projects.actor import Actor
-from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
+from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, LimitReached, NotFound
 from projects.models import Project, Role
 from projects.secrets import open_values, seal_values
 from projects.selectors import project_get
@@ -40,7 +40,8 @@ def job_submit(
     """Submit a job; False in the answer: this key had already made it.
 
     Raises Invalid (the spec), Forbidden (may see the project but not submit to it),
-    Conflict (the key was used with another body).
+    Conflict (the key was used with another body), LimitReached (the project's jobs that may
+    wait, or that it may submit in a minute).
     """
     digest = _digest("submit", data, idempotency_key)
     if (earlier := _earlier(actor, idempotency_key, digest)) is not None:
@@ -171,8 +172,9 @@ def _submitted(
     )
     try:
         (job,) = transitions.submit([new], actor)
-    except IntegrityError:
-        # A twin of this request was faster; its job is committed, so it is the answer.
+    except (IntegrityError, LimitReached):
+        # A twin of this request was faster, and may have taken the last place that there was;
+        # its job is committed, so it is the answer.
         if (earlier := _earlier(actor, key, digest)) is None:
             raise
         return earlier, False

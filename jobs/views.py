@@ -14,7 +14,7 @@ from jobs import job_page, list_page, services
 from jobs.models import Job
 from jobs.saved_views import default_view
 from jobs.selectors import job_get
-from projects.errors import Conflict, Invalid
+from projects.errors import Conflict, Invalid, LimitReached
 from projects.pages import page_actor, refusals
 
 TABS = ("log", "events", "spec")
@@ -90,7 +90,7 @@ def job_rerun(request: HttpRequest, job_id: int) -> HttpResponse:
     try:
         changes = _resources(request, job_get(actor, job_id))
         job, _ = services.job_rerun(actor, job_id=job_id, changes=changes)
-    except (Conflict, Invalid) as error:
+    except (Conflict, Invalid, LimitReached) as error:
         messages.error(request, str(error))
         return redirect("jobs:detail", job_id)
     return redirect("jobs:detail", job.pk)

@@ -19,7 +19,7 @@ from jobs.models import Job
 from jobs.recent import recent_starts
 from jobs.selectors import job_get
 from projects.actor import Actor
-from projects.errors import Conflict, Forbidden, Invalid
+from projects.errors import Conflict, Forbidden, Invalid, LimitReached
 from projects.pages import page_actor, refusals
 from providers.selectors import provider_list
 
@@ -54,7 +54,7 @@ def job_new(request: HttpRequest) -> HttpResponse:
                 return _submitted(request, actor, form, source)
             except Invalid as error:
                 form.blame(error.problems)
-            except Forbidden as error:
+            except (Forbidden, LimitReached) as error:
                 form.add_error(None, str(error))
             except Conflict:
                 words = "This form has already made a job, and was changed since. Run it again"

@@ -105,6 +105,7 @@ PARAMETERS: dict[str, dict[str, tuple[Document, str]]] = {
         "abandon": ({"enum": ["0", "1"]}, "Delete it also while containers are left there.")
     },
 }
+SUBMITS = ("jobs_api_job_submit", "jobs_api_job_rerun")
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -170,7 +171,7 @@ def _complete(operation: Document, path: str, method: str, schemas: Document) ->
         }
         for each, (schema, description) in PARAMETERS.get(name, {}).items()
     ]
-    if name in ("jobs_api_job_submit", "jobs_api_job_rerun"):
+    if name in SUBMITS:
         operation["parameters"].append(_KEY)
     if name in BODIES:
         operation["requestBody"] = _body(name, schemas)
@@ -200,6 +201,11 @@ def _refusals(path: str, method: str, name: str) -> dict[str, str]:
         found |= {"413": "Too large", "415": "Not JSON"}
     if name in BODIES or name in PARAMETERS:
         found["422"] = "Some fields are wrong"
+    if name in SUBMITS:
+        found["429"] = (
+            "The project's jobs that may wait, or that it may submit in a minute, are used up; "
+            "of the latter Retry-After tells the seconds until there is one again"
+        )
     return found
 
 

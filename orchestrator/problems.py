@@ -26,6 +26,7 @@ from projects.errors import (
     Forbidden,
     GantryError,
     Invalid,
+    LimitReached,
     NotFound,
 )
 from projects.http import TooLarge, UnsupportedMedia
@@ -48,6 +49,7 @@ _BY_CLASS: tuple[tuple[type[Exception], int, str], ...] = (
     (RequestDataTooBig, 413, "too_large"),
     (UnsupportedMedia, 415, "unsupported_media_type"),
     (Invalid, 422, "invalid"),
+    (LimitReached, 429, "limit_reached"),
     (ValidationError, 422, "invalid"),
     (BadRequest, 400, "bad_request"),
     (UnreadablePostError, 400, "bad_request"),
@@ -65,6 +67,7 @@ TITLES = {
     "too_large": "The body is too large",
     "unsupported_media_type": "The body is not JSON",
     "invalid": "Some fields are wrong",
+    "limit_reached": "A limit of the project is reached",
     "internal": "Something broke on our side",
     "unavailable": "Not available now",
 }
@@ -78,6 +81,7 @@ _BY_STATUS = {
     413: "too_large",
     415: "unsupported_media_type",
     422: "invalid",
+    429: "limit_reached",
     503: "unavailable",
 }
 
@@ -128,7 +132,10 @@ def problem_of(request: HttpRequest, error: Exception) -> HttpResponse:
     for cls, status, code in _BY_CLASS:
         if isinstance(error, cls):
             detail = str(error) if isinstance(error, GantryError) else ""
-            return problem(request, status, detail, code=code)
+            response = problem(request, status, detail, code=code)
+            if isinstance(error, LimitReached) and error.retry_after is not None:
+                response["Retry-After"] = str(error.retry_after)
+            return response
     if isinstance(error, HttpError):
         return problem(request, error.status_code, str(error))
     if took_too_long(error):

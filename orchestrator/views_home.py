@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -19,7 +20,7 @@ from jobs.services import job_submit
 from jobs.whose import Whose, whose_of
 from orchestrator.home import ATTENTION, BY_NAME, CARDS, START, Card, Look
 from projects.actor import Actor
-from projects.errors import BadRequest, Forbidden, NotFound
+from projects.errors import BadRequest, Forbidden, LimitReached, NotFound
 from projects.models import Role
 from projects.pages import page_actor, refusals
 from projects.selectors import projects_of
@@ -71,7 +72,11 @@ def run_hello(request: HttpRequest) -> HttpResponse:
     if project is None:
         raise Forbidden("You may not submit jobs to any project. Ask one of its admins.")
     first = not has_run(actor)
-    job, _ = job_submit(actor, data=hello.hello_spec(project.slug))
+    try:
+        job, _ = job_submit(actor, data=hello.hello_spec(project.slug))
+    except LimitReached as error:
+        messages.error(request, str(error))
+        return redirect("home")
     return redirect("home") if first else redirect("jobs:detail", job.pk)
 
 

@@ -30,6 +30,15 @@ class Conflict(GantryError):
     """It is in a state in which this cannot be done."""
 
 
+class LimitReached(GantryError):
+    """A limit of the project is reached: nothing is wrong with the request, and later it may be
+    taken. `retry_after` is in how many seconds, None where that depends on what starts or ends."""
+
+    def __init__(self, words: str, retry_after: int | None = None) -> None:
+        super().__init__(words)
+        self.retry_after = retry_after
+
+
 class Invalid(GantryError):
     """The input is wrong; `problems` names each field."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,7 @@ from django.db.models.functions import Now
 from psycopg.errors import DeadlockDetected
 
 from jobs.asks import ask
+from jobs.intake import admit
 from jobs.models import Job
 from jobs.queue_classes import class_ids
 from jobs.states import TERMINAL, JobState
@@ -59,9 +61,13 @@ class CancelResult:
 
 
 def submit(new: Sequence[NewJob], actor: Actor) -> list[Job]:
-    """Make pending jobs. Raises IntegrityError when an idempotency key is taken."""
+    """Make pending jobs, all or none.
+
+    Raises LimitReached (jobs/intake.py), and IntegrityError when an idempotency key is taken.
+    """
     asks = [ask(n, n.project_id, n.priority) for n in new]
     with transaction.atomic():
+        admit(Counter(n.project_id for n in new))
         classes = class_ids(set(asks))
         jobs = Job.objects.bulk_create(
             Job(
