@@ -27,6 +27,7 @@ TYPES = (
     ("job.retried", "Retried"),
     ("attempt", "Attempts"),
     ("provider", "Providers"),
+    ("project", "Projects"),
     ("member", "Members"),
     ("token", "Tokens"),
     ("instance", "Settings"),

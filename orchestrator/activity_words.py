@@ -27,11 +27,23 @@ VIA = {
 _WORDS = {
     "instance.renewed": "New identity",
     "instance.settings": "Settings changed",
+    "project.limits": "Limits changed",
+    "project.paused": "Queue paused",
+    "project.resumed": "Queue resumed",
     "provider.health": "Health changed",
     "provider.mode": "Mode changed",
     "provider.updated": "Changed",
     "retention.deleted": "Old jobs deleted",
 }
+_NAMES = {
+    "cpu_cores": "CPU",
+    "gpus": "GPUs",
+    "memory_mb": "MiB of memory",
+    "queued": "waiting jobs",
+    "running": "running jobs",
+    "submits_per_minute": "submitted in a minute",
+}
+"""Of a project's limits."""
 _MARKS = {"instance": "shield", "project": "user", "provider": "server", "token": "key"}
 _SHOWN_CHARACTERS = 200
 
@@ -107,7 +119,8 @@ def _line(
             url = reverse("providers:detail", args=[number]) if there else ""
             subject = Subject("provider", name, None if name != "provider" else number, url)
         case "project":
-            subject = Subject("project", slugs.get(number, "project"))
+            url = reverse("project", args=[slugs[number]]) if number in slugs else ""
+            subject = Subject("project", slugs.get(number, "project"), None, url)
         case "token":
             name = str(event.detail.get("name") or "token")
             subject = Subject("token", name, None if name != "token" else number)
@@ -144,7 +157,8 @@ def changes(event: Event) -> Iterator[Change]:
     if isinstance(told, dict):
         for name, pair in sorted(told.items()):
             if isinstance(pair, list) and len(pair) == 2:
-                yield Change(name.replace("_", " "), _text(pair[0]), _text(pair[1]))
+                words = _NAMES.get(name, "") if event.type == "project.limits" else ""
+                yield Change(words or name.replace("_", " "), _text(pair[0]), _text(pair[1]))
     if not event.reason:
         for name, value in sorted(detail.items()):
             if name not in ("changes", "user", "name", "id", "fields"):

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from jobs.api import router as jobs_router
 from orchestrator import openapi, problems
+from orchestrator.api_projects import router as projects_router
 from orchestrator.auth import BearerToken, SessionCookie
 from projects.http import json_reply, request_actor
 from projects.selectors import projects_of
@@ -45,6 +46,7 @@ class Index(BaseModel):
     version: str
     whoami: str
     jobs: str
+    projects: str
     providers: str
     openapi: str
     docs: str
@@ -79,6 +81,7 @@ def index(request: HttpRequest) -> HttpResponse:
             "version": "v1",
             "whoami": f"{PREFIX}/whoami",
             "jobs": f"{PREFIX}/jobs",
+            "projects": f"{PREFIX}/projects",
             "providers": f"{PREFIX}/providers",
             "openapi": f"{PREFIX}/openapi.json",
             "docs": f"{PREFIX}/docs",
@@ -126,6 +129,7 @@ def _build() -> GantryAPI:
     problems.install(made)
     made.add_router("", root)
     made.add_router("", jobs_router)
+    made.add_router("", projects_router)
     made.add_router("", providers_router)
     return made
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from orchestrator.api import api
 from orchestrator.problems import TITLES
 
-_PATH_EXAMPLES = {"job_id": "42", "provider_id": "1", "request_id": "7"}
+_PATH_EXAMPLES = {"job_id": "42", "provider_id": "1", "request_id": "7", "slug": "default"}
 
 
 @dataclass(frozen=True, slots=True)

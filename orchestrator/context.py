@@ -16,7 +16,8 @@ from projects.models import Membership, Role
 from projects.preferences import UNCHOSEN, preferences_chosen
 
 _KEYS = {
-    "Home": "h", "Jobs": "j", "Queue": "q", "Providers": "p", "Activity": "a", "Settings": "s",
+    "Home": "h", "Jobs": "j", "Queue": "q", "Projects": "o", "Providers": "p", "Activity": "a",
+    "Settings": "s",
 }  # fmt: skip
 """With g before it, the key that leads there."""
 
@@ -76,6 +77,7 @@ class _Shell:
             self._entry("Home", "home", "home", "/"),
             self._entry("Jobs", "jobs", "jobs:list", "/jobs"),
             self._entry("Queue", "queue", "jobs:queue", "/queue"),
+            self._entry("Projects", "folder", "projects", "/projects"),
             self._entry("Providers", "server", "providers:list", "/providers"),
             self._entry("Activity", "activity", "activity", "/activity"),
             self._entry("Settings", "sliders", "settings:page", "/settings"),

@@ -26,7 +26,7 @@ def snapshot(depth: int) -> Snapshot:
     """What waits, with at most `depth` jobs of each class, and the providers, projects and keys
     that it is held against. Reads of several moments: what changes between them is caught when
     the plan is committed."""
-    classes = tuple(_class(one, depth) for one in line(depth))
+    classes = tuple(waiting_class(one, depth) for one in line(depth))
     if not classes:
         return Snapshot()
     held = in_use()
@@ -41,7 +41,7 @@ def snapshot(depth: int) -> Snapshot:
         ),
         projects=project_views({c.project for c in classes}, held.projects),
         keys=key_views({(c.project, c.key.name) for c in classes if c.key is not None}),
-        **_clock(),
+        **clock(),
     )
 
 
@@ -73,7 +73,8 @@ def key_of(stored: Mapping[str, Any]) -> Key | None:
     return key and Key(key["name"], key["limit"], Overflow(key["on_overflow"]))
 
 
-def _class(one: QueuedClass, depth: int) -> WaitingClass:
+def waiting_class(one: QueuedClass, depth: int) -> WaitingClass:
+    """A class as the planner has it, of which at most `depth` jobs were read."""
     demand, key = _asked(one.demand)
     return WaitingClass(
         id=one.id,
@@ -88,7 +89,7 @@ def _class(one: QueuedClass, depth: int) -> WaitingClass:
     )
 
 
-def _clock() -> dict[str, float]:
+def clock() -> dict[str, float]:
     """The database's clock, and how patient jobs are."""
     (row,) = InstanceSettings.objects.annotate(now=Now()).values_list("now", "patience_seconds")
     return {"now": row[0].timestamp(), "patience": float(row[1])}

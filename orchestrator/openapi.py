@@ -16,6 +16,7 @@ from jobs.states import JobState
 from jobs.waiting import MOST_SECONDS
 from orchestrator.openapi_examples import REQUESTS, RESPONSES
 from orchestrator.problems import CONTENT_TYPE
+from projects.shares import PauseIn, ShareChange
 from providers.schemas import ProviderChange, ProviderIn
 
 Document = dict[str, Any]
@@ -100,6 +101,7 @@ PARAMETERS: dict[str, dict[str, tuple[Document, str]]] = {
     "jobs_api_job_events": _PAGING,
     "jobs_api_job_logs": _LOG,
     "jobs_api_job_stats": _STATS,
+    "orchestrator_api_projects_project_list": _PAGING,
     "providers_api_provider_list": _PAGING,
     "providers_api_provider_delete": {
         "abandon": ({"enum": ["0", "1"]}, "Delete it also while containers are left there.")
@@ -116,6 +118,8 @@ _KEY = {
 BODIES: dict[str, tuple[type[BaseModel], bool]] = {
     "jobs_api_job_submit": (JobSpec, True),
     "jobs_api_job_rerun": (JobSpec, False),
+    "orchestrator_api_projects_project_limits": (ShareChange, True),
+    "orchestrator_api_projects_project_pauses": (PauseIn, False),
     "providers_api_provider_create": (ProviderIn, True),
     "providers_api_provider_update": (ProviderChange, True),
 }
@@ -159,7 +163,9 @@ def complete(document: Mapping[str, Any]) -> Document:
 def _complete(operation: Document, path: str, method: str, schemas: Document) -> None:
     name = operation["operationId"]
     for parameter in operation["parameters"]:
-        if parameter["in"] == "path":
+        if parameter["name"] == "slug":
+            parameter["schema"] |= {"pattern": "^[A-Za-z0-9_-]+$"}
+        elif parameter["in"] == "path":
             parameter["schema"] |= {"minimum": 0}
     operation["parameters"] += [
         {

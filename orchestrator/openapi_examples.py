@@ -211,9 +211,35 @@ _PROVIDER_IN: dict[str, Any] = {
     "slots": 8,
 }
 
+_PROJECT: dict[str, Any] = {
+    "slug": "default",
+    "name": "Default",
+    "weight": 100,
+    "limits": {
+        "running": 20,
+        "cpu_cores": 8.0,
+        "memory_mb": 32_768,
+        "gpus": None,
+        "queued": 1000,
+        "submits_per_minute": 60,
+    },
+    "used": {
+        "running": 17,
+        "cpu_cores": 6.5,
+        "memory_mb": 17_408,
+        "gpus": 0,
+        "queued": 40,
+        "submits_per_minute": 3,
+    },
+    "paused": None,
+    "warnings": [],
+}
+_PAUSED = {"at": "2026-01-31T12:00:00.000Z", "by": "ada", "note": "the file server is down"}
 REQUESTS: dict[str, Any] = {
     "jobs_api_job_submit": SPEC,
     "jobs_api_job_rerun": {"env": {"LANG": "C"}, "priority": 80},
+    "orchestrator_api_projects_project_limits": {"weight": 200, "running": 10, "gpus": None},
+    "orchestrator_api_projects_project_pauses": {"note": _PAUSED["note"]},
     "providers_api_provider_create": _PROVIDER_IN,
     "providers_api_provider_update": {"slots": 4, "labels": {"zone": "c"}},
 }
@@ -233,6 +259,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
             "version": "v1",
             "whoami": "/api/v1/whoami",
             "jobs": "/api/v1/jobs",
+            "projects": "/api/v1/projects",
             "providers": "/api/v1/providers",
             "openapi": "/api/v1/openapi.json",
             "docs": "/api/v1/docs",
@@ -261,6 +288,18 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "application/x-ndjson": _LINE,
         "application/gzip": "",
     },
+    "orchestrator_api_projects_project_list": {_JSON: {"items": [_PROJECT], "next_cursor": None}},
+    "orchestrator_api_projects_project_detail": {_JSON: _PROJECT},
+    "orchestrator_api_projects_project_limits": {
+        _JSON: _PROJECT
+        | {
+            "weight": 200,
+            "limits": _PROJECT["limits"] | {"running": 10},
+            "warnings": ["17 run now: nothing new starts until fewer than 10 run."],
+        }
+    },
+    "orchestrator_api_projects_project_pauses": {_JSON: _PROJECT | {"paused": _PAUSED}},
+    "orchestrator_api_projects_project_resumes": {_JSON: _PROJECT},
     "providers_api_provider_create": {_JSON: _PROVIDER | {"id": 2, "name": "build-host"}},
     "providers_api_provider_list": {_JSON: {"items": [_PROVIDER], "next_cursor": None}},
     "providers_api_provider_detail": {_JSON: _PROVIDER},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.utils import timezone
 
@@ -14,6 +14,7 @@ from orchestrator.scheduling.room import still_fitting, view_of
 from orchestrator.scheduling.snapshot import Amounts, KeyView, ProjectView, ProviderView
 from projects.models import Project
 from projects.prepared import Place, PreparedQuery
+from projects.shares import pause_words
 from providers.models import Mode, Provider, ProviderImage
 
 _SWITCHED_ON = PreparedQuery(
@@ -29,6 +30,9 @@ _LOCKED = PreparedQuery(
     )
 )
 _PROJECTS = PreparedQuery(lambda: Project.objects.filter(pk__any=Place(0)))
+_LOCKED_PROJECTS = PreparedQuery(
+    lambda: Project.objects.filter(pk__any=Place(0)).order_by("pk").select_for_update(no_key=True)
+)
 _IMAGES = PreparedQuery(lambda: ProviderImage.objects.filter(image__any=Place(0)))
 
 
@@ -52,7 +56,7 @@ def provider_views(
 
 def project_views(projects: Collection[int], held: Mapping[int, Held]) -> dict[int, ProjectView]:
     """These projects, for the planner, with what their live attempts hold."""
-    return {p.pk: _project_view(p, held.get(p.pk, Held())) for p in _PROJECTS.fetch(projects)}
+    return _views(_PROJECTS.fetch(projects), held)
 
 
 def key_views(keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], KeyView]:
@@ -64,8 +68,9 @@ def key_views(keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], KeyVie
 
 
 def fitting_now(placements: Sequence[Placed]) -> list[Placed]:
-    """Placements that still fit, in their order, by the rows as they are at commit: the
-    providers' rows stay locked until the caller's transaction ends."""
+    """Placements that still fit, in their order, by the rows as they are at commit: the rows of
+    providers and projects stay locked until the caller's transaction ends, so that nothing is
+    placed beyond a limit, or in a project's pause, once setting it has been answered."""
     if not placements:
         return []
     rows = _LOCKED.fetch({p.provider for p in placements})
@@ -75,11 +80,16 @@ def fitting_now(placements: Sequence[Placed]) -> list[Placed]:
         p.pk: view_of(p, held.providers.get(p.pk), now, apart=beside.get(p.pk, ())) for p in rows
     }
     keys = key_views({(p.project, p.key.name) for p in placements if p.key is not None})
-    projects = project_views({p.project for p in placements}, held.projects)
+    projects = _views(_LOCKED_PROJECTS.fetch({p.project for p in placements}), held.projects)
     return still_fitting(placements, views, Limits(projects, keys))
 
 
-def _project_view(project: Project, held: Held) -> ProjectView:
+def _views(projects: Iterable[Project], held: Mapping[int, Held]) -> dict[int, ProjectView]:
+    return {p.pk: project_view(p, held.get(p.pk, Held())) for p in projects}
+
+
+def project_view(project: Project, held: Held) -> ProjectView:
+    """A project as the planner sees it, with what its live attempts hold."""
     return ProjectView(
         id=project.pk,
         slug=project.slug,
@@ -91,13 +101,5 @@ def _project_view(project: Project, held: Held) -> ProjectView:
         limits=Amounts(
             project.max_running, project.max_cpu_millis, project.max_memory_mb, project.max_gpus
         ),
-        paused=_paused(project),
+        paused=pause_words(project),
     )
-
-
-def _paused(project: Project) -> str:
-    """Who paused it and why, in words; "" while it is not."""
-    if project.paused_at is None:
-        return ""
-    by = project.paused_by or "somebody"
-    return f"{by} wrote “{project.pause_note}”" if project.pause_note else f"by {by}"

@@ -7,7 +7,14 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from jobs.urls import provider_pages
-from orchestrator import views, views_activity, views_home, views_palette, views_wrong
+from orchestrator import (
+    views,
+    views_activity,
+    views_home,
+    views_palette,
+    views_projects,
+    views_wrong,
+)
 from orchestrator.home import BY_NAME
 from providers.urls import urlpatterns as adding_providers
 
@@ -30,6 +37,14 @@ urlpatterns = [
     path("activity", views_activity.page, name="activity"),
     path("activity/export", views_activity.export, name="activity-export"),
     path("_/activity", views_activity.rows, name="live-activity"),
+    path("projects", views_projects.index, name="projects"),
+    path("projects/<slug:slug>", views_projects.detail, name="project"),
+    path("projects/<slug:slug>/edit", views_projects.edit, name="project-edit"),
+    path("projects/<slug:slug>/pause", views_projects.pause, name="project-pause"),
+    path("projects/<slug:slug>/resume", views_projects.resume, name="project-resume"),
+    path("_/projects", views_projects.rows, name="live-projects"),
+    path("_/projects/<slug:slug>", views_projects.live_detail, name="live-project"),
+    path("_/projects/<slug:slug>/preview", views_projects.preview, name="project-preview"),
     path("", include("projects.urls")),
     path("", include("jobs.urls")),
     path("", include(providers)),

@@ -27,6 +27,18 @@ def project_get(actor: Actor, slug: str) -> Project:
     raise NotFound(f"There is no project {slug!r} that you can see.")
 
 
+def shares_of(actor: Actor) -> QuerySet[Project]:
+    """The projects whose share of the instance the actor may see, by slug: members see that of
+    theirs, operators that of all."""
+    return Project.objects.all() if actor.may_operate else projects_of(actor)
+
+
+def share_get(actor: Actor, slug: str) -> Project:
+    """One project whose share the actor may see. Raises NotFound."""
+    found = _BY_SLUG.fetch([slug]) if actor.may_operate else None
+    return found[0] if found else project_get(actor, slug)
+
+
 def tokens_of(actor: Actor) -> QuerySet[ApiToken]:
     """The actor's own tokens that are not revoked, newest first."""
     return ApiToken.objects.filter(user=actor.id, revoked_at__isnull=True).order_by("-id")

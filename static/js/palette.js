@@ -5,7 +5,8 @@
    under the marked line. A combobox in a dialog: the focus stays in the field. */
 const { keys, prefs } = Gantry;
 const WAIT_MS = 120, MOST = 7, MOST_RECENT = 5;
-const GROUPS = ["On this page", "Go to", "Recent", "Jobs", "Providers", "Actions", "Search"];
+const GROUPS = ["On this page", "Go to", "Recent", "Jobs", "Providers", "Projects", "Actions", "Search"];
+const FOUND = { job: { group: "Jobs", icon: "" }, provider: { group: "Providers", icon: "server" }, project: { group: "Projects", icon: "folder" } };
 const SVG = "http://www.w3.org/2000/svg";
 
 let dialog = null, field = null, list = null, said = null, back = null;
@@ -184,7 +185,7 @@ function ask() {
       if (!answer.ok) throw new Error(`it answered ${answer.status}`);
       const { items } = await answer.json();
       if (mine !== asked) return;
-      found = { query, items: items.map((item) => ({ ...item, group: item.kind === "job" ? "Jobs" : "Providers", href: item.kind === "provider" ? icon("server") : "" })) };
+      found = { query, items: items.map((item) => ({ ...item, group: FOUND[item.kind].group, href: FOUND[item.kind].icon && icon(FOUND[item.kind].icon) })) };
       trouble = "";
     } catch (error) {
       if (mine !== asked || error.name === "AbortError") return;

@@ -38,6 +38,12 @@ API_JOB_ACTION = "401   404   403   ok    ok    404   ok"
 API_JOB_FORCE = "401   404   403   403   409   404   403"  # its job is in sight
 API_SUBMIT = "401   422   403   ok    ok    422   ok"
 API_PROVIDER = "401   ok    ok    ok    ok    ok    ok"
+SHARE_PAGE = "login 404   ok    ok    ok    ok    login"
+PAUSE_PAGE = "login 404   403   403   ok    ok    login"
+LIMITS_PAGE = "login 404   403   403   403   ok    login"
+API_SHARE = "401   404   ok    ok    ok    ok    ok"
+API_PAUSE = "401   404   403   403   ok    ok    403"
+API_LIMITS = "401   404   403   403   403   ok    403"
 API_OPERATE = "401   403   403   403   403   ok    403"
 API_REQUEST = "401   404   404   404   404   ok    404"
 NOWHERE = "404   404   404   404   404   404   404"
@@ -100,6 +106,16 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "queue/<int:job_id>/release"): JOB_ACTION,
     ("GET", "_/queue/head"): SIGNED_IN,
     ("GET", "_/queue/rows"): SIGNED_IN,
+    # projects
+    ("GET", "projects"): SIGNED_IN,
+    ("GET", "projects/<slug:slug>"): SHARE_PAGE,
+    ("GET", "projects/<slug:slug>/edit"): LIMITS_PAGE,
+    ("POST", "projects/<slug:slug>/edit"): LIMITS_PAGE,
+    ("POST", "projects/<slug:slug>/pause"): PAUSE_PAGE,
+    ("POST", "projects/<slug:slug>/resume"): PAUSE_PAGE,
+    ("GET", "_/projects"): SIGNED_IN,
+    ("GET", "_/projects/<slug:slug>"): SHARE_PAGE,
+    ("POST", "_/projects/<slug:slug>/preview"): LIMITS_PAGE,
     # the activity: everybody sees what is theirs to see
     ("GET", "activity"): SIGNED_IN,
     ("GET", "activity/export"): SIGNED_IN,
@@ -141,6 +157,11 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "api/v1/jobs/<int:job_id>/events"): API_JOB,
     ("GET", "api/v1/jobs/<int:job_id>/logs"): API_JOB,
     ("GET", "api/v1/jobs/<int:job_id>/stats"): API_JOB,
+    ("GET", "api/v1/projects"): API,
+    ("GET", "api/v1/projects/<slug:slug>"): API_SHARE,
+    ("PATCH", "api/v1/projects/<slug:slug>/limits"): API_LIMITS,
+    ("POST", "api/v1/projects/<slug:slug>/pause"): API_PAUSE,
+    ("POST", "api/v1/projects/<slug:slug>/resume"): API_PAUSE,
     ("GET", "api/v1/providers"): API,
     ("POST", "api/v1/providers"): API_OPERATE,
     ("GET", "api/v1/providers/<int:provider_id>"): API_PROVIDER,

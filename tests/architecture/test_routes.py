@@ -85,6 +85,7 @@ def world() -> World:
     values = {
         "job_id": job.pk,
         "number": attempt.number,
+        "slug": project.slug,
         "provider_id": provider.pk,
         "request_id": request.pk,
         "view_id": SavedView.objects.create(owner=submitter, name="failed").pk,
@@ -126,6 +127,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "providers/new": {"name": "another"},
     "seen": {"until": "2026-01-31T12:00:00+00:00"},
     "providers/<int:provider_id>/edit": {"name": "another", "slots": "3"},
+    "projects/<slug:slug>/edit": {"weight": "200", "running": "3"},
+    "projects/<slug:slug>/pause": {"note": "the file server is down"},
     "settings/tokens": {"name": "nightly import", "lifetime": "30"},
     "_/preferences": {"density": "compact"},
     "providers/<int:provider_id>/mode": {"mode": "draining"},
@@ -140,6 +143,8 @@ BODIES: dict[str, Any] = {
     "api/v1/jobs": make_spec(),
     "api/v1/providers": {"name": "another", "kind": "docker"},
     "api/v1/providers/<int:provider_id>": {"slots": 3},
+    "api/v1/projects/<slug:slug>/limits": {"running": 3},
+    "api/v1/projects/<slug:slug>/pause": {"note": "the file server is down"},
 }
 
 

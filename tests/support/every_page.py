@@ -136,6 +136,7 @@ def _paths(pattern: str, filled: Filled) -> Iterator[tuple[str, str]]:
 def _values(pattern: str, filled: Filled) -> Iterator[dict[str, Any]]:
     """Something for each parameter. A job's pages are opened for a job in each state."""
     common: dict[str, Any] = {
+        "slug": filled.project.slug,
         "provider_id": filled.provider.pk,
         "request_id": filled.request.pk,
         "login_id": filled.login.pk,
