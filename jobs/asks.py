@@ -1,4 +1,4 @@
-"""What a job asks of the planner, as its class keeps it (jobs/models.py, QueueClass). Pure.
+"""What a job asks of the planner, as its class keeps it (jobs/queue_models.py).
 
 A demand is a JSON object: `cpu_millis`, `memory_mb`, `gpus`, `image`, `provider` ("" where it
 pins none), `requires`, `apart` (labels with their values that it keeps apart from its like)

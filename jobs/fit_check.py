@@ -4,13 +4,13 @@ by the planner's own rules (providers/fit.py). Values in, values out."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs.why_waiting import fits_of, missing, sentence
 from projects.quantities import age_text, cores_text, memory_text
-from providers.fit import Answer, Fit, Need, load
+from providers.fit import Answer, Fit, Need, rank
 from providers.models import HealthState, Mode, Provider
 from providers.selectors import ProviderUse
 
@@ -39,22 +39,44 @@ class FitCheck:
     more: str = ""
 
 
-def fit_check(
-    need: Need,
-    providers: Sequence[Provider],
-    used: dict[int, ProviderUse],
-    now: datetime,
-    *,
-    held: bool = False,
-) -> FitCheck:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a job would meet now: the providers with what is in use on each, which of them have
+    its image, and what they run that it keeps apart from; and, besides room, what its project's
+    limits or its key forbid, in words ("" where nothing)."""
+
+    providers: Sequence[Provider]
+    used: Mapping[int, ProviderUse]
+    now: datetime
+    with_image: frozenset[int] = frozenset()
+    beside: Mapping[int, Collection[tuple[str, str]]] = field(default_factory=dict)
+    forbidden: str = ""
+
+    def fits(self, need: Need) -> list[tuple[Provider, Fit]]:
+        """What each provider says, the nearest to a yes first."""
+        return fits_of(need, self.providers, self.used, self.now, self.beside)
+
+    def chosen(self, need: Need) -> Provider | None:
+        """The provider that the planner would take now; None where no room is."""
+        fitting = [p for p, one in self.fits(need) if one.answer is Answer.FITS]
+
+        def ranked(p: Provider) -> tuple[float, float, int]:
+            return rank(need, p, self.used[p.pk], has_image=p.pk in self.with_image)
+
+        return min(fitting, key=ranked, default=None)
+
+
+def fit_check(need: Need, standing: Standing, *, held: bool = False) -> FitCheck:
     """What would come of submitting a job with this need now. `held`: it would wait for a
     release first."""
-    found = fits_of(need, providers, used, now)
+    found = standing.fits(need)
     asked = [(p, one) for p, one in found if need.provider in ("", p.name)]
     left_out = len(found) - len(asked)
-    first = chosen(asked, used)
+    first = standing.chosen(need)
     asked.sort(key=lambda one: one[0] is not first)
     tone, shape, headline = _headline(need, asked, first)
+    if standing.forbidden and tone == "completed":
+        tone, shape, headline = "warn", "pending", f"Waits: {_lower(standing.forbidden)}"
     if held and tone == "completed":
         shape, headline = "held", f"Held until it is released; then {_lower(headline)}"
     shown = asked[:MOST_SHOWN]
@@ -64,6 +86,7 @@ def fit_check(
     if left_out:
         others = "The other one is" if left_out == 1 else f"The other {left_out} are"
         more.append(f"{others} left out: it asks for {need.provider}.")
+    used, now = standing.used, standing.now
     return FitCheck(
         tone=tone,
         shape=shape,
@@ -72,12 +95,6 @@ def fit_check(
         rows=tuple(Row(p, *_answer(need, p, one, used[p.pk], now)) for p, one in shown),
         more=" ".join(more),
     )
-
-
-def chosen(found: Sequence[tuple[Provider, Fit]], used: dict[int, ProviderUse]) -> Provider | None:
-    """The provider that the planner would take now; None where no room is."""
-    fitting = [p for p, one in found if one.answer is Answer.FITS]
-    return min(fitting, key=lambda p: (load(p, used[p.pk]), p.pk), default=None)
 
 
 def _headline(
@@ -92,6 +109,12 @@ def _headline(
     match best.answer:
         case Answer.FULL:
             return "warn", "pending", f"Waits until others end: {_short(provider, best)}"
+        case Answer.BESIDE:
+            return (
+                "warn",
+                "pending",
+                f"Waits until another ends: {provider.name} would suit it, but {best.why}",
+            )
         case Answer.DOWN:
             return "warn", "warn", f"Waits: {provider.name} would suit it, but {best.why}"
         case Answer.SMALL:
@@ -153,6 +176,8 @@ def _answer(
             if short:
                 return "pending", f"Room when others end: {short} short, {free}"
             return "pending", f"Room when others end: all {provider.slots} slots are taken"
+        case Answer.BESIDE:
+            return "pending", sentence(one.why)
         case Answer.DOWN:
             return _down(provider, one, now)
         case Answer.SMALL:

@@ -13,18 +13,18 @@ from jobs.glances import shape_of, short_reason
 from jobs.left_overs import name_of
 from jobs.models import Attempt, Job
 from jobs.phases import timeline
-from jobs.queue_place import queue_place
+from jobs.reasons import reason_text
 from jobs.selectors import attempts_of, events_of
 from jobs.services import may_force_finish
 from jobs.spec import in_order
 from jobs.spec_diff import spec_diff, spec_text
 from jobs.stat_store import readings_of
-from jobs.states import TERMINAL, JobState, Phase
+from jobs.states import TERMINAL, Phase
 from jobs.use import use_of
+from jobs.why import why
 from jobs.why_waiting import why_waiting
 from projects.actor import Actor
 from projects.models import Role
-from providers.selectors import provider_list, provider_use
 
 EVENTS_SHOWN = 200
 
@@ -75,14 +75,20 @@ def events(job: Job) -> dict[str, Any]:
 
 
 def waiting(actor: Actor, job: Job) -> dict[str, Any]:
-    """Why it waits: what each provider says to it, and its place in the queue."""
-    context: dict[str, Any] = {"job": job, "why": None, "queue": None}
-    if job.state == JobState.PENDING and job.cancel_requested_at is None:
-        providers = provider_list(actor)
-        used = provider_use([provider.pk for provider in providers])
-        context["why"] = why_waiting(job, providers, used, timezone.now())
-        context["queue"] = queue_place(actor, job)
-    return context
+    """Why it waits: what each provider says to it, what else holds it up, what would let it
+    start, its place in the queue, and for which reasons it has waited."""
+    found = why(actor, job)
+    if found is None:
+        return {"job": job, "why": None, "queue": None}
+    return {
+        "job": job,
+        "why": why_waiting(found.need, found.answers, found.used),
+        "hold_up": found.hold_up,
+        "told": reason_text(*job.told) if found.hold_up else "",
+        "ways_out": found.ways_out,
+        "history": found.history[::-1],
+        "queue": found.place,
+    }
 
 
 def use(job: Job, attempts: Sequence[Attempt], *, shown: int, chosen: bool) -> dict[str, Any]:

@@ -17,72 +17,13 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from jobs.name_words import NameWords
+from jobs.queue_models import QueueClass
 from jobs.states import LIVE_PHASES, TERMINAL, JobState, Outcome, Phase
 from projects.models import Project
 from providers.models import Provider
 
 _LIVE = sorted(LIVE_PHASES)
 _TERMINAL = sorted(TERMINAL)
-
-
-class QueueClass(models.Model):
-    """Jobs that are all one to the planner but for when they came: of one project, with one
-    priority, asking for the same (jobs/asks.py). Why they wait is told here, once for all.
-
-    `digest` is of `demand`; `since` is when `reason` began. Rows come with the first job that
-    asks so, and housekeeping deletes those that nothing has waited in for long.
-    """
-
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
-    priority = models.SmallIntegerField()
-    digest = models.BinaryField(max_length=32, editable=False)
-    demand = models.JSONField()
-    reason = models.CharField(max_length=40, default="queued")
-    reason_detail = models.JSONField(default=dict)
-    since = models.DateTimeField(db_default=Now())
-    rev = models.BigIntegerField(default=1)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["project", "priority", "digest"], name="queue_class_once"
-            ),
-        ]
-        indexes = [
-            # classes that have been told something, which is over once nothing waits in them
-            models.Index(fields=["id"], name="queue_class_told", condition=~Q(reason="queued")),
-        ]
-
-    def __str__(self) -> str:
-        return f"class {self.pk}: {self.reason}"
-
-
-class WaitSpan(models.Model):
-    """A stretch of time in which the jobs of a class waited for one reason; open while it lasts."""
-
-    queue_class = models.ForeignKey(
-        QueueClass, on_delete=models.CASCADE, related_name="spans", db_index=False
-    )
-    reason = models.CharField(max_length=40)
-    reason_detail = models.JSONField(default=dict)
-    since = models.DateTimeField(db_default=Now())
-    until = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["queue_class"], name="wait_span_one_open", condition=Q(until__isnull=True)
-            ),
-        ]
-        indexes = [
-            # the history of a class
-            models.Index(fields=["queue_class", "since"], name="wait_span_by_class"),
-            # retention
-            models.Index(fields=["until"], name="wait_span_by_age"),
-        ]
-
-    def __str__(self) -> str:
-        return f"class {self.queue_class_id}: {self.reason}"
 
 
 class Job(models.Model):
@@ -184,7 +125,7 @@ class Job(models.Model):
                 name="job_in_line",
                 condition=Q(state="pending", held=False, not_before__isnull=True),
             ),
-            # retries that come due, and waits that become too long: looked at each second
+            # retries that come due, waits that become too long: looked at each second
             models.Index(
                 fields=["not_before"],
                 name="job_due",
@@ -195,7 +136,7 @@ class Job(models.Model):
                 name="job_queue_until",
                 condition=Q(state="pending", queue_until__isnull=False),
             ),
-            # jobs that were made without a class
+            # jobs without a class
             models.Index(
                 fields=["id"],
                 name="job_classless",
@@ -247,15 +188,15 @@ class Job(models.Model):
 
     @property
     def in_line(self) -> bool:
-        """Whether it may be placed now: it waits, is not held, and no retry is to come due."""
+        """Whether it may be placed now: it waits, neither held nor for a retry."""
         return self.state == JobState.PENDING and not self.held and self.not_before is None
 
     @property
     def told(self) -> tuple[str, Mapping[str, Any]]:
         """Why it waits, or how it ended: a code of jobs/reasons.py and its numbers."""
-        if self.in_line and self.queue_class is not None and self.queue_class.reason != "queued":
-            return self.queue_class.reason, self.queue_class.reason_detail
-        return self.reason, self.reason_detail
+        kind = self.queue_class if self.in_line else None
+        told = kind if kind is not None and kind.reason != "queued" else self
+        return told.reason, told.reason_detail
 
 
 class Attempt(models.Model):

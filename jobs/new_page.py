@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from django.utils import timezone
-
 from jobs import services
 from jobs.curl import request_body
 from jobs.fit_check import FitCheck, fit_check
@@ -18,19 +16,17 @@ from jobs.form_text import initial_of
 from jobs.forms import JobForm
 from jobs.hello import hello_spec
 from jobs.models import Job
-from jobs.orders import requirements
 from jobs.preview import preview
 from jobs.recent import recent_images
 from jobs.selectors import attempt_of, job_any
 from jobs.spec import parse_spec
+from jobs.standing import demand_of, need_of_demand, standing_of
 from projects.actor import Actor
 from projects.errors import Forbidden, Invalid
 from projects.models import Role
 from projects.quantities import cores_text, duration_text, memory_text
 from projects.selectors import projects_of
-from providers.fit import Need
 from providers.models import Provider
-from providers.selectors import provider_use
 
 LABELS_SHOWN = 8
 
@@ -80,7 +76,7 @@ def page(
         "once": uuid4().hex,
     }
     judged = form if form.is_bound else judge(actor, form.as_sent(), source)
-    return context | check(judged, source, providers, url)
+    return context | check(actor, judged, source, providers, url)
 
 
 def judge(actor: Actor, form: JobForm, source: Job | None) -> JobForm:
@@ -103,33 +99,30 @@ def changes_of(form: JobForm, source: Job | None) -> dict[str, Any]:
     return changes
 
 
-def check(form: JobForm, source: Job | None, providers: list[Provider], url: str) -> dict[str, Any]:
+def check(
+    actor: Actor, form: JobForm, source: Job | None, providers: list[Provider], url: str
+) -> dict[str, Any]:
     """Where the job would go, what is still to mend, and what the API would take."""
     faults = form.faults()
     return {
-        "fit": fit_of(form, providers),
+        "fit": fit_of(actor, form, providers),
         "missing": [fault for fault in faults if fault.missing],
         "faults": [fault for fault in faults if not fault.missing],
         "preview": preview(request_body(wanted(form, source)), url),
     }
 
 
-def fit_of(form: JobForm, providers: list[Provider]) -> FitCheck | None:
+def fit_of(actor: Actor, form: JobForm, providers: list[Provider]) -> FitCheck | None:
     """Where it would go; None while its amounts or conditions cannot be read."""
     spec = form.spec()
     amounts = spec["resources"]
     readable = {*spec, *amounts}
     if not readable >= {"cpu_cores", "memory_mb", "gpus", "requires", "provider"}:
         return None
-    need = Need(
-        cpu_millis=round(amounts["cpu_cores"] * 1000),
-        memory_mb=amounts["memory_mb"],
-        gpus=amounts["gpus"],
-        provider=spec["provider"] or "",
-        requires=requirements(spec["requires"]),
-    )
-    used = provider_use([provider.pk for provider in providers])
-    return fit_check(need, providers, used, timezone.now(), held=bool(spec.get("hold")))
+    project = projects_of(actor).filter(slug=spec["project"]).first()
+    demand = demand_of(spec)
+    standing = standing_of(demand, project, providers)
+    return fit_check(need_of_demand(demand), standing, held=bool(spec.get("hold")))
 
 
 def wanted(form: JobForm, source: Job | None) -> dict[str, Any]:

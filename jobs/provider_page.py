@@ -51,6 +51,7 @@ _WORDS: Mapping[str, str] = {
 _ANSWERS: Mapping[Answer, tuple[str, str]] = {
     Answer.FITS: ("has room here now", "have room here now"),
     Answer.FULL: ("fits here and waits for room", "fit here and wait for room"),
+    Answer.BESIDE: ("keeps apart from what runs here", "keep apart from what runs here"),
     Answer.DOWN: ("would fit, were it taking jobs", "would fit, were it taking jobs"),
     Answer.SMALL: ("is larger than all of it", "are larger than all of it"),
     Answer.UNSUITED: ("asks for another provider", "ask for another provider"),
@@ -59,6 +60,7 @@ _ANSWERS: Mapping[Answer, tuple[str, str]] = {
 _ANSWER_SHAPES: Mapping[Answer, str] = {
     Answer.FITS: "completed",
     Answer.FULL: "pending",
+    Answer.BESIDE: "pending",
     Answer.DOWN: "warn",
 }
 

@@ -15,7 +15,8 @@ from django.db import transaction
 from django.db.models import F
 
 from jobs.log.archive import log_folder
-from jobs.models import Attempt, Job, LogChunk, QueueClass, StatPage
+from jobs.models import Attempt, Job, LogChunk, StatPage
+from jobs.queue_models import QueueClass
 from jobs.stat_pages import page_of
 from projects.actor import SYSTEM
 from projects.events import Happening, record

@@ -180,3 +180,70 @@ class LogLineOut(BaseModel):
     text: str
     starts: bool
     ends: bool
+
+
+class FreeOut(BaseModel):
+    """Amounts of a provider: thousandths of a core, MiB, GPUs."""
+
+    cpu_millis: int
+    memory_mb: int
+    gpus: int
+
+
+class ShortOut(FreeOut):
+    """How much of each is missing; `slots` is 1 where all places are taken."""
+
+    slots: int
+
+
+class AnswerOut(BaseModel):
+    """What one provider says to a job."""
+
+    id: int
+    name: str
+    answer: Literal["fits", "full", "beside", "down", "small", "unsuited", "off"]
+    text: str
+    free: FreeOut
+    short_of: ShortOut
+
+
+class HoldUpOut(BaseModel):
+    """What holds a job up besides room, and the jobs it speaks of that you may see."""
+
+    text: str
+    jobs: list[int]
+
+
+class WaitOut(BaseModel):
+    """A stretch of waiting for one reason; `until` is null while it lasts."""
+
+    reason: str
+    reason_text: str
+    since: datetime
+    until: datetime | None
+
+
+class WhyOut(BaseModel):
+    """Why a job waits. `place` is from 1 among the `waiting`; null where it is not in line."""
+
+    job: int
+    state: State
+    reason: str
+    reason_text: str
+    held_up_by: HoldUpOut | None
+    place: int | None
+    waiting: int | None
+    ways_out: list[str]
+    providers: list[AnswerOut] = Field(description="The nearest to a yes first.")
+    history: list[WaitOut] = Field(description="Oldest first, at most the last 50.")
+
+
+class DryRunOut(BaseModel):
+    """What would come of submitting a job now."""
+
+    starts: bool
+    provider: str | None = Field(description="Where it would start at once.")
+    text: str
+    forbidden: str | None = Field(description="What a limit, a key or a pause forbids.")
+    ways_out: list[str]
+    providers: list[AnswerOut]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,24 +62,31 @@ def need_of(job: Job) -> Need:
     except SpecUnreadable:
         conditions = ()
     pinned = str(spec.get("provider") or "")
-    return Need(job.cpu_millis, job.memory_mb, job.gpus, pinned, conditions)
+    apart: tuple[tuple[str, str], ...] = ()
+    if job.queue_class is not None:  # a job that was moved is pinned by its class
+        pinned = str(job.queue_class.demand.get("provider", pinned))
+        apart = tuple((k, v) for k, v in job.queue_class.demand.get("apart", ()))
+    return Need(job.cpu_millis, job.memory_mb, job.gpus, pinned, conditions, apart)
 
 
 def fits_of(
-    need: Need, providers: Sequence[Provider], used: Mapping[int, ProviderUse], now: datetime
+    need: Need,
+    providers: Sequence[Provider],
+    used: Mapping[int, ProviderUse],
+    now: datetime,
+    beside: Mapping[int, Collection[tuple[str, str]]] | None = None,
 ) -> list[tuple[Provider, Fit]]:
-    """What each provider says, the nearest to a yes first."""
-    order = list(Answer)
-    found = [(p, fit(need, p, used[p.pk], now)) for p in providers]
+    """What each provider says, the nearest to a yes first. `beside`: what the jobs of the same
+    project that each runs keep apart from."""
+    order, there = list(Answer), beside or {}
+    found = [(p, fit(need, p, used[p.pk], now, there.get(p.pk, ()))) for p in providers]
     return sorted(found, key=lambda one: (order.index(one[1].answer), *_distance(one[1])))
 
 
 def why_waiting(
-    job: Job, providers: Sequence[Provider], used: dict[int, ProviderUse], now: datetime
+    need: Need, found: Sequence[tuple[Provider, Fit]], used: Mapping[int, ProviderUse]
 ) -> WhyWaiting:
-    """The panel of a job that waits."""
-    need = need_of(job)
-    found = fits_of(need, providers, used, now)
+    """The panel of a job that waits; `found` as by `fits_of`."""
     shape, words = headline(need, found)
     return WhyWaiting(
         shape=shape,
@@ -107,6 +114,8 @@ def headline(need: Need, found: Sequence[tuple[Provider, Fit]]) -> tuple[str, st
         case Answer.FULL:
             full = [one for _, one in found if one.answer is Answer.FULL]
             return "warn", f"No provider that suits it has {_wanting(need, full)}"
+        case Answer.BESIDE:
+            return "warn", f"{provider.name} would suit it, but {best.why}"
         case Answer.DOWN:
             return "warn", f"{provider.name} would suit it, and takes nothing: {best.why}"
         case Answer.SMALL:
@@ -134,6 +143,7 @@ def _wanting(need: Need, full: Sequence[Fit]) -> str:
 _COUNTED = {
     Answer.FITS: ("has room", "have room"),
     Answer.FULL: ("is too full", "are too full"),
+    Answer.BESIDE: ("runs its like", "run its like"),
     Answer.DOWN: ("takes nothing now", "take nothing now"),
     Answer.SMALL: ("is too small", "are too small"),
     Answer.UNSUITED: ("is ruled out", "are ruled out"),
@@ -169,6 +179,8 @@ def _answer(one: Fit, provider: Provider) -> tuple[str, str, str]:
             return "completed", "Has room", "It goes here when its turn comes"
         case Answer.FULL:
             return "warn", "Too full", _lacking(one, provider)
+        case Answer.BESIDE:
+            return "warn", "Runs its like", sentence(one.why)
         case Answer.DOWN:
             return "warn", "Takes nothing now", sentence(one.why)
         case Answer.SMALL:

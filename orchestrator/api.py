@@ -16,6 +16,7 @@ from ninja.openapi.schema import OpenAPISchema
 from pydantic import BaseModel
 
 from jobs.api import router as jobs_router
+from jobs.api_why import router as why_router
 from orchestrator import openapi, problems
 from orchestrator.api_projects import router as projects_router
 from orchestrator.auth import BearerToken, SessionCookie
@@ -130,6 +131,7 @@ def _build() -> GantryAPI:
     made.add_router("", root)
     made.add_router("", jobs_router)
     made.add_router("", projects_router)
+    made.add_router("", why_router)
     made.add_router("", providers_router)
     return made
 

@@ -235,8 +235,42 @@ _PROJECT: dict[str, Any] = {
     "warnings": [],
 }
 _PAUSED = {"at": "2026-01-31T12:00:00.000Z", "by": "ada", "note": "the file server is down"}
+_WHY: dict[str, Any] = {
+    "job": 42,
+    "state": "pending",
+    "reason": "no_capacity",
+    "reason_text": ("Waiting for room: needs 1 CPU, 4 GiB; the capacity of node-2 is in use."),
+    "held_up_by": None,
+    "place": 3,
+    "waiting": 17,
+    "ways_out": [
+        "Fits on node-2 when job 37 ends.",
+        "Would start on node-2 now with 2 GiB less.",
+    ],
+    "providers": [
+        {
+            "id": 2,
+            "name": "node-2",
+            "answer": "full",
+            "text": "It needs 2 GiB more.",
+            "free": {"cpu_millis": 3000, "memory_mb": 2048, "gpus": 0},
+            "short_of": {"cpu_millis": 0, "memory_mb": 2048, "gpus": 0, "slots": 0},
+        }
+    ],
+    "history": [
+        {
+            "reason": "no_capacity",
+            "reason_text": (
+                "Waiting for room: needs 1 CPU, 4 GiB; the capacity of node-2 is in use."
+            ),
+            "since": "2026-01-31T12:00:00.000Z",
+            "until": None,
+        }
+    ],
+}
 REQUESTS: dict[str, Any] = {
     "jobs_api_job_submit": SPEC,
+    "jobs_api_why_job_dry_run": SPEC,
     "jobs_api_job_rerun": {"env": {"LANG": "C"}, "priority": 80},
     "orchestrator_api_projects_project_limits": {"weight": 200, "running": 10, "gpus": None},
     "orchestrator_api_projects_project_pauses": {"note": _PAUSED["note"]},
@@ -276,6 +310,17 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "jobs_api_job_submit": {_JSON: _SUBMITTED},
     "jobs_api_job_list": {_JSON: {"items": [_JOB], "next_cursor": None, "searched_to": None}},
     "jobs_api_job_detail": {_JSON: _DETAIL},
+    "jobs_api_why_job_why": {_JSON: _WHY},
+    "jobs_api_why_job_dry_run": {
+        _JSON: {
+            "starts": False,
+            "provider": None,
+            "text": "Waits until others end: node-2 is 2 GiB short",
+            "forbidden": None,
+            "ways_out": _WHY["ways_out"],
+            "providers": _WHY["providers"],
+        }
+    },
     "jobs_api_job_execute": {_JSON: _SUBMITTED},
     "jobs_api_job_cancel": {_JSON: _CANCELLING},
     "jobs_api_job_force_finish": {_JSON: _LOST},

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.utils import timezone
 
+from jobs.allowance import Amounts
 from jobs.held import Held
 from jobs.queue import in_use, kept_apart, keys_in_use
 from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.policy import Placed
 from orchestrator.scheduling.room import still_fitting, view_of
-from orchestrator.scheduling.snapshot import Amounts, KeyView, ProjectView, ProviderView
+from orchestrator.scheduling.snapshot import KeyView, ProjectView, ProviderView
 from projects.models import Project
 from projects.prepared import Place, PreparedQuery
 from projects.shares import pause_words

@@ -3,16 +3,23 @@ and pages tell by it, so that the two cannot differ."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import ceil
 from typing import Any, Protocol
 
 from providers.driver import Health
 
 LOW_DISK_BYTES = 2 * 2**30
 LOW_DISK_SHARE = 0.05
+STEPS = 20
+"""Loads within one twentieth are equal."""
+AWAY = 5
+"""So many of these steps is having a job's image worth."""
+KEPT_FOR_GPUS = 100
+"""What a provider with GPUs is put behind by, for a job that wants none."""
 UNWATCHED = timedelta(seconds=90)
 """A provider that nobody has probed for so long may be anything: it gets no new jobs."""
 
@@ -111,13 +118,15 @@ def takes_jobs(place: Place, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a job asks of a provider; `provider` pins it by name."""
+    """What a job asks of a provider; `provider` pins it by name. `apart` are the labels, with
+    their values, that it keeps apart from its like."""
 
     cpu_millis: int
     memory_mb: int
     gpus: int = 0
     provider: str = ""
     requires: Sequence[Condition] = ()
+    apart: Sequence[tuple[str, str]] = ()
 
 
 class Answer(StrEnum):
@@ -125,6 +134,7 @@ class Answer(StrEnum):
 
     FITS = "fits"
     FULL = "full"
+    BESIDE = "beside"
     DOWN = "down"
     SMALL = "small"
     UNSUITED = "unsuited"
@@ -159,8 +169,15 @@ class Given(Protocol):
     def gpus(self) -> int: ...
 
 
-def fit(need: Need, place: Place, given: Given, now: datetime) -> Fit:
-    """What this provider says to that need, in the order in which the planner asks."""
+def fit(
+    need: Need,
+    place: Place,
+    given: Given,
+    now: datetime,
+    beside: Collection[tuple[str, str]] = (),
+) -> Fit:
+    """What this provider says to that need, in the order in which the planner asks. `beside`:
+    what the jobs of the same project that it runs keep apart from."""
     free = (
         place.total_cpu_millis - given.cpu_millis,
         place.total_memory_mb - given.memory_mb,
@@ -180,6 +197,8 @@ def fit(need: Need, place: Place, given: Given, now: datetime) -> Fit:
         answer = Answer.SMALL
     elif down := why_down(place, now)[1]:
         answer, why = Answer.DOWN, down
+    elif both := [pair for pair in need.apart if pair in beside]:
+        answer, why = Answer.BESIDE, f"it runs another job with {both[0][0]} = {both[0][1]}"
     elif any(lacks) or no_slot:
         answer = Answer.FULL
     return Fit(
@@ -195,14 +214,31 @@ def fit(need: Need, place: Place, given: Given, now: datetime) -> Fit:
     )
 
 
-def load(place: Place, given: Given) -> float:
-    """The fuller of CPU and memory, 0 to 1: of those with room the planner takes the emptiest,
-    and of equals the first."""
-    cpu, memory = place.total_cpu_millis, place.total_memory_mb
-    return max(
-        1 - (cpu - given.cpu_millis) / cpu if cpu else 1.0,
-        1 - (memory - given.memory_mb) / memory if memory else 1.0,
-    )
+class Choice(Place, Protocol):
+    """A provider's row, as far as one is preferred to another."""
+
+    @property
+    def packs(self) -> bool: ...
+    @property
+    def cost_per_hour(self) -> object: ...
+
+
+def rank(need: Need, place: Choice, given: Given, *, has_image: bool) -> tuple[float, float, int]:
+    """Of the providers with room a job gets the one with the lowest rank: how full it would be
+    with the job, its cost per hour, its id. The planner's own rule for one provider
+    (orchestrator/scheduling/rooms.py has it for all at once, and says why)."""
+    measures = [
+        (given.cpu_millis + need.cpu_millis, place.total_cpu_millis),
+        (given.memory_mb + need.memory_mb, place.total_memory_mb),
+    ]
+    if need.gpus:
+        measures.append((given.gpus + need.gpus, place.total_gpus))
+    load = max(1 - (whole - taken) / max(1, whole) for taken, whole in measures)
+    steps = ceil(load * STEPS - 1e-9)
+    score = STEPS - steps if place.packs else steps
+    score += 0 if has_image else AWAY
+    score += KEPT_FOR_GPUS if place.total_gpus and not need.gpus else 0
+    return score, float(str(place.cost_per_hour or 0)), place.pk
 
 
 def _unmet(need: Need, place: Place) -> str:

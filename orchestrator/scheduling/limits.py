@@ -1,22 +1,13 @@
-"""What keeps a job from starting although there is room: its project's pause and limits, and
-its concurrency key. All is counted from what runs, plus what this look has placed. Pure."""
+"""The limits of projects and keys while a plan fills them: counted from what runs, plus what this
+look has placed. What they forbid is said in jobs/allowance.py. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from jobs.allowance import Amounts, Refusal, beyond, key_full, paused
 from orchestrator.scheduling.snapshot import Demand, Key, KeyView, ProjectView, Snapshot
-from projects.quantities import cores_text, memory_text
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why jobs wait: a code of jobs/reasons.py with its numbers."""
-
-    reason: str
-    detail: Mapping[str, Any]
 
 
 class Asking(Protocol):
@@ -51,49 +42,26 @@ class Limits:
         """What forbids one more job of this class to start; None where nothing does."""
         project = self._projects.get(waiting.project)
         if project is not None and project.paused:
-            return Refusal("paused", {"project": project.slug, "why": project.paused})
+            return paused(project.slug, project.paused)
         if waiting.key is not None:
             live = self._live.get((waiting.project, waiting.key.name), 0)
-            if live >= waiting.key.limit:
-                key, limit = waiting.key.name, waiting.key.limit
-                return Refusal("key_limit", {"key": key, "limit": limit})
-        return None if project is None else self._beyond(project, waiting.demand)
+            if refusal := key_full(waiting.key.name, waiting.key.limit, live):
+                return refusal
+        if project is None or project.limits == Amounts():
+            return None
+        used = Amounts(*self._used[project.id])
+        return beyond(project.slug, project.limits, used, Amounts(*_amounts(waiting.demand)))
 
     def take(self, waiting: Asking) -> None:
         """One job of this class has started."""
-        demand = waiting.demand
         used = self._used.get(waiting.project)
         if used is not None:
-            for at, amount in enumerate(_amounts(demand)):
+            for at, amount in enumerate(_amounts(waiting.demand)):
                 used[at] += amount
         if waiting.key is not None:
             key = (waiting.project, waiting.key.name)
             self._live[key] = self._live.get(key, 0) + 1
 
-    def _beyond(self, project: ProjectView, demand: Demand) -> Refusal | None:
-        limits = project.limits
-        bounds = (limits.running, limits.cpu_millis, limits.memory_mb, limits.gpus)
-        for used, more, bound, words in zip(
-            self._used[project.id], _amounts(demand), bounds, _WORDS, strict=True
-        ):
-            if bound is not None and more and used + more > bound:
-                detail = {"project": project.slug, "limit": words(bound)}
-                reason = "project_limit" if more <= bound else "above_project_limit"
-                return Refusal(reason, detail if more <= bound else detail | {"need": words(more)})
-        return None
-
 
 def _amounts(demand: Demand) -> tuple[int, int, int, int]:
     return 1, demand.cpu_millis, demand.memory_mb, demand.gpus
-
-
-def _jobs(number: int) -> str:
-    return f"{number} running job" if number == 1 else f"{number:,} running jobs"
-
-
-_WORDS = (
-    _jobs,
-    lambda millis: f"{cores_text(millis)} CPU",
-    lambda mib: f"{memory_text(mib)} of memory",
-    lambda gpus: f"{gpus} GPU",
-)

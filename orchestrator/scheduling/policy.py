@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.scheduling.limits import Limits, Refusal
+from jobs.allowance import Refusal
+from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.order import OVERDUE, Line
 from orchestrator.scheduling.overflow import GivesWay, giving_way, without
 from orchestrator.scheduling.refusals import no_room

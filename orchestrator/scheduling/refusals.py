@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from orchestrator.scheduling.limits import Refusal
+from jobs.allowance import Refusal
 from orchestrator.scheduling.rooms import Rooms, Sieved
 from orchestrator.scheduling.snapshot import Demand, WaitingClass
 from projects.quantities import memory_text

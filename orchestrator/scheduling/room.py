@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 from jobs.held import Held
 from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.policy import Placed
 from orchestrator.scheduling.snapshot import ProviderView
-from providers.fit import Place, why_down
-
-
-class Site(Place, Protocol):
-    """A provider's row, as far as the planner chooses by it."""
-
-    @property
-    def packs(self) -> bool: ...
-    @property
-    def cost_per_hour(self) -> object: ...
+from providers.fit import Choice, why_down
 
 
 def view_of(
-    place: Site,
+    place: Choice,
     held: Held | None,
     now: datetime,
     *,

@@ -22,13 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.scheduling.snapshot import Demand, ProviderView, Requirement
-from providers.fit import matches
+from providers.fit import AWAY, KEPT_FOR_GPUS, STEPS, matches
 
-STEPS = 20
-"""Loads within one twentieth are equal."""
-AWAY = 5
-"""So many steps is the pull of an image worth."""
-KEPT_FOR_GPUS = 100
 _NO_LIMIT = 2**30
 _AT_ONCE = 4_000_000
 """Pairs of class and provider that are held against each other in one step."""

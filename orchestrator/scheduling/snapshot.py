@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from jobs.allowance import NO_LIMITS, Amounts
+
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
@@ -102,16 +104,6 @@ class ProviderView:
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
-    """Running jobs and what they hold; as a limit, `None` bounds nothing."""
-
-    running: int | None = None
-    cpu_millis: int | None = None
-    memory_mb: int | None = None
-    gpus: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ProjectView:
     """A project's share of the instance: its weight in the fair turn, what its live attempts
     hold, and its limits. `paused` is who paused its queue and why, in words."""
@@ -123,7 +115,7 @@ class ProjectView:
     cpu_millis: int = 0
     memory_mb: int = 0
     gpus: int = 0
-    limits: Amounts = Amounts()
+    limits: Amounts = NO_LIMITS
     paused: str = ""
 
 

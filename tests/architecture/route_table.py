@@ -149,6 +149,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "api/v1/jobs"): API,
     ("POST", "api/v1/jobs"): API_SUBMIT,
     ("GET", "api/v1/jobs/<int:job_id>"): API_JOB,
+    ("GET", "api/v1/jobs/<int:job_id>/why"): API_JOB,
+    ("POST", "api/v1/jobs/dry-run"): API_SUBMIT,
     ("POST", "api/v1/jobs/<int:job_id>/execute"): API_JOB_ACTION,
     ("POST", "api/v1/jobs/<int:job_id>/cancel"): API_JOB_ACTION,
     ("POST", "api/v1/jobs/<int:job_id>/force-finish"): API_JOB_FORCE,

@@ -14,7 +14,8 @@ from jobs import transitions
 from jobs.log import store as log_store
 from jobs.log.frames import Position, pack
 from jobs.log.store import Append
-from jobs.models import Attempt, Job, LogChunk, QueueClass
+from jobs.models import Attempt, Job, LogChunk
+from jobs.queue_models import QueueClass
 from jobs.states import Phase
 from jobs.transitions import Placement, Wait, Written, Yielding
 from orchestrator import postgres_store

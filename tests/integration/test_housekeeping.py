@@ -12,7 +12,8 @@ from django_q.models import Schedule
 
 from jobs import tasks, transitions
 from jobs.log.archive import Gap, archive_log, log_folder, stored_chunks
-from jobs.models import Attempt, Job, LogChunk, QueueClass, StatPage, WaitSpan
+from jobs.models import Attempt, Job, LogChunk, StatPage
+from jobs.queue_models import QueueClass, WaitSpan
 from jobs.retention import delete_logs
 from jobs.stat_pages import Reading, pack, page_of
 from orchestrator.schedules import PREFIX, SWEEPS, sync_schedules

@@ -19,8 +19,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from jobs.asks import ask
-from jobs.models import Job, QueueClass, WaitSpan
+from jobs.models import Job
 from jobs.queue_classes import class_ids
+from jobs.queue_models import QueueClass, WaitSpan
 from jobs.spec import parse_spec
 from jobs.states import ACTIVE, TERMINAL, JobState
 from projects import tokens

@@ -9,7 +9,8 @@ from django.db import transaction
 
 from jobs import transitions
 from jobs.endings import Ending
-from jobs.models import Attempt, Job, QueueClass
+from jobs.models import Attempt, Job
+from jobs.queue_models import QueueClass
 from jobs.states import Outcome, Phase
 from jobs.transitions import BatchResult, Move, Placement
 from providers import leases

@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.fit_check import FitCheck, chosen, fit_check
+from jobs.fit_check import FitCheck, Standing, fit_check
 from jobs.held import Held
 from jobs.orders import Requirement
-from jobs.why_waiting import fits_of
 from orchestrator.scheduling.policy import plan
 from orchestrator.scheduling.room import view_of
-from orchestrator.scheduling.snapshot import Demand, PendingJob, Snapshot
+from orchestrator.scheduling.snapshot import Demand, Snapshot, WaitingClass
 from orchestrator.scheduling.snapshot import Requirement as Asked
 from providers.fit import Need
-from providers.models import Provider
+from providers.models import Provider, ProviderGroup
 from providers.selectors import ProviderUse
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -34,7 +33,7 @@ def provider(number: int = 1, **columns: Any) -> Provider:
 
 def said(need: Need, *places: Provider, held: bool = False, **uses: ProviderUse) -> FitCheck:
     used = {place.pk: uses.get(place.name.replace("-", "_"), ProviderUse()) for place in places}
-    return fit_check(need, places, used, NOW, held=held)
+    return fit_check(need, Standing(places, used, NOW), held=held)
 
 
 AMOUNTS = st.sampled_from([0, 1, 500, 1000, 3000, 4000, 8000])
@@ -50,6 +49,8 @@ PLACES = st.lists(
                 "slots": st.sampled_from([None, None, 0, 1, 2]),
                 "labels": st.sampled_from([{}, {"zone": "a"}, {"zone": "b"}]),
                 "disk_free_bytes": st.sampled_from([None, 2**30, 2**40]),
+                "cost_per_hour": st.sampled_from([None, 1, 2]),
+                "group": st.sampled_from([None, ProviderGroup(strategy="pack")]),
             }
         ),
         st.builds(ProviderUse, st.integers(0, 2), AMOUNTS, AMOUNTS, st.integers(0, 1)),
@@ -75,15 +76,21 @@ def test_it_names_the_provider_that_the_planner_takes(
     held = {
         pk: Held(one.cpu_millis, one.memory_mb, one.gpus, one.running) for pk, one in used.items()
     }
-    views = [view_of(p, held[p.pk], NOW) for p in places if p.mode != "inactive"]
+    with_image = frozenset(p.pk for p in places if p.pk % 2)
+    views = [
+        view_of(p, held[p.pk], NOW, images=["a"] if p.pk in with_image else [])
+        for p in places
+        if p.mode != "inactive"
+    ]
     asked = tuple(Asked(r.key, r.op, tuple(r.values)) for r in need.requires)
-    demand = Demand(need.cpu_millis, need.memory_mb, need.gpus, need.provider, asked)
-    made = plan(Snapshot((PendingJob(1, demand),), tuple(views)))
+    demand = Demand(need.cpu_millis, need.memory_mb, need.gpus, need.provider, asked, image="a")
+    made = plan(Snapshot((WaitingClass(1, 1, 50, demand, (1,), (0.0,)),), tuple(views)))
     planned = [placed.provider_name for placed in made.placements]
-    here = chosen(fits_of(need, places, used, NOW), used)
+    standing = Standing(places, used, NOW, with_image)
+    here = standing.chosen(need)
     assert ([here.name] if here else []) == planned
     if planned:
-        assert fit_check(need, places, used, NOW).headline == f"Starts at once on {planned[0]}"
+        assert fit_check(need, standing).headline == f"Starts at once on {planned[0]}"
 
 
 def test_a_held_job_starts_when_it_is_released() -> None:

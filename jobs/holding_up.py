@@ -1,0 +1,69 @@
+"""What holds a job up besides room: who paused its project, which limit it is at, which jobs have
+its key, for whom a provider is kept free. Told from the reason that the planner has stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs.held import Held
+from jobs.models import Job
+from jobs.queue import in_use, keys_in_use
+from projects.actor import Actor
+from projects.models import Project
+from projects.quantities import cores_text, memory_text
+
+MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class HoldUp:
+    """A sentence, and the jobs that it speaks of as far as the reader may see them."""
+
+    words: str
+    jobs: tuple[Job, ...] = ()
+
+
+def hold_up(actor: Actor, job: Job) -> HoldUp | None:
+    """What a waiting job is held up by; None where it is room alone, or nothing."""
+    reason, detail = job.told
+    match reason:
+        case "key_limit":
+            return _by_key(actor, job, str(detail.get("key", "")), int(detail.get("limit", 1)))
+        case "project_limit" | "above_project_limit":
+            return HoldUp(_in_use(job.project))
+        case "kept_free":
+            ahead = _seen(actor, [int(detail.get("job", 0))])
+            name = f"{ahead[0].name}, job {ahead[0].pk}," if ahead else "Another project's job"
+            return HoldUp(f"{name} has waited longest of all and goes first.", ahead)
+    return None
+
+
+def _by_key(actor: Actor, job: Job, key: str, limit: int) -> HoldUp:
+    live, _ = keys_in_use([(job.project_id, key)]).get((job.project_id, key), ([], []))
+    if not live:
+        return HoldUp(f"No job with the key {key} runs now; it goes at the next look.")
+    return HoldUp(f"{len(live)} of {limit} with the key {key} run now.", _seen(actor, live))
+
+
+def _in_use(project: Project) -> str:
+    """What the project uses now, of what it may, measure by measure that has a limit."""
+    held = in_use().projects.get(project.pk, Held())
+    told = [
+        f"{text(used)} of {text(limit)} {unit}".rstrip()
+        for used, limit, text, unit in (
+            (held.attempts, project.max_running, str, "running jobs"),
+            (held.cpu_millis, project.max_cpu_millis, cores_text, "CPU"),
+            (held.memory_mb, project.max_memory_mb, memory_text, "of memory"),
+            (held.gpus, project.max_gpus, str, "GPU"),
+        )
+        if limit is not None
+    ]
+    return f"{project.slug} uses {', '.join(told)} now." if told else ""
+
+
+def _seen(actor: Actor, jobs: list[int]) -> tuple[Job, ...]:
+    found = Job.objects.filter(pk__in=jobs[:MOST_NAMED]).order_by("pk")
+    visible = actor.project_ids()
+    if visible is not None:
+        found = found.filter(project__in=visible)
+    return tuple(found.only("name", "state", "project_id"))
