@@ -49,12 +49,13 @@ class Job(models.Model):
     gpus = models.PositiveIntegerField(default=0)
     queue_timeout_seconds = models.PositiveIntegerField(null=True)
     concurrency_key = models.CharField(max_length=120, db_default="", default="", blank=True)
+    # Indexed by job_in_line; jobs that have ended may name a class that is gone.
     queue_class = models.ForeignKey(
         QueueClass,
-        on_delete=models.DO_NOTHING,
+        models.DO_NOTHING,
         null=True,
         related_name="jobs",
-        db_index=False,  # job_in_line; those that ended may name a class that is gone
+        db_index=False,
         db_constraint=False,
     )
 
@@ -173,9 +174,7 @@ class Job(models.Model):
             GinIndex(fields=["labels"], name="job_by_labels"),
             # submitted since
             models.Index(fields=["-created_at"], name="job_by_time"),
-            # what failed lately
             models.Index(fields=["-finished_at"], name="job_failed", condition=Q(state="failed")),
-            # retention
             models.Index(
                 fields=["finished_at"],
                 name="job_finished",

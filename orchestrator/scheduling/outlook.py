@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from orchestrator.scheduling.limits import Refusal
+from jobs.allowance import Refusal
 from orchestrator.scheduling.policy import plan
 from orchestrator.scheduling.snapshot import Snapshot
 

@@ -141,6 +141,7 @@ QUERIES = {
 }
 BODIES: dict[str, Any] = {
     "api/v1/jobs": make_spec(),
+    "api/v1/jobs/dry-run": make_spec(),
     "api/v1/providers": {"name": "another", "kind": "docker"},
     "api/v1/providers/<int:provider_id>": {"slots": 3},
     "api/v1/projects/<slug:slug>/limits": {"running": 3},
