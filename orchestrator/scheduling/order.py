@@ -15,7 +15,7 @@ now and what came before in the same look.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from orchestrator.scheduling.snapshot import Demand, ProjectView, Snapshot, WaitingClass
@@ -38,20 +38,23 @@ class Turn:
     view: ProjectView
     totals: tuple[int, int, int]
     used: list[int] = field(default_factory=list)
+    share: float = 0.0
+    """Its dominant share, divided by its weight."""
 
     def __post_init__(self) -> None:
         self.used = [self.view.cpu_millis, self.view.memory_mb, self.view.gpus]
-
-    def share(self) -> float:
-        """Its dominant share, divided by its weight."""
-        parts = (u / t for u, t in zip(self.used, self.totals, strict=True) if t)
-        return max(parts, default=0.0) / self.view.weight
+        self._count()
 
     def add(self, demand: Demand) -> None:
         """One more of its jobs has started."""
         self.used[0] += demand.cpu_millis
         self.used[1] += demand.memory_mb
         self.used[2] += demand.gpus
+        self._count()
+
+    def _count(self) -> None:
+        parts = (u / t for u, t in zip(self.used, self.totals, strict=True) if t)
+        self.share = max(parts, default=0.0) / self.view.weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,16 @@ _Queued = tuple[int, float, int, int, int]
 
 
 class Line:
-    """Walks what waits in the true order; after each head say what became of it."""
+    """Walks what waits in the true order; after each head say what became of it.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    Classes at the places `hopeless` cannot start whatever happens: of those only the ones with
+    an overdue job line up.
+    """
+
+    def __init__(self, snapshot: Snapshot, hopeless: Collection[int] = frozenset()) -> None:
         self._snapshot = snapshot
         self._classes = snapshot.classes
+        self._passed_over: list[int] = []
         totals = (
             sum(p.total_cpu_millis for p in snapshot.providers),
             sum(p.total_memory_mb for p in snapshot.providers),
@@ -92,7 +100,11 @@ class Line:
         )
         self._queues: dict[int, list[_Queued]] = {}
         for index, waiting in enumerate(self._classes):
-            if waiting.jobs:
+            if not waiting.jobs:
+                continue
+            if index in hopeless and snapshot.now - waiting.since[0] < snapshot.patience:
+                self._passed_over.append(index)
+            else:
                 self._queues.setdefault(waiting.project, []).append(self._queued(index, 0))
         self._turns = {
             project: Turn(snapshot.projects.get(project) or ProjectView(project, ""), totals)
@@ -125,7 +137,12 @@ class Line:
         """The head waits on, and so do all behind it in its class: what keeps it keeps them."""
         project = head.waiting.project
         heapq.heappop(self._queues[project])
+        self._passed_over.append(head.index)
         self._moved(project)
+
+    def passed_over(self) -> list[int]:
+        """The places of the classes of which a job waits on."""
+        return sorted(self._passed_over)
 
     def _moved(self, project: int) -> None:
         heapq.heappop(self._next)
@@ -134,7 +151,7 @@ class Line:
 
     def _line_up(self, project: int) -> None:
         minus_level, since, job, _, _ = self._queues[project][0]
-        turn = self._turns[project].share()
+        turn = self._turns[project].share
         heapq.heappush(self._next, (minus_level, turn, since, job, project))
 
     def _queued(self, index: int, position: int) -> _Queued:

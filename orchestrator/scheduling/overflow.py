@@ -2,13 +2,14 @@
 
 `cancel_newest`: of a key's jobs no more than its limit run or wait; newer ones are cancelled.
 `cancel_running`: the newest win: older waiting ones are cancelled, and running ones are told
-to stop until the limit holds for those that wait.
+to stop until the limit holds for those that wait. While its project is paused nothing that
+waits can start, so nothing is cancelled for its sake.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.scheduling.snapshot import KeyView, Overflow, Snapshot, WaitingClass
 
@@ -28,30 +29,24 @@ def giving_way(snapshot: Snapshot) -> tuple[GivesWay, ...]:
     found: list[GivesWay] = []
     for (project, name), classes in _by_key(snapshot.classes).items():
         live = snapshot.keys.get((project, name), KeyView(()))
+        owner = snapshot.projects.get(project)
         if any(_overflow(c) is Overflow.CANCEL_RUNNING for c in classes):
-            found += _older(name, classes, live)
+            found += [] if owner and owner.paused else _older(name, classes, live)
         else:
             found += _newer(name, classes, live)
     return tuple(found)
 
 
 def without(classes: Iterable[WaitingClass], gone: frozenset[int]) -> tuple[WaitingClass, ...]:
-    """The classes less those jobs; one that is left with none that was read, and has more, is
-    left out: the next look reads on."""
+    """The classes less those jobs."""
     kept = []
     for one in classes:
         if one.key is None or gone.isdisjoint(one.jobs):
             kept.append(one)
             continue
         pairs = [p for p in zip(one.jobs, one.since, strict=True) if p[0] not in gone]
-        if pairs or not one.more:
-            jobs, since = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
-            kept.append(
-                WaitingClass(
-                    one.id, one.project, one.priority, one.demand, jobs, since, one.more,
-                    one.key, one.told,
-                )
-            )  # fmt: skip
+        jobs, since = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
+        kept.append(replace(one, jobs=jobs, since=since))
     return tuple(kept)
 
 

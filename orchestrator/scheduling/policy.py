@@ -2,9 +2,14 @@
 
 What waits is walked in its true order (order.py). Jobs of one class are all one to the
 planner: within a walk room and limits only shrink, so once one of a class is refused, so is
-every one behind it, and all get the reason without a second look. The walk ends before the
-first job that it would have to pass over unread: nothing is ever placed out of turn because
-the snapshot was not deep enough; `Plan.more` then asks for another look at once.
+every one behind it, and all get the reason without a second look. For the same reason a class
+for which no provider has room when the look begins need not be walked at all; but an overdue
+one is, because providers are kept free for it in its turn. Why they wait is told by how things
+stand when the walk is over.
+
+The walk ends before the first job that it would have to pass over unread: nothing is ever
+placed out of turn because the snapshot was not deep enough; `Plan.more` then asks for another
+look at once.
 """
 
 from __future__ import annotations
@@ -13,12 +18,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jobs.allowance import Refusal
+from orchestrator.scheduling.fleet import Fleet
 from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.order import OVERDUE, Line
 from orchestrator.scheduling.overflow import GivesWay, giving_way, without
 from orchestrator.scheduling.refusals import no_room
 from orchestrator.scheduling.rooms import Rooms
+from orchestrator.scheduling.sieve import sieve
 from orchestrator.scheduling.snapshot import Demand, Key, Snapshot, WaitingClass
 
 NOTHING_TOLD: tuple[str, Mapping[str, Any]] = ("queued", {})
@@ -68,22 +74,24 @@ def plan(snapshot: Snapshot) -> Plan:
     gone = frozenset(one.job for one in give_way)
     if gone:
         snapshot = replace(snapshot, classes=without(snapshot.classes, gone))
-    rooms, limits, line = Rooms(snapshot.providers), Limits.of(snapshot), Line(snapshot)
-    sieved = list(rooms.sieve([waiting.demand for waiting in snapshot.classes]))
+        if any(waiting.more and not waiting.jobs for waiting in snapshot.classes):
+            # All that was read of it is gone, and nobody knows whose turn comes before the next.
+            return Plan(give_way=give_way, more=True)
+    rooms, limits = Rooms(Fleet(snapshot.providers)), Limits.of(snapshot)
+    sieved = sieve([waiting.demand for waiting in snapshot.classes], rooms)
+    line = Line(snapshot, {at for at, found in enumerate(sieved) if not found.fits})
     placements: list[Placed] = []
-    waits: list[Waiting] = []
     more = False
     for head in line:
-        waiting, found = head.waiting, sieved[head.index]
         if head.unread:
             more = True
             break
-        refusal = limits.refusal(waiting)
-        index = None
-        if refusal is None and found.fits:
-            index = rooms.choose(waiting.demand, waiting.project)
+        waiting, found = head.waiting, sieved[head.index]
+        free, index = limits.refusal(waiting) is None, None
+        if free and found.fits:
+            index = rooms.choose(waiting.demand, waiting.project, found.among)
         if index is not None:
-            view = rooms.views[index]
+            view = rooms.fleet.views[index]
             rooms.take(index, waiting.demand, waiting.project)
             limits.take(waiting)
             placements.append(
@@ -91,20 +99,18 @@ def plan(snapshot: Snapshot) -> Plan:
             )
             line.started(head)
             continue
-        if refusal is None:
-            refusal = no_room(waiting, found, rooms)
-            if head.level == OVERDUE:
-                rooms.keep_free(waiting.demand, waiting.project, head.job)
-        _tell(waits, waiting, refusal)
+        if free and head.level == OVERDUE:
+            rooms.keep_free(waiting.demand, waiting.project, head.job)
         line.refused(head)
+    waits: list[Waiting] = []
+    for index in line.passed_over():
+        waiting = snapshot.classes[index]
+        why = limits.refusal(waiting) or no_room(waiting, sieved[index], rooms)
+        if (why.reason, why.detail) != waiting.told:
+            waits.append(Waiting(waiting.id, why.reason, why.detail))
     started = {p.job for p in placements}
     waits += (_no_longer(one) for one in snapshot.classes if _is_over(one, started))
     return Plan(tuple(placements), tuple(waits), give_way, more or bool(gone))
-
-
-def _tell(waits: list[Waiting], waiting: WaitingClass, refusal: Refusal) -> None:
-    if (refusal.reason, refusal.detail) != waiting.told:
-        waits.append(Waiting(waiting.id, refusal.reason, refusal.detail))
 
 
 def _is_over(waiting: WaitingClass, started: set[int]) -> bool:

@@ -6,31 +6,36 @@ at the moment is read when a reason is shown.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
+
 import numpy as np
 
 from jobs.allowance import Refusal
-from orchestrator.scheduling.rooms import Rooms, Sieved
+from orchestrator.scheduling.fleet import Fleet
+from orchestrator.scheduling.rooms import Rooms
+from orchestrator.scheduling.sieve import Sieved
 from orchestrator.scheduling.snapshot import Demand, WaitingClass
 from projects.quantities import memory_text
 
 
 def no_room(waiting: WaitingClass, found: Sieved, rooms: Rooms) -> Refusal:
     """The reason of a class that no provider takes; `found` is what the sieve told of it."""
-    demand = waiting.demand
-    if not rooms.views:
+    demand, fleet = waiting.demand, rooms.fleet
+    if not fleet.views:
         return Refusal("no_provider", {})
     if not found.selected:
         return Refusal("no_match", {"why": _selection(demand)})
     if not found.large:
-        return _too_large(demand, rooms)
-    first = rooms.views[found.first]
+        return _too_large(demand, fleet)
+    first = fleet.views[found.first]
     if not found.up:
         return Refusal(first.down_reason, {"provider": first.name, "why": first.down})
-    kept = rooms.kept_from(demand, waiting.project)
+    kept = rooms.kept_from(demand, waiting.project, found.among) if found.fits else None
     if kept is not None:
         view, job = kept
         return Refusal("kept_free", {"provider": view.name, "job": job})
-    if found.fits and demand.apart and rooms.choose(_alone(demand), waiting.project) is not None:
+    if found.fits and demand.apart and _fits_alone(waiting, found, rooms):
         labels = " and ".join(f"{label} = {value}" for label, value in demand.apart)
         return Refusal("apart", {"labels": labels})
     return Refusal(
@@ -42,14 +47,15 @@ def no_room(waiting: WaitingClass, found: Sieved, rooms: Rooms) -> Refusal:
     )
 
 
+@lru_cache(16_384)
 def amount(cpu_millis: int, memory_mb: int, gpus: int = 0) -> str:
     """An amount in words: "1.5 CPU, 512 MiB"."""
     words = f"{cpu_millis / 1000:g} CPU, {memory_text(memory_mb)}"
     return f"{words}, {gpus} GPU" if gpus else words
 
 
-def _too_large(demand: Demand, rooms: Rooms) -> Refusal:
-    selected = [rooms.views[int(index)] for index in np.flatnonzero(rooms.selected(demand))]
+def _too_large(demand: Demand, fleet: Fleet) -> Refusal:
+    selected = [fleet.views[int(index)] for index in np.flatnonzero(fleet.selected(demand))]
     # Nobody knows the size of a place that never answered.
     known = [view for view in selected if view.total_memory_mb]
     if not known and selected[0].down:
@@ -69,12 +75,10 @@ def _too_large(demand: Demand, rooms: Rooms) -> Refusal:
     )
 
 
-def _alone(demand: Demand) -> Demand:
-    """The same without what it keeps apart from."""
-    return Demand(
-        demand.cpu_millis, demand.memory_mb, demand.gpus, demand.provider, demand.requires,
-        image=demand.image,
-    )  # fmt: skip
+def _fits_alone(waiting: WaitingClass, found: Sieved, rooms: Rooms) -> bool:
+    """Whether there is room but for what it keeps apart from."""
+    alone = replace(waiting.demand, apart=())
+    return rooms.choose(alone, waiting.project, found.among) is not None
 
 
 def _selection(demand: Demand) -> str:

@@ -1,0 +1,89 @@
+"""What providers are, as far as a plan is concerned: sizes, labels, images. Pure.
+
+They stand in arrays, one place each, in the order of their ids; nothing here changes while a
+plan is made. `providers/fit.py` answers the same questions for one provider; a test compares
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.scheduling.snapshot import Demand, ProviderView, Requirement
+from providers.fit import matches
+
+Mask = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
+
+
+class Fleet:
+    """All providers."""
+
+    def __init__(self, providers: Sequence[ProviderView]) -> None:
+        self.views = sorted(providers, key=lambda view: view.id)
+        views = self.views
+        self.cpu = numbers(v.total_cpu_millis for v in views)
+        self.memory = numbers(v.total_memory_mb for v in views)
+        self.gpus = numbers(v.total_gpus for v in views)
+        self.up: Mask = np.fromiter((not v.down for v in views), bool, len(views))
+        self.packs: Mask = np.fromiter((v.pack for v in views), bool, len(views))
+        self.cost = np.fromiter((v.cost_per_hour for v in views), float, len(views))
+        self._labels: dict[str, tuple[list[str | None], Numbers]] = {}
+        self._selections: dict[tuple[str, tuple[Requirement, ...]], Mask] = {}
+        self._images: dict[str, Mask] = {}
+
+    def selected(self, demand: Demand) -> Mask:
+        """Which providers are what it asks for by name and labels, whatever their size."""
+        selection = (demand.provider, demand.requires)
+        mask = self._selections.get(selection)
+        if mask is None:
+            mask = np.ones(len(self.views), bool)
+            if demand.provider:
+                mask &= np.fromiter(
+                    (v.name == demand.provider for v in self.views), bool, len(self.views)
+                )
+            for requirement in demand.requires:
+                mask &= self._meets(requirement)
+            self._selections[selection] = mask
+        return mask
+
+    def large(self, demand: Demand) -> Mask:
+        """Which of the selected could run it, were they idle."""
+        mask: Mask = self.selected(demand) & (self.cpu >= demand.cpu_millis)
+        mask &= (self.memory >= demand.memory_mb) & (self.gpus >= demand.gpus)
+        return mask
+
+    def has_image(self, image: str) -> Mask:
+        """Which have it."""
+        mask = self._images.get(image)
+        if mask is None:
+            mask = np.fromiter((image in v.images for v in self.views), bool, len(self.views))
+            self._images[image] = mask
+        return mask
+
+    def _meets(self, requirement: Requirement) -> Mask:
+        values, places = self._label(requirement.key)
+        told = (
+            matches(requirement, {} if value is None else {requirement.key: value})
+            for value in values
+        )
+        return np.fromiter(told, bool, len(values))[places]
+
+    def _label(self, key: str) -> tuple[list[str | None], Numbers]:
+        """The values of a label that providers have, and which of them each has."""
+        found = self._labels.get(key)
+        if found is None:
+            places: dict[str | None, int] = {}
+            at = numbers(
+                places.setdefault(view.labels.get(key), len(places)) for view in self.views
+            )
+            found = self._labels[key] = (list(places), at)
+        return found
+
+
+def numbers(values: Iterable[int]) -> Numbers:
+    """An array of whole numbers."""
+    return np.array(list(values), np.int64)

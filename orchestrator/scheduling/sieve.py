@@ -1,0 +1,86 @@
+"""What providers say to all demands when a look begins, a thousand against a thousand in a few
+steps: most of a long queue is answered here, and the walk need not look again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from orchestrator.scheduling.fleet import Mask
+from orchestrator.scheduling.rooms import Among, Rooms
+from orchestrator.scheduling.snapshot import Demand, Requirement
+
+_AT_ONCE = 4_000_000
+"""Pairs of demand and provider that are held against each other in one step."""
+FEW = 8
+"""Of so many providers with room the places are told one by one."""
+
+
+class Sieved(NamedTuple):
+    """What providers say to one demand: how many are as it asks, how many of these are large
+    enough, how many of those are up. `first` is the place of the first that is large enough
+    and up, else of the first that is large enough. `fits`: one has room, and all that have are
+    `among` these.
+
+    Asks nothing of what jobs keep apart from.
+    """
+
+    selected: int = 0
+    large: int = 0
+    up: int = 0
+    first: int = 0
+    fits: bool = False
+    among: Among = ()
+
+
+def sieve(demands: Sequence[Demand], rooms: Rooms) -> list[Sieved]:
+    """What providers say to each demand, as they are now."""
+    if not rooms.fleet.views:
+        return [Sieved()] * len(demands)
+    step = max(1, _AT_ONCE // len(rooms.fleet.views))
+    return [
+        found
+        for begin in range(0, len(demands), step)
+        for found in _sieve(demands[begin : begin + step], rooms)
+    ]
+
+
+def _sieve(demands: Sequence[Demand], rooms: Rooms) -> Iterator[Sieved]:
+    fleet = rooms.fleet
+    asked = np.array([(d.cpu_millis, d.memory_mb, d.gpus) for d in demands], np.int64)
+    cpu, memory, gpus = (asked[:, [column]] for column in range(3))
+    selections: dict[tuple[str, tuple[Requirement, ...]], int] = {}
+    rows = [selections.setdefault((d.provider, d.requires), len(selections)) for d in demands]
+    kinds = np.array([fleet.selected(Demand(0, 0, 0, *one)) for one in selections])
+    mask: Mask = kinds[rows]
+    for needed, size in ((cpu, fleet.cpu), (memory, fleet.memory), (gpus, fleet.gpus)):
+        mask &= needed <= size
+    large, first_large = _count(mask), mask.argmax(axis=1)
+    mask &= fleet.up
+    up, first_up = _count(mask), mask.argmax(axis=1)
+    for needed, free in ((cpu, rooms.cpu), (memory, rooms.memory), (gpus, rooms.gpus)):
+        mask &= needed <= free
+    mask &= rooms.slots > 0
+    first = np.where(up > 0, first_up, first_large)
+    columns = (_count(kinds)[rows], large, up, first, mask.any(axis=1))
+    return map(Sieved, *(column.tolist() for column in columns), _among(mask))
+
+
+def _count(mask: Mask) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+    # counted in 32 bits: four times as fast as in the 64 that are the default
+    return np.add.reduce(mask, axis=1, dtype=np.uint32)
+
+
+def _among(mask: Mask) -> Iterator[Among]:
+    """Of each row the places that are set, where these are few."""
+    counts = _count(mask)
+    few = np.flatnonzero((counts > 0) & (counts <= FEW))
+    places = np.nonzero(mask[few])[1].tolist()
+    begin, told = 0, few.tolist()
+    found: dict[int, Among] = {}
+    for row, count in zip(told, counts[few].tolist(), strict=True):
+        found[row] = places[begin : begin + count]
+        begin += count
+    return (found.get(row) if count else () for row, count in enumerate(counts.tolist()))
