@@ -9,6 +9,7 @@ MANAGE := $(PYTHON) manage.py
 # Settings make a data folder when they are read; tools that only look must not make a real one.
 LOOKING := GANTRY_DATA=.venv/lint-data
 SEEDS := 2000
+CASES := 10000
 CHAOS := tests/chaos/results
 
 .PHONY: help
@@ -57,6 +58,10 @@ format: venv-dev ## Put code and templates into shape
 .PHONY: sim
 sim: venv-dev ## Simulate engines, faults and a clock from SEEDS=2000 seeds (ARGS="--seed 7 --trace" for one)
 	@$(LOOKING) $(PYTHON) -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+.PHONY: plan-cases
+plan-cases: venv-dev ## Hold what is promised of every plan against CASES=10000 made-up queues
+	@PLAN_CASES=$(CASES) exec $(PYTHON) -m pytest tests/unit/test_plan_properties.py $(ARGS)
 
 .PHONY: bench
 bench: venv-dev ## Measure Gantry against bare containers
