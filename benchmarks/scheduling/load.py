@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.scheduling.world import Arrival
+from jobs.allowance import Amounts
 from orchestrator.scheduling.snapshot import (
-    Amounts,
     Demand,
     Key,
     ProjectView,

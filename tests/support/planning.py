@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from jobs.allowance import Amounts
 from orchestrator.scheduling.policy import Plan, plan
 from orchestrator.scheduling.snapshot import (
-    Amounts,
     Demand,
     Key,
     KeyView,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from jobs.allowance import Amounts
 from orchestrator.scheduling.snapshot import (
-    Amounts,
     Demand,
     Key,
     KeyView,

@@ -14,8 +14,8 @@ from orchestrator.scheduling.room import view_of
 from orchestrator.scheduling.rooms import Rooms
 from orchestrator.scheduling.sieve import sieve
 from orchestrator.scheduling.snapshot import Demand
-from providers.fit import Answer, Need, fit
-from providers.models import Mode, Provider
+from providers.fit import Answer, Need, fit, rank
+from providers.models import Mode, Provider, ProviderGroup, Strategy
 from providers.selectors import ProviderUse
 from tests.support.snapshots import LABELS, VALUES, demands
 
@@ -44,17 +44,25 @@ used = st.builds(
 )
 
 
+def need_of(demand: Demand) -> Need:
+    """What pages hold against a provider."""
+    return Need(demand.cpu_millis, demand.memory_mb, demand.gpus, demand.provider, demand.requires)
+
+
+def used_by(held: Held) -> ProviderUse:
+    """The same as pages have it."""
+    return ProviderUse(
+        running=held.attempts, cpu_millis=held.cpu_millis, memory_mb=held.memory_mb, gpus=held.gpus
+    )
+
+
 @settings(max_examples=300)
 @given(rows, used, demands)
 def test_each_answer_of_a_provider_is_what_the_planner_finds_there(
     columns: dict[str, Any], held: Held, demand: Demand
 ) -> None:
     provider = Provider(pk=1, **columns)
-    need = Need(demand.cpu_millis, demand.memory_mb, demand.gpus, demand.provider, demand.requires)
-    use = ProviderUse(
-        running=held.attempts, cpu_millis=held.cpu_millis, memory_mb=held.memory_mb, gpus=held.gpus
-    )
-    said = fit(need, provider, use, NOW).answer
+    said = fit(need_of(demand), provider, used_by(held), NOW).answer
     rooms = Rooms(Fleet([view_of(provider, held, NOW)]))
     (found,) = sieve([demand], rooms)
     assert (said is Answer.UNSUITED) == (not found.selected)
@@ -64,6 +72,26 @@ def test_each_answer_of_a_provider_is_what_the_planner_finds_there(
     assert (said is Answer.FITS) == found.fits
     assert (rooms.choose(demand, 1) is not None) == found.fits
     assert (rooms.choose(demand, 1, found.among) is not None) == found.fits
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(rows, used), max_size=8), demands, st.data())
+def test_the_provider_that_is_chosen_is_the_one_that_pages_rank_first(
+    providers: list[tuple[dict[str, Any], Held]], demand: Demand, data: st.DataObject
+) -> None:
+    views, ranks = [], []
+    for at, (columns, held) in enumerate(providers, 1):
+        provider = Provider(pk=at, **columns, cost_per_hour=data.draw(st.sampled_from([0, 1, 2])))
+        if data.draw(st.booleans()):
+            provider.group = ProviderGroup(pk=1, name="packed", strategy=Strategy.PACK)
+        images = data.draw(st.frozensets(st.sampled_from(["tool", "base"])))
+        views.append(view_of(provider, held, NOW, images=images))
+        use = used_by(held)
+        if fit(need_of(demand), provider, use, NOW).answer is Answer.FITS:
+            has_image = demand.image in images
+            ranks.append(rank(need_of(demand), provider, use, has_image=has_image))
+    chosen = Rooms(Fleet(views)).choose(demand, 1)
+    assert (None if chosen is None else views[chosen].id) == (min(ranks)[2] if ranks else None)
 
 
 @settings(max_examples=100)
