@@ -1,7 +1,7 @@
 """Conditions on a provider's labels as a person writes them, one a line. Pure.
 
-`zone = a`, `zone != a`, `zone in a, b`, `zone not in a, b`, `gpu` (has that label), `!gpu`
-(has it not). `=` and `!=` with several values mean `in` and `not in`. A value with a comma, or
+`zone = a`, `zone != a`, `zone in a, b`, `zone not in a, b`, `gpu_memory > 40`, `cores < 64`,
+`gpu` (has that label), `!gpu` (has it not). `=` and `!=` with several values mean `in` and `not in`. A value with a comma, or
 with quotation marks, stands in double quotes, as JSON has them.
 """
 
@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_LINE = re.compile(r"\s*(?P<key>[^\s=!]+)\s*(?P<op>!=|=|\bnot\s+in\b|\bin\b)\s*(?P<rest>.*)")
-_BARE = re.compile(r"\s*(?P<no>!?)\s*(?P<key>[^\s=!,\"]+)\s*")
+_LINE = re.compile(r"\s*(?P<key>[^\s=!<>]+)\s*(?P<op>!=|=|>|<|\bnot\s+in\b|\bin\b)\s*(?P<rest>.*)")
+_BARE = re.compile(r"\s*(?P<no>!?)\s*(?P<key>[^\s=!<>,\"]+)\s*")
 _VALUE = re.compile(r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<plain>[^,"][^,]*?)|)\s*(?:,|$)')
-_WORDS = {"eq": "=", "neq": "!=", "in": "in", "not_in": "not in"}
+_WORDS = {"eq": "=", "neq": "!=", "in": "in", "not_in": "not in", "gt": ">", "lt": "<"}
+_NUMBERS = {">": "gt", "<": "lt"}
 _SEVERAL = {"=": ("eq", "in"), "!=": ("neq", "not_in")}
 
 
@@ -35,15 +36,17 @@ def show_conditions(requires: Iterable[Mapping[str, Any]]) -> str:
 
 def _read(line: str) -> dict[str, Any]:
     if found := _LINE.fullmatch(line):
+        if found["op"] in _NUMBERS and found["rest"].startswith("="):
+            raise Unreadable(f"There is only > and <, not {found['op']}=, in {_short(line)}.")
         values = _values(found["rest"], line)
-        op = "_".join(found["op"].split())
+        op = _NUMBERS.get(found["op"]) or "_".join(found["op"].split())
         if op in _SEVERAL:
             one, several = _SEVERAL[op]
             op = one if len(values) == 1 else several
         return {"key": found["key"], "op": op, "values": values}
     if found := _BARE.fullmatch(line):
         return {"key": found["key"], "op": "not_exists" if found["no"] else "exists", "values": []}
-    raise Unreadable(f"Write {_short(line)} as key = value, key in a, b, key or !key.")
+    raise Unreadable(f"Write {_short(line)} as key = value, key in a, b, key > 1, key or !key.")
 
 
 def _values(text: str, line: str) -> list[str]:

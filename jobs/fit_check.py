@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from jobs.why_waiting import fits_of, missing, sentence
+from jobs.why_waiting import fits_of, missing, sentence, unsuited
 from projects.quantities import age_text, cores_text, memory_text
 from providers.fit import Answer, Fit, Need, rank
 from providers.models import HealthState, Mode, Provider
@@ -121,7 +121,7 @@ def _headline(
             small = [p for p, one in found if one.answer is Answer.SMALL]
             return "failed", "failed", _too_large(need, small)
         case Answer.UNSUITED:
-            return "failed", "failed", "No provider is what it asks for"
+            return "failed", "failed", unsuited(need, found)
     return "failed", "failed", "Every provider is switched off"
 
 

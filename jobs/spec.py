@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from jobs import spec_rules as rules
+from jobs.spec_contradictions import contradictions
 from projects.errors import FieldProblem, Invalid
 from projects.rules import (
     absolute_path,
@@ -36,6 +37,7 @@ EnvName = Annotated[str, AfterValidator(rules.env_name)]
 Slug = Annotated[str, AfterValidator(slug)]
 Path = Annotated[str, AfterValidator(absolute_path)]
 Name = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(rules.name)]
+Key = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(rules.name)]
 Image = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(rules.image_reference)]
 User = Annotated[str, Field(max_length=64), AfterValidator(rules.user)]
 RetryOn = Annotated[int | str, BeforeValidator(rules.retry_on)]
@@ -66,10 +68,10 @@ class MountSpec(StrictModel):
 
 class Requirement(StrictModel):
     """What a provider's labels must be: `values` has one for eq and neq, some for in and
-    not_in, none for exists and not_exists."""
+    not_in, none for exists and not_exists, one number for gt (more than) and lt (less than)."""
 
     key: LabelKey
-    op: Literal["eq", "neq", "in", "not_in", "exists", "not_exists"]
+    op: Literal["eq", "neq", "in", "not_in", "exists", "not_exists", "gt", "lt"]
     values: list[LabelValue] = Field(default_factory=list, max_length=64)
 
     @model_validator(mode="after")
@@ -79,6 +81,8 @@ class Requirement(StrictModel):
             raise ValueError(f"Leave values empty with {self.op}.")
         if self.op in ("eq", "neq") and count != 1:
             raise ValueError(f"Give exactly one value with {self.op}.")
+        if self.op in ("gt", "lt") and (count != 1 or not rules.is_number(self.values[0])):
+            raise ValueError(f"Give exactly one number with {self.op}, for example 40.")
         if self.op in ("in", "not_in") and not count:
             raise ValueError(f"Give at least one value with {self.op}.")
         return self
@@ -106,6 +110,17 @@ class Retry(StrictModel):
         if len(set(on)) != len(on):
             raise ValueError("Name each only once.")
         return on
+
+
+class Concurrency(StrictModel):
+    """Of its project's jobs with this key no more than `limit` run at once."""
+
+    key: Key
+    limit: int = Field(default=1, ge=1, le=10_000)
+    on_overflow: Literal["queue", "cancel_newest", "cancel_running"] = Field(
+        default="queue",
+        description="Where as many run already: wait; cancel the newest, or older ones for it.",
+    )
 
 
 class JobSpec(StrictModel):
@@ -141,6 +156,15 @@ class JobSpec(StrictModel):
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, max_length=64)
     provider: Slug | None = Field(default=None, description="Run on this provider only.")
     requires: list[Requirement] = Field(default_factory=list, max_length=32)
+    concurrency: Concurrency | None = Field(
+        default=None, description="How many jobs of its kind may run at once."
+    )
+    anti_affinity: list[LabelKey] = Field(
+        default_factory=list,
+        max_length=8,
+        description="Keys of its own labels: it shares no provider with another job of its "
+        "project that names the same label here and has the same value.",
+    )
     retry: Retry = Field(default_factory=Retry)
     queue_timeout_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)
     hold: bool = Field(default=False, description="Wait until somebody releases it.")
@@ -169,28 +193,7 @@ def in_order(stored: object) -> dict[str, Any]:
 def parse_spec(data: object) -> JobSpec:
     """The spec of a decoded JSON object. Raises Invalid naming every wrong field."""
     spec = parse_strict(JobSpec, data, most_bytes=MAX_SPEC_BYTES)
-    problems = list(_contradictions(spec))
+    problems = list(contradictions(spec))
     if problems:
         raise Invalid(problems)
     return spec
-
-
-def _contradictions(spec: JobSpec) -> list[FieldProblem]:
-    """Fields that are right alone and wrong together."""
-    problems = []
-    if spec.command is not None and spec.script is not None:
-        problems.append(FieldProblem("/script", "Give either command or script, not both."))
-    if spec.provider is not None and spec.requires:
-        problems.append(FieldProblem("/requires", "Give either provider or requires, not both."))
-    problems.extend(
-        FieldProblem(f"/secret_env/{name}", "Also in env; keep one of the two.")
-        for name in sorted(spec.env.keys() & spec.secret_env.keys())
-    )
-    seen: set[str] = set()
-    for index, mount in enumerate(spec.mounts):
-        if mount.target == "/":
-            problems.append(FieldProblem(f"/mounts/{index}/target", "Mount below /, not over it."))
-        if mount.target in seen:
-            problems.append(FieldProblem(f"/mounts/{index}/target", "Used twice; keep one."))
-        seen.add(mount.target)
-    return problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from jobs.reasons import RETRYABLE
@@ -54,6 +55,14 @@ def retry_on(value: object) -> object:
     elif type(value) is not int or not 1 <= value <= 255:
         raise ValueError("Use an exit code from 1 to 255, or a reason.")
     return value
+
+
+def is_number(value: str) -> bool:
+    """Whether a label's value says a number that others can be held against."""
+    try:
+        return "_" not in value and math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def image_reference(value: str) -> str:

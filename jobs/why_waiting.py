@@ -13,6 +13,7 @@ from jobs.queue_groups import scarce
 from projects.quantities import cores_text, memory_text
 from providers.fit import Answer, Fit, Need, fit
 from providers.models import Provider
+from providers.nearest import nearest_of
 from providers.selectors import ProviderUse
 
 MOST_SHOWN = 8
@@ -121,8 +122,17 @@ def headline(need: Need, found: Sequence[tuple[Provider, Fit]]) -> tuple[str, st
         case Answer.SMALL:
             return "failed", "It is larger than any provider that suits it"
         case Answer.UNSUITED:
-            return "failed", "No provider is what it asks for"
+            return "failed", unsuited(need, found)
     return "warn", "Every provider is switched off"
+
+
+def unsuited(need: Need, found: Sequence[tuple[Provider, Fit]]) -> str:
+    """What no provider has, and which comes nearest, as the planner says it."""
+    if need.provider or not need.requires:
+        return "No provider is what it asks for"
+    on = sorted((p for p, one in found if one.answer is not Answer.OFF), key=lambda p: p.pk)
+    named = [(p.name, {str(k): str(v) for k, v in p.labels.items()}) for p in on]
+    return sentence(nearest_of(need.requires, named))
 
 
 def _wanting(need: Need, full: Sequence[Fit]) -> str:

@@ -262,4 +262,6 @@ def _asked(one: Condition) -> str:
             return f"{one.key} other than {values}"
         case "exists":
             return f"a label {one.key}"
+        case "gt" | "lt":
+            return f"{one.key} {'>' if one.op == 'gt' else '<'} {values}"
     return f"no label {one.key}"

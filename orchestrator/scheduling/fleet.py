@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from orchestrator.scheduling.snapshot import Demand, ProviderView, Requirement
 from providers.fit import matches
+from providers.nearest import distance
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -34,6 +35,7 @@ class Fleet:
         self._labels: dict[str, tuple[list[str | None], Numbers]] = {}
         self._selections: dict[tuple[str, tuple[Requirement, ...]], Mask] = {}
         self._images: dict[str, Mask] = {}
+        self._keys: frozenset[str] | None = None
 
     def selected(self, demand: Demand) -> Mask:
         """Which providers are what it asks for by name and labels, whatever their size."""
@@ -63,6 +65,27 @@ class Fleet:
             mask = np.fromiter((image in v.images for v in self.views), bool, len(self.views))
             self._images[image] = mask
         return mask
+
+    def nearest(self, requires: Sequence[Requirement]) -> tuple[ProviderView, list[Requirement]]:
+        """The provider that comes nearest to conditions that none meets together, the first of
+        equals, and those of them that nobody meets. There must be a provider."""
+        unmet, far = np.zeros(len(self.views)), np.zeros(len(self.views))
+        nobody = []
+        for one in requires:
+            values, places = self._label(one.key)
+            each = np.fromiter((distance(one, value) for value in values), float, len(values))
+            unmet += each[places] > 0
+            far += each[places]
+            if each.all():
+                nobody.append(one)
+        return self.views[int(np.lexsort((far, unmet))[0])], nobody
+
+    @property
+    def label_keys(self) -> frozenset[str]:
+        """All labels that any provider has."""
+        if self._keys is None:
+            self._keys = frozenset(key for view in self.views for key in view.labels)
+        return self._keys
 
     def _meets(self, requirement: Requirement) -> Mask:
         values, places = self._label(requirement.key)

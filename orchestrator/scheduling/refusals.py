@@ -17,6 +17,7 @@ from orchestrator.scheduling.rooms import Rooms
 from orchestrator.scheduling.sieve import Sieved
 from orchestrator.scheduling.snapshot import Demand, WaitingClass
 from projects.quantities import memory_text
+from providers.nearest import no_match, unlike
 
 
 def no_room(waiting: WaitingClass, found: Sieved, rooms: Rooms) -> Refusal:
@@ -25,7 +26,7 @@ def no_room(waiting: WaitingClass, found: Sieved, rooms: Rooms) -> Refusal:
     if not fleet.views:
         return Refusal("no_provider", {})
     if not found.selected:
-        return Refusal("no_match", {"why": _selection(demand)})
+        return Refusal("no_match", {"why": _unmatched(demand, fleet)})
     if not found.large:
         return _too_large(demand, fleet)
     first = fleet.views[found.first]
@@ -81,7 +82,12 @@ def _fits_alone(waiting: WaitingClass, found: Sieved, rooms: Rooms) -> bool:
     return rooms.choose(alone, waiting.project, found.among) is not None
 
 
-def _selection(demand: Demand) -> str:
-    words = [f"provider {demand.provider}"] if demand.provider else []
-    words += [f"{r.key} {r.op} {', '.join(r.values)}".strip() for r in demand.requires]
-    return "it asks for " + " and ".join(words)
+def _unmatched(demand: Demand, fleet: Fleet) -> str:
+    """Which label or name nobody has, and who comes nearest."""
+    if not demand.provider:
+        nearest, nobody = fleet.nearest(demand.requires)
+        return no_match(demand.requires, nobody, nearest.name, nearest.labels, fleet.label_keys)
+    for view in fleet.views:
+        if view.name == demand.provider:
+            return unlike(demand.requires, view.name, view.labels)
+    return f"it may go to {demand.provider} only, which is switched off or gone"

@@ -78,7 +78,7 @@ def test_a_draining_an_unreachable_and_a_switched_off_one_are_told_in_words(
     make_provider("c", mode="inactive")
     make_provider("d", labels={"zone": "b"})
     words = words_of(check(browser, requires="zone = a"))
-    assert "No provider is what it asks for" in words
+    assert "No provider has zone = a; nearest: d has zone = b" in words
     assert "Ruled out: the job asks for zone = a; here it is b" in words
     words = words_of(check(browser))
     assert "Draining: finishes what runs, takes nothing new" in words

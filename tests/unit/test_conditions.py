@@ -27,6 +27,9 @@ from jobs.spec import Requirement
         ("cpu/model = Xeon E5 v4", "cpu/model", "eq", ["Xeon E5 v4"]),
         ('zone = "a, b"', "zone", "eq", ["a, b"]),
         ("index = a=b", "index", "eq", ["a=b"]),
+        ("gpu_memory > 40", "gpu_memory", "gt", ["40"]),
+        ("cores<64", "cores", "lt", ["64"]),
+        ("zone = a>b", "zone", "eq", ["a>b"]),
         ("gpu", "gpu", "exists", []),
         ("inside", "inside", "exists", []),
         ("!gpu", "gpu", "not_exists", []),
@@ -36,7 +39,7 @@ def test_a_line_is_one_condition(text: str, key: str, op: str, values: list[str]
     assert read_conditions(f"\n{text}\n") == [{"key": key, "op": op, "values": values}]
 
 
-@pytest.mark.parametrize("text", ["zone =", "zone in , b", "a b c", '= "a', 'z = "a'])
+@pytest.mark.parametrize("text", ["zone =", "zone in , b", "a b c", '= "a', 'z = "a', "cores >= 4"])
 def test_a_line_that_cannot_be_read_is_quoted(text: str) -> None:
     with pytest.raises(Unreadable, match=re.escape(text)):
         read_conditions(text)
@@ -52,6 +55,8 @@ def conditions() -> st.SearchStrategy[dict[str, Any]]:
         "neq": st.lists(VALUES, min_size=1, max_size=1),
         "in": st.lists(VALUES, min_size=1, max_size=3),
         "not_in": st.lists(VALUES, min_size=1, max_size=3),
+        "gt": st.integers().map(lambda number: [str(number)]),
+        "lt": st.floats(allow_nan=False, allow_infinity=False).map(lambda number: [str(number)]),
         "exists": st.just([]),
         "not_exists": st.just([]),
     }

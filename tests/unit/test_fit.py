@@ -78,6 +78,14 @@ def test_what_keeps_a_provider_from_it_is_told(
             Need(1, 1, requires=(Requirement("zone", "not_in", ("a", "c")),)),
             "the job asks for zone other than a or c; here it is a",
         ),
+        (
+            Need(1, 1, requires=(Requirement("cores", "gt", ("64",)),)),
+            "the job asks for cores > 64; here it is not set",
+        ),
+        (
+            Need(1, 1, requires=(Requirement("zone", "lt", ("2",)),)),
+            "the job asks for zone < 2; here it is a",
+        ),
     ],
 )
 def test_what_it_asks_for_and_does_not_get_is_named(need: Need, why: str) -> None:

@@ -25,6 +25,14 @@ def problems(**fields: Any) -> dict[str, str]:
     return {}
 
 
+def more(number: int) -> dict[str, Any]:
+    return {"key": "a", "op": "gt", "values": [str(number)]}
+
+
+def less(number: int) -> dict[str, Any]:
+    return {"key": "a", "op": "lt", "values": [str(number)]}
+
+
 def test_a_small_spec_gets_every_default() -> None:
     assert parse_spec(SMALL).stored() == {
         "spec_version": 1,
@@ -46,6 +54,8 @@ def test_a_small_spec_gets_every_default() -> None:
         "labels": {},
         "provider": None,
         "requires": [],
+        "concurrency": None,
+        "anti_affinity": [],
         "retry": {"max_attempts": 1, "backoff_seconds": 10, "on": []},
         "queue_timeout_seconds": None,
         "hold": False,
@@ -73,7 +83,11 @@ def test_a_full_spec_is_kept_as_it_was_given() -> None:
         "requires": [
             {"key": "zone", "op": "in", "values": ["a", "b"]},
             {"key": "gpu", "op": "exists", "values": []},
+            {"key": "gpu_memory", "op": "gt", "values": ["40"]},
+            {"key": "gpu_memory", "op": "lt", "values": ["80.5"]},
         ],
+        "concurrency": {"key": "deploy/prod ü", "limit": 2, "on_overflow": "cancel_running"},
+        "anti_affinity": ["team"],
         "retry": {"max_attempts": 3, "backoff_seconds": 0, "on": [75, "oom_killed"]},
         "queue_timeout_seconds": 3600,
         "hold": True,
@@ -190,6 +204,29 @@ def test_secret_values_are_in_no_text_of_the_spec_or_of_its_refusal() -> None:
         ({"requires": [{"key": "a", "op": "eq", "values": []}]}, "/requires/0"),
         ({"requires": [{"key": "a", "op": "exists", "values": ["x"]}]}, "/requires/0"),
         ({"requires": [{"key": "a", "op": "in"}]}, "/requires/0"),
+        ({"requires": [{"key": "a", "op": "gt"}]}, "/requires/0"),
+        ({"requires": [{"key": "a", "op": "gt", "values": ["1", "2"]}]}, "/requires/0"),
+        ({"requires": [{"key": "a", "op": "gt", "values": ["much"]}]}, "/requires/0"),
+        ({"requires": [{"key": "a", "op": "lt", "values": ["nan"]}]}, "/requires/0"),
+        ({"requires": [{"key": "a", "op": "lt", "values": ["1_0"]}]}, "/requires/0"),
+        ({"requires": [more(4), less(4)]}, "/requires/1/values"),
+        ({"requires": [less(4), more(2), more(5)]}, "/requires/2/values"),
+        ({"concurrency": "deploy"}, "/concurrency"),
+        ({"concurrency": {}}, "/concurrency/key"),
+        ({"concurrency": {"key": ""}}, "/concurrency/key"),
+        ({"concurrency": {"key": "  "}}, "/concurrency/key"),
+        ({"concurrency": {"key": "a\nb"}}, "/concurrency/key"),
+        ({"concurrency": {"key": "x" * 121}}, "/concurrency/key"),
+        ({"concurrency": {"key": "a", "limit": 0}}, "/concurrency/limit"),
+        ({"concurrency": {"key": "a", "limit": 10_001}}, "/concurrency/limit"),
+        ({"concurrency": {"key": "a", "limit": True}}, "/concurrency/limit"),
+        ({"concurrency": {"key": "a", "on_overflow": "drop"}}, "/concurrency/on_overflow"),
+        ({"anti_affinity": "app"}, "/anti_affinity"),
+        ({"anti_affinity": ["app"]}, "/anti_affinity/0"),
+        ({"labels": {"app": "x"}, "anti_affinity": ["app", "app"]}, "/anti_affinity/1"),
+        ({"labels": {"app": "x"}, "anti_affinity": ["app", "App"]}, "/anti_affinity/1"),
+        ({"labels": {f"l{n}": "" for n in range(9)}, "anti_affinity": [f"l{n}" for n in range(9)]},
+         "/anti_affinity"),
         ({"retry": {"max_attempts": 0}}, "/retry/max_attempts"),
         ({"retry": {"max_attempts": 101}}, "/retry/max_attempts"),
         ({"retry": {"backoff_seconds": -1}}, "/retry/backoff_seconds"),
