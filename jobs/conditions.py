@@ -1,8 +1,8 @@
 """Conditions on a provider's labels as a person writes them, one a line. Pure.
 
 `zone = a`, `zone != a`, `zone in a, b`, `zone not in a, b`, `gpu_memory > 40`, `cores < 64`,
-`gpu` (has that label), `!gpu` (has it not). `=` and `!=` with several values mean `in` and `not in`. A value with a comma, or
-with quotation marks, stands in double quotes, as JSON has them.
+`gpu` (has that label), `!gpu` (has it not). `=` and `!=` with several values mean `in` and
+`not in`. A value with a comma, or with quotation marks, stands in double quotes, as JSON has them.
 """
 
 from __future__ import annotations

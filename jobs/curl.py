@@ -11,25 +11,21 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.spec import JobSpec, in_order
+from jobs.spec import DEFAULTS, Concurrency, JobSpec, in_order
 
 FILL_IN = "FILL-IN"
 
 
-def _plain(value: Any) -> Any:
-    """A default as JSON has it."""
-    if hasattr(value, "model_dump"):
-        return value.model_dump()
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-_DEFAULTS = {
-    name: _plain(field.get_default(call_default_factory=True))
-    for name, field in JobSpec.model_fields.items()
-    if not field.is_required()
+# Objects of which only some parts may differ from their defaults, with these.
+_IN_PARTS = {
+    "resources": DEFAULTS["resources"],
+    "retry": DEFAULTS["retry"],
+    "concurrency": {
+        name: field.default
+        for name, field in Concurrency.model_fields.items()
+        if not field.is_required()
+    },
 }
-# Objects of which only some parts may differ from their defaults.
-_IN_PARTS = ("resources", "retry")
 
 
 def request_body(stored: object) -> dict[str, Any]:
@@ -67,7 +63,7 @@ def _words(body: str, url: str) -> list[str]:
 
 
 def _is_default(name: str, value: Any) -> bool:
-    default = _DEFAULTS.get(name)
+    default = DEFAULTS.get(name)
     if name in _IN_PARTS and isinstance(value, Mapping):
         return not _short(name, value)
     return bool(value == default)
@@ -77,8 +73,10 @@ def _short(name: str, value: Any) -> Any:
     """Of an object in parts those that differ from their defaults; whole numbers as such."""
     if name not in _IN_PARTS or not isinstance(value, Mapping):
         return value
-    usual = _DEFAULTS[name]
-    return {key: _number(one) for key, one in value.items() if one != usual.get(key)}
+    usual = _IN_PARTS[name]
+    return {
+        key: _number(one) for key, one in value.items() if key not in usual or one != usual[key]
+    }
 
 
 def _number(value: Any) -> Any:

@@ -51,6 +51,11 @@ def read_codes(text: str) -> list[int]:
     return [int(word) for word in words]
 
 
+def read_keys(text: str) -> list[str]:
+    """Keys of labels with commas or blanks between them."""
+    return text.replace(",", " ").split()
+
+
 def in_units(amount: int, units: Sequence[int]) -> tuple[int, str]:
     """An amount in the largest unit that divides it."""
     unit = next(unit for unit in units if amount % unit == 0) if amount else units[-1]
@@ -64,7 +69,7 @@ def initial_of(spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[EnvRow], l
     timeout, timeout_unit = in_units(resources["timeout_seconds"], _TIMES)
     backoff, backoff_unit = in_units(retry["backoff_seconds"], _TIMES)
     patience, patience_unit = in_units(spec["queue_timeout_seconds"] or _HOUR, _TIMES)
-    command = spec.get("command")
+    command, key = spec.get("command"), spec.get("concurrency") or {}
     program = "script" if spec.get("script") is not None else "argv" if command else "image"
     values = {
         **{name: spec[name] for name in _AS_IT_IS},
@@ -86,6 +91,10 @@ def initial_of(spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[EnvRow], l
         "requires": show_conditions(spec.get("requires") or ()),
         "queue_timeout": patience if spec["queue_timeout_seconds"] else None,
         "queue_timeout_unit": patience_unit,
+        "concurrency_key": key.get("key", ""),
+        "concurrency_limit": key.get("limit", 1),
+        "on_overflow": key.get("on_overflow", "queue"),
+        "anti_affinity": ", ".join(spec.get("anti_affinity") or ()),
         "labels": "\n".join(f"{key}={value}" for key, value in spec["labels"].items()),
     }
     env = [EnvRow(name, value) for name, value in spec["env"].items()]

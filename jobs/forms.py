@@ -6,9 +6,7 @@ API refuse the same things in the same words.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -16,18 +14,24 @@ from django.http import QueryDict
 
 from jobs.conditions import read_conditions
 from jobs.env_rows import EnvRow, as_mapping, read_rows, with_spare
+from jobs.form_faults import Fault, elsewhere, field_of, with_unit
 from jobs.form_text import (
     MEMORY_UNITS,
     TIME_UNITS,
     counted,
     read_arguments,
     read_codes,
+    read_keys,
     read_labels,
 )
 from jobs.reasons import RETRYABLE
 from projects.errors import FieldProblem
-from projects.quantities import duration_text, memory_text
 
+OVERFLOWS = [
+    ("queue", "it waits"),
+    ("cancel_newest", "the newest is cancelled"),
+    ("cancel_running", "older ones are cancelled for it"),
+]
 PROGRAMS = [("script", "Shell script"), ("argv", "Command"), ("image", "The image's own")]
 RETRY_WORDS = {
     "exit_code": "an exit code other than 0",
@@ -46,34 +50,15 @@ RETRY_WORDS = {
     "preempted": "making room for another",
 }
 
-_POINTERS = {
-    "resources/cpu_cores": "cpu_cores",
-    "resources/memory_mb": "memory",
-    "resources/gpus": "gpus",
-    "resources/timeout_seconds": "timeout",
-    "retry/max_attempts": "max_attempts",
-    "retry/backoff_seconds": "backoff",
-    "retry/on": "retry_on",
-    "queue_timeout_seconds": "queue_timeout",
-    "command": "argv",
-    "args": "argv",
-    "retry": "max_attempts",
-}
+_UNSPELT = (
+    *("name", "image", "working_dir", "user", "retry_codes"),
+    *("concurrency_key", "anti_affinity"),
+)
 # Fields that are called as in the spec, and hold what it has.
 _AS_THEY_ARE = (
     *("name", "project", "image", "working_dir", "user", "network", "profile"),
-    *("priority", "labels", "requires", "hold"),
+    *("priority", "labels", "requires", "anti_affinity", "hold"),
 )
-# What has no field of its own, in words.
-_ELSEWHERE = {"secret_env": "Secrets", "env": "Variables", "mounts": "Mounts"}
-# The spec's limits are in one unit, the form's numbers in whatever was chosen.
-_AMOUNTS: Mapping[str, Callable[[int], str]] = {
-    "memory": memory_text,
-    "timeout": duration_text,
-    "queue_timeout": duration_text,
-    "backoff": duration_text,
-}
-_LIMIT = re.compile(r"(?P<words>Must be at (?:least|most) )(?P<limit>\d+)\.")
 # What is folded away until somebody needs it, with what it says while nobody does.
 _FOLDED = {
     "requires": "",
@@ -82,19 +67,12 @@ _FOLDED = {
     "network": "bridge",
     "profile": "standard",
     "queue_timeout": "",
+    "concurrency_key": "",
+    "concurrency_limit": "1",
+    "on_overflow": "queue",
+    "anti_affinity": "",
     "hold": "False",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing to mend: where it is in the form (an element's id), and what to do."""
-
-    label: str
-    target: str
-    words: str
-    missing: bool = False
-    """Nothing is wrong with it but that it is empty."""
 
 
 def _text(**attrs: Any) -> forms.TextInput:
@@ -145,7 +123,7 @@ class JobForm(forms.Form):
     requires = forms.CharField(
         label="Only providers with",
         required=False,
-        help_text="One condition a line: zone = a, disk in ssd, nvme, gpu, !spot.",
+        help_text="One condition a line: zone = a, disk in ssd, nvme, cores > 16, gpu, !spot.",
         widget=_lines(2),
     )
     labels = forms.CharField(required=False, help_text="One key=value a line.", widget=_lines(2))
@@ -157,6 +135,20 @@ class JobForm(forms.Form):
     )
     queue_timeout_unit = forms.ChoiceField(
         label="Unit of the wait", choices=TIME_UNITS, initial="3600"
+    )
+    concurrency_key = forms.CharField(
+        label="Concurrency key",
+        required=False,
+        help_text="Jobs of its project with the same key share a limit. Empty: none.",
+    )
+    concurrency_limit = forms.IntegerField(
+        label="At once", required=False, initial=1, help_text="Jobs with that key.", widget=_text()
+    )
+    on_overflow = forms.ChoiceField(label="Beyond that", required=False, choices=OVERFLOWS)
+    anti_affinity = forms.CharField(
+        label="Apart from jobs with the same",
+        required=False,
+        help_text="Keys of its labels, with commas: such jobs never share a provider.",
     )
     working_dir = forms.CharField(
         label="Working folder", required=False, help_text="Empty: the image's own."
@@ -192,7 +184,7 @@ class JobForm(forms.Form):
                 field.widget.attrs.setdefault("class", "input")
             if name in ("image", "working_dir", "user"):
                 field.widget.attrs["class"] = "input mono"
-            if name in ("name", "image", "working_dir", "user", "retry_codes"):
+            if name in _UNSPELT:
                 field.widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
         self.fields["image"].widget.attrs |= {"list": "recent-images", "autocapitalize": "off"}
 
@@ -254,6 +246,7 @@ class JobForm(forms.Form):
         self._read("labels", read_labels)
         self._read("retry_codes", read_codes)
         self._read("requires", read_conditions)
+        self._read("anti_affinity", read_keys)
         return self.cleaned_data
 
     def _read(self, name: str, read: Callable[[str], Any]) -> None:
@@ -271,6 +264,7 @@ class JobForm(forms.Form):
         if "provider" in given:
             spec["provider"] = given["provider"] or None
         spec["queue_timeout_seconds"] = self._counted("queue_timeout")
+        spec["concurrency"] = self._concurrency()
         spec["resources"] = _known(
             cpu_cores=given.get("cpu_cores"),
             memory_mb=self._counted("memory"),
@@ -289,6 +283,15 @@ class JobForm(forms.Form):
         spec["args"] = argv if program == "image" else []
         return spec
 
+    def _concurrency(self) -> dict[str, Any] | None:
+        """None without a key; what is left empty beside one is as the spec has it."""
+        given = self.cleaned_data
+        named = {"limit": given.get("concurrency_limit"), "on_overflow": given.get("on_overflow")}
+        if not given.get("concurrency_key"):
+            return None
+        rest = {name: value for name, value in named.items() if value not in (None, "")}
+        return {"key": given["concurrency_key"]} | rest
+
     def _counted(self, name: str) -> int | None:
         number, unit = self.cleaned_data.get(name), self.cleaned_data.get(f"{name}_unit")
         return None if number is None or unit is None else counted(number, unit)
@@ -302,14 +305,13 @@ class JobForm(forms.Form):
             head, _, tail = path.partition("/")
             if head in ("env", "secret_env") and self._blame_row(head, tail, problem.detail):
                 continue
-            field = _POINTERS.get(path) or _POINTERS.get("/".join(path.split("/")[:2]))
-            field = field or _POINTERS.get(head) or (head if head in self.fields else None)
-            if field is None:
-                where = _ELSEWHERE.get(head, path)
+            field = field_of(path)
+            if field not in self.fields:
+                where = elsewhere(path)
                 self.add_error(None, f"{where}: {problem.detail}" if where else problem.detail)
             elif field not in wrong:
                 code = "invalid" if self[field].value() else "required"
-                words = _with_unit(field, problem.detail)
+                words = with_unit(field, problem.detail)
                 self.add_error(field, forms.ValidationError(words, code))
 
     def faults(self) -> list[Fault]:
@@ -355,14 +357,6 @@ class JobForm(forms.Form):
                 row.problem = detail
                 return True
         return False
-
-
-def _with_unit(field: str, words: str) -> str:
-    """A limit as people read it: "Must be at most 30 d."."""
-    found = _LIMIT.fullmatch(words)
-    if found is None or field not in _AMOUNTS:
-        return words
-    return f"{found['words']}{_AMOUNTS[field](int(found['limit']))}."
 
 
 def _known(**amounts: Any) -> dict[str, Any]:

@@ -164,6 +164,7 @@ def _submitted(
         memory_mb=spec.resources.memory_mb,
         gpus=spec.resources.gpus,
         queue_timeout_seconds=spec.queue_timeout_seconds,
+        concurrency_key=spec.concurrency.key if spec.concurrency is not None else "",
         held=spec.hold,
         submitted_by_id=actor.id,
         rerun_of_id=rerun_of.pk if rerun_of else None,

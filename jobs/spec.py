@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from jobs import spec_rules as rules
 from jobs.spec_contradictions import contradictions
-from projects.errors import FieldProblem, Invalid
+from projects.errors import Invalid
 from projects.rules import (
     absolute_path,
     absolute_path_or_none,
@@ -179,6 +179,19 @@ class JobSpec(StrictModel):
         values = self.model_dump(exclude={"secret_env"})
         values["secret_env_names"] = sorted(self.secret_env)
         return values
+
+
+def _plain(value: Any) -> Any:
+    """A default as JSON has it."""
+    return value.model_dump() if isinstance(value, StrictModel) else value
+
+
+DEFAULTS: Mapping[str, Any] = {
+    name: _plain(field.get_default(call_default_factory=True))
+    for name, field in JobSpec.model_fields.items()
+    if not field.is_required()
+}
+"""What a field is that is left out, as it is stored."""
 
 
 def in_order(stored: object) -> dict[str, Any]:

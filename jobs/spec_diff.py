@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from jobs.spec import in_order
+from jobs.spec import DEFAULTS, in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,10 @@ def spec_text(stored: object) -> str:
 
 
 def spec_diff(before: object, now: object) -> SpecDiff:
-    """What `now` says, with what `before` said in the place where it differs."""
-    lines = tuple(_lines(spec_text(before).split("\n"), spec_text(now).split("\n")))
+    """What `now` says, with what `before` said in the place where it differs. A field that one
+    of them is too old to have is as if left out there."""
+    was, is_now = spec_text(_beside(before, now)), spec_text(_beside(now, before))
+    lines = tuple(_lines(was.split("\n"), is_now.split("\n")))
     kinds = [line.kind for line in lines]
     return SpecDiff(lines, kinds.count("add"), kinds.count("del"))
 
@@ -62,6 +64,14 @@ def _lines(before: list[str], now: list[str]) -> Iterator[Line]:
         else:
             yield from (Line("del", text) for text in before[a:b])
             yield from (Line("add", text) for text in now[c:d])
+
+
+def _beside(stored: object, other: object) -> object:
+    """A stored spec with the defaults of fields that only the other one has."""
+    if not (isinstance(stored, Mapping) and isinstance(other, Mapping)):
+        return stored
+    missing = {name: DEFAULTS[name] for name in DEFAULTS if name in other and name not in stored}
+    return missing | dict(stored)
 
 
 def _shown(stored: object) -> Mapping[str, Any]:

@@ -92,6 +92,11 @@ def test_the_images_own_program_may_be_given_arguments(browser: Client) -> None:
         ({"labels": "no equals sign"}, "labels", "key=value"),
         ({"requires": "zone a b"}, "requires", "key = value"),
         ({"requires": "zone = a", "provider": "node-1"}, "requires", "not both"),
+        ({"requires": "cores > many"}, "requires", "exactly one number"),
+        ({"concurrency_key": "x" * 121}, "concurrency_key", "at most 120"),
+        ({"concurrency_key": "k", "concurrency_limit": "0"}, "concurrency_limit", "at least 1"),
+        ({"concurrency_key": "k", "concurrency_limit": "x"}, "concurrency_limit", "whole number"),
+        ({"anti_affinity": "rack"}, "anti_affinity", "no label"),
         ({"backoff": "2", "backoff_unit": "86400"}, "backoff", "Must be at most 1 d."),
         ({"timeout": "31", "timeout_unit": "86400"}, "timeout", "Must be at most 30 d."),
         ({"queue_timeout": "soon"}, "queue_timeout", "Enter a number."),
@@ -118,6 +123,24 @@ def test_a_wrong_field_is_marked_and_nothing_is_lost(
         assert kept in page or "available choices" in words
     assert f'href="#id_{field}"' in page, "the summary does not lead to the field"
     assert page.count(" autofocus") == 1
+
+
+def test_a_key_and_labels_to_keep_apart_by_are_submitted_and_come_back(browser: Client) -> None:
+    send(
+        browser, concurrency_key="deploy prod", concurrency_limit="2", on_overflow="cancel_newest",
+        anti_affinity="team, tier", requires="cores > 16",
+    )  # fmt: skip
+    job = Job.objects.get()
+    assert job.spec["concurrency"] == {
+        "key": "deploy prod", "limit": 2, "on_overflow": "cancel_newest"
+    }  # fmt: skip
+    assert job.concurrency_key == "deploy prod"
+    assert job.spec["anti_affinity"] == ["team", "tier"]
+    assert job.spec["requires"] == [{"key": "cores", "op": "gt", "values": ["16"]}]
+    page = browser.get(f"/jobs/new?from={job.pk}").content.decode()
+    assert 'value="deploy prod"' in page
+    assert 'value="team, tier"' in page
+    assert "cores &gt; 16" in page
 
 
 def test_a_wrong_variable_is_marked_in_its_row(browser: Client) -> None:
@@ -219,6 +242,8 @@ def test_the_form_of_a_past_job_sent_unchanged_makes_the_same_spec(browser: Clie
             "profile": "restricted",
             "priority": 10,
             "queue_timeout_seconds": 60,
+            "concurrency": {"key": "load", "limit": 3, "on_overflow": "cancel_running"},
+            "anti_affinity": ["k"],
         },
     )
     url = f"/jobs/new?from={source.pk}"

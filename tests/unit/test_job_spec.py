@@ -225,8 +225,13 @@ def test_secret_values_are_in_no_text_of_the_spec_or_of_its_refusal() -> None:
         ({"anti_affinity": ["app"]}, "/anti_affinity/0"),
         ({"labels": {"app": "x"}, "anti_affinity": ["app", "app"]}, "/anti_affinity/1"),
         ({"labels": {"app": "x"}, "anti_affinity": ["app", "App"]}, "/anti_affinity/1"),
-        ({"labels": {f"l{n}": "" for n in range(9)}, "anti_affinity": [f"l{n}" for n in range(9)]},
-         "/anti_affinity"),
+        (
+            {
+                "labels": {f"l{n}": "" for n in range(9)},
+                "anti_affinity": [f"l{n}" for n in range(9)],
+            },
+            "/anti_affinity",
+        ),
         ({"retry": {"max_attempts": 0}}, "/retry/max_attempts"),
         ({"retry": {"max_attempts": 101}}, "/retry/max_attempts"),
         ({"retry": {"backoff_seconds": -1}}, "/retry/backoff_seconds"),

@@ -35,6 +35,13 @@ def test_the_same_spec_has_no_marks_and_shows_whole() -> None:
     assert "\n".join(line.text for line in diff.lines) == spec_text(stored())
 
 
+def test_a_field_that_an_older_spec_does_not_have_is_as_if_left_out() -> None:
+    older = {k: v for k, v in stored().items() if k not in ("concurrency", "anti_affinity")}
+    assert spec_diff(older, stored()).same
+    keyed = spec_diff(older, stored(concurrency={"key": "k"}))
+    assert any(line.kind == "add" and '"key": "k"' in line.text for line in keyed.lines)
+
+
 def test_who_gave_the_secrets_is_not_shown() -> None:
     assert "secret_env_by" not in spec_text(stored(secret_env={"T": "x"}) | {"secret_env_by": 1})
 
@@ -48,6 +55,7 @@ def test_what_the_shell_sends_is_the_same_job(script: str, env: dict[str, str]) 
         {
             "name": "load", "image": "etl:1", "script": script, "env": env,
             "resources": {"memory_mb": 64}, "labels": {"team": "data"},
+            "concurrency": {"key": "load", "limit": 2}, "anti_affinity": ["team"],
         }
     )  # fmt: skip
     words = shlex.split(curl_command(spec.stored(), "http://host/api/v1/jobs"))
