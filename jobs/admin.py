@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from jobs.acts import job_release
 from jobs.models import Attempt, Job, LogChunk, StatPage
 from jobs.reasons import reason_text
-from jobs.services import job_cancel, job_force_finish, job_release, job_rerun
+from jobs.services import job_cancel, job_force_finish, job_rerun
 from jobs.stat_pages import unpack
 from jobs.states import JobState, Outcome, Phase
 from projects.actor import Actor

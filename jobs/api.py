@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Router
 
-from jobs import api_logs, presenters, schemas, services
+from jobs import acts, api_logs, presenters, schemas, services
 from jobs.filters import NAMES, read_filter
 from jobs.models import Job
 from jobs.selectors import attempt_of, attempts_of, events_of, job_get, job_page
@@ -87,8 +87,38 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
 
 @router.post("/jobs/{int:job_id}/execute", response=schemas.JobDetailOut)
 def job_execute(request: HttpRequest, job_id: int) -> HttpResponse:
-    """Release a held job, so that it may run."""
-    return _job(services.job_release(request_actor(request), job_id=job_id))
+    """Release a held job, so that it may run; the same as release."""
+    return _job(acts.job_release(request_actor(request), job_id=job_id))
+
+
+@router.post("/jobs/{int:job_id}/hold", response=schemas.JobDetailOut)
+def job_hold(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Keep a job that waits from being placed, until it is released. The body, if any, has a
+    note that is shown with it. 409 once it is placed."""
+    data = json_body(request, optional=True)
+    data = {} if data is None else data
+    return _job(acts.job_hold(request_actor(request), job_id=job_id, data=data))
+
+
+@router.post("/jobs/{int:job_id}/release", response=schemas.JobDetailOut)
+def job_release(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Let a held job run: its wait begins now. 409 when it is not held."""
+    return _job(acts.job_release(request_actor(request), job_id=job_id))
+
+
+@router.post("/jobs/{int:job_id}/reprioritise", response=schemas.JobDetailOut)
+def job_reprioritise(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Give a job that waits another priority; `spec` keeps the one it was submitted with. 409
+    once it is placed."""
+    data = json_body(request)
+    return _job(acts.job_reprioritise(request_actor(request), job_id=job_id, data=data))
+
+
+@router.post("/jobs/{int:job_id}/move", response=schemas.JobDetailOut)
+def job_move(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Let a job that waits run on this provider only, or, with null, on any that fits. 422 for a
+    provider that it can never run on; 409 once it is placed: cancel it and run it again there."""
+    return _job(acts.job_move(request_actor(request), job_id=job_id, data=json_body(request)))
 
 
 @router.post(

@@ -33,6 +33,15 @@ class Asking(Protocol):
     def gpus(self) -> int: ...
 
 
+class Waiting(Protocol):
+    """A job with its class, if it has one."""
+
+    @property
+    def spec(self) -> Any: ...
+    @property
+    def queue_class(self) -> Any: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """The class that a job belongs to: jobs with equal ones are all one to the planner.
@@ -47,9 +56,14 @@ class Ask:
         """SHA-256 of the demand."""
         return hashlib.sha256(self.demand.encode()).digest()
 
+    @property
+    def pin(self) -> str:
+        """The one provider that it may go to; "" where it may go to any."""
+        return str(json.loads(self.demand)["provider"])
+
     def pinned_to(self, provider: str) -> Ask:
-        """The same on that provider only; "" pins it nowhere, and drops what it requires of a
-        provider in neither case."""
+        """The same on that provider only; "" pins it nowhere. What it requires of a provider's
+        labels stays."""
         return replace(self, demand=_json(json.loads(self.demand) | {"provider": provider}))
 
 
@@ -73,6 +87,14 @@ def ask(job: Asking, project: int, priority: int) -> Ask:
 def ask_again(project: int, priority: int, demand: Mapping[str, Any]) -> Ask:
     """An ask with the stored demand of a class."""
     return Ask(project, priority, _json(demand))
+
+
+def pin_of(job: Waiting) -> str:
+    """The one provider that a job may go to, "" where it may go to any: what its spec says,
+    unless it was moved since."""
+    if job.queue_class is not None:
+        return str(job.queue_class.demand["provider"])
+    return str(job.spec.get("provider") or "") if isinstance(job.spec, Mapping) else ""
 
 
 def _requires(spec: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from jobs.asks import pin_of
 from jobs.models import Attempt, Job
 from jobs.reasons import reason_text
 from jobs.spec import in_order
@@ -45,8 +46,8 @@ def job_values(job: Job) -> dict[str, Any]:
 
 
 def job_detail_values(job: Job) -> dict[str, Any]:
-    """A job with its spec; secrets by name only."""
-    return job_values(job) | {"spec": in_order(job.spec)}
+    """A job with its spec; secrets by name only. `queue_class` must have been selected too."""
+    return job_values(job) | {"pinned_to": pin_of(job) or None, "spec": in_order(job.spec)}
 
 
 def attempt_values(attempt: Attempt) -> dict[str, Any]:

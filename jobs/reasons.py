@@ -135,6 +135,7 @@ REASONS: dict[str, Reason] = {reason.code: reason for reason in (*WAITS, *ENDS, 
 RETRYABLE: frozenset[str] = frozenset(reason.code for reason in ENDS if reason.retryable)
 
 ALSO: Mapping[str, str] = {
+    "note": "{by} wrote “{note}”.",
     "part_killed_mb": "A part of it was killed at its limit of {part_killed_mb:memory} of memory.",
 }
 """What is true besides, by the number in the detail that tells it."""

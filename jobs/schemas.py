@@ -43,6 +43,9 @@ class JobOut(BaseModel):
 class JobDetailOut(JobOut):
     """A job with its spec; of `secret_env` only the names."""
 
+    pinned_to: str | None = Field(
+        description="The one provider that it may go to, if any: the spec's, unless it was moved."
+    )
     spec: dict[str, Any]
 
 

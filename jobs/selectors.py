@@ -38,7 +38,7 @@ _LISTED = PreparedQuery(
     )
 )
 _ONE_JOB = PreparedQuery(
-    lambda: Job.objects.select_related("project", "provider", "submitted_by").filter(
+    lambda: Job.objects.select_related("project", "provider", "submitted_by", "queue_class").filter(
         pk__any=Place(0)
     )
 )
@@ -60,7 +60,7 @@ def jobs_of(actor: Actor) -> QuerySet[Job]:
 
 
 def job_get(actor: Actor, job_id: int) -> Job:
-    """One job with its project, provider and submitter; one query.
+    """One job with its project, provider, submitter and class; one query.
 
     Raises NotFound when it is not there, and just so when the actor may not see it.
     """

@@ -1,4 +1,4 @@
-"""What people do with jobs: submit, release, cancel, run again.
+"""What people do with jobs: submit, cancel, run again; with those that wait, jobs/acts.py.
 
 A service checks who may and whether it makes sense; the change itself, with its events and
 notices, is made by `jobs/transitions`. Foreign jobs and projects are NotFound; Forbidden
@@ -19,6 +19,7 @@ from django.db import IntegrityError
 
 from jobs import transitions
 from jobs.models import Job
+from jobs.mount_check import mount_problems
 from jobs.selectors import job_get
 from jobs.spec import JobSpec, parse_spec
 from jobs.states import TERMINAL, JobState
@@ -28,8 +29,7 @@ from projects.models import Project, Role
 from projects.secrets import open_values, seal_values
 from projects.selectors import project_get
 from providers.models import Provider
-from providers.mounts import mount_allowed
-from providers.selectors import providers_of
+from providers.selectors import provider_named
 
 MAX_KEY = 255
 
@@ -92,17 +92,6 @@ def job_cancel(actor: Actor, /, *, job_id: int) -> Job:
     job = job_get(actor, job_id)
     if job_id in result.already:
         raise Conflict(f"Job {job_id} has already ended: it is {job.state}.")
-    return job
-
-
-def job_release(actor: Actor, /, *, job_id: int) -> Job:
-    """Let a held job run. Raises Conflict when it is not held."""
-    job = job_get(actor, job_id)
-    _must_submit(actor, job.project)
-    released = transitions.release([job_id], actor)
-    job = job_get(actor, job_id)
-    if job_id not in released:
-        raise Conflict(f"Job {job_id} is not held: it is {job.state}.")
     return job
 
 
@@ -235,7 +224,9 @@ def _again(source: Job, changes: Mapping[str, Any]) -> dict[str, Any]:
 def _check_places(actor: Actor, spec: JobSpec) -> Project:
     """The spec's project, once it, the provider and the mounts are found to be there."""
     project = _project(actor, spec.project)
-    _check_mounts(spec, _provider(actor, spec))
+    mounts = [(mount.source, mount.read_only) for mount in spec.mounts]
+    if problems := mount_problems(mounts, _provider(actor, spec)):
+        raise Invalid(problems)
     return project
 
 
@@ -250,36 +241,7 @@ def _project(actor: Actor, slug: str) -> Project:
 
 def _provider(actor: Actor, spec: JobSpec) -> Provider | None:
     """The provider a spec names, which must exist; it need not be active now."""
-    if spec.provider is None:
-        return None
-    provider = providers_of(actor).filter(name=spec.provider).first()
-    if provider is None:
-        raise Invalid(
-            [FieldProblem("/provider", f"There is no provider {spec.provider!r}; leave it out?")]
-        )
-    return provider
-
-
-def _check_mounts(spec: JobSpec, provider: Provider | None) -> None:
-    """Refuse a mount that a provider it may be placed on does not allow."""
-    if not spec.mounts:
-        return
-    if provider is not None:
-        lists = [provider.mount_allow_list]
-        words = f"The administrator of {provider.name} does not allow this mount"
-    else:
-        living = Provider.objects.filter(deleted_at__isnull=True)
-        lists = list(living.values_list("mount_allow_list", flat=True)) or [[]]
-        words = "Not every provider allows this mount; name a provider that does"
-    problems = [
-        FieldProblem(
-            f"/mounts/{index}/source", words + ("." if mount.read_only else " (for writing).")
-        )
-        for index, mount in enumerate(spec.mounts)
-        if not all(mount_allowed(a, mount.source, read_only=mount.read_only) for a in lists)
-    ]
-    if problems:
-        raise Invalid(problems)
+    return None if spec.provider is None else provider_named(actor, spec.provider)
 
 
 def _digest(what: str, data: object, key: str | None) -> bytes | None:

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs import queue_page, services
+from jobs import acts, queue_page
 from jobs.list_page import encoded
 from projects.errors import Conflict
 from projects.pages import fragment, page_actor, refusals
@@ -46,7 +46,7 @@ def release(request: HttpRequest, job_id: int) -> HttpResponse:
     """Let a held job run, and go on looking at the queue."""
     actor = page_actor(request)
     try:
-        job = services.job_release(actor, job_id=job_id)
+        job = acts.job_release(actor, job_id=job_id)
         messages.success(request, f"{job.name} {job.pk} is released and in the queue.")
     except Conflict as error:
         messages.warning(request, str(error))

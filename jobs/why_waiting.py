@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobs.asks import pin_of
 from jobs.models import Job
 from jobs.orders import SpecUnreadable, requirements
 from jobs.queue_groups import scarce
@@ -55,18 +56,16 @@ class WhyWaiting:
     more: int = 0
 
 
-def need_of(job: Job) -> Need:
-    """What a job asks of a provider, as the planner reads it."""
+def need_of(job: Job, pinned: str | None = None) -> Need:
+    """What a job asks of a provider, as the planner reads it; pinned elsewhere, if given."""
     spec = job.spec if isinstance(job.spec, dict) else {}
     try:
         conditions = requirements(spec.get("requires"))
     except SpecUnreadable:
         conditions = ()
-    pinned = str(spec.get("provider") or "")
-    apart: tuple[tuple[str, str], ...] = ()
-    if job.queue_class is not None:  # a job that was moved is pinned by its class
-        pinned = str(job.queue_class.demand.get("provider", pinned))
-        apart = tuple((k, v) for k, v in job.queue_class.demand.get("apart", ()))
+    pinned = pin_of(job) if pinned is None else pinned
+    kept = () if job.queue_class is None else job.queue_class.demand.get("apart", ())
+    apart = tuple((label, value) for label, value in kept)
     return Need(job.cpu_millis, job.memory_mb, job.gpus, pinned, conditions, apart)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from jobs.acts import HoldIn, MoveIn, PriorityIn
 from jobs.filters import NAMES
 from jobs.schemas import LogLineOut
 from jobs.sorts import Sort
@@ -120,6 +121,9 @@ BODIES: dict[str, tuple[type[BaseModel], bool]] = {
     "jobs_api_job_rerun": (JobSpec, False),
     "orchestrator_api_projects_project_limits": (ShareChange, True),
     "orchestrator_api_projects_project_pauses": (PauseIn, False),
+    "jobs_api_job_hold": (HoldIn, False),
+    "jobs_api_job_reprioritise": (PriorityIn, True),
+    "jobs_api_job_move": (MoveIn, True),
     "providers_api_provider_create": (ProviderIn, True),
     "providers_api_provider_update": (ProviderChange, True),
 }

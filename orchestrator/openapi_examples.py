@@ -36,6 +36,8 @@ _STORED: dict[str, Any] = {
     "labels": {"team": "data"},
     "provider": None,
     "requires": [],
+    "concurrency": None,
+    "anti_affinity": [],
     "retry": {"max_attempts": 3, "backoff_seconds": 30, "on": [75, "oom_killed"]},
     "queue_timeout_seconds": None,
     "hold": False,
@@ -67,7 +69,7 @@ _JOB: dict[str, Any] = {
     "rerun_of": None,
     "rev": 7,
 }
-_DETAIL = _JOB | {"spec": _STORED}
+_DETAIL = _JOB | {"pinned_to": None, "spec": _STORED}
 _WAITING = {
     "state": "pending",
     "reason": "queued",
@@ -82,6 +84,12 @@ _WAITING = {
     "rev": 1,
 }
 _SUBMITTED = _DETAIL | _WAITING
+_HELD = _SUBMITTED | {
+    "reason": "held",
+    "reason_text": "Held. Release it to let it run. ada wrote “after the migration”.",
+    "held": True,
+    "rev": 2,
+}
 _CANCELLING = _DETAIL | {
     "state": "running",
     "reason": "",
@@ -274,6 +282,9 @@ REQUESTS: dict[str, Any] = {
     "jobs_api_job_rerun": {"env": {"LANG": "C"}, "priority": 80},
     "orchestrator_api_projects_project_limits": {"weight": 200, "running": 10, "gpus": None},
     "orchestrator_api_projects_project_pauses": {"note": _PAUSED["note"]},
+    "jobs_api_job_hold": {"note": "after the migration"},
+    "jobs_api_job_reprioritise": {"priority": 80},
+    "jobs_api_job_move": {"provider": "build-host"},
     "providers_api_provider_create": _PROVIDER_IN,
     "providers_api_provider_update": {"slots": 4, "labels": {"zone": "c"}},
 }
@@ -322,6 +333,10 @@ RESPONSES: dict[str, dict[str, Any]] = {
         }
     },
     "jobs_api_job_execute": {_JSON: _SUBMITTED},
+    "jobs_api_job_hold": {_JSON: _HELD},
+    "jobs_api_job_release": {_JSON: _SUBMITTED | {"rev": 3}},
+    "jobs_api_job_reprioritise": {_JSON: _SUBMITTED | {"priority": 80, "rev": 2}},
+    "jobs_api_job_move": {_JSON: _SUBMITTED | {"pinned_to": "build-host", "rev": 2}},
     "jobs_api_job_cancel": {_JSON: _CANCELLING},
     "jobs_api_job_force_finish": {_JSON: _LOST},
     "jobs_api_job_rerun": {_JSON: _SUBMITTED | {"id": 43, "rerun_of": 42}},

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
-from os.path import commonprefix
+from itertools import takewhile
 
 from providers.fit import Condition, matches
 
@@ -98,7 +98,9 @@ def _shortfall(value: str, asked: str) -> float:
 
 def _alike(one: str, other: str) -> float:
     """How much of the longer text the two begin with together, from 0 to 1."""
-    return len(commonprefix([one.lower(), other.lower()])) / max(len(one), len(other), 1) * 0.99
+    pairs = zip(one.lower(), other.lower(), strict=False)
+    together = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return together / max(len(one), len(other), 1) * 0.99
 
 
 def _has(one: Condition) -> str:

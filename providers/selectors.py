@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 
 from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
 from projects.actor import Actor
-from projects.errors import NotFound
+from projects.errors import FieldProblem, Invalid, NotFound
 from projects.models import Event
 from projects.selectors import latest_subject_events
 from providers.leases import SCHEDULER, provider_lease
@@ -61,6 +62,18 @@ def provider_get(actor: Actor, provider_id: int) -> Provider:
     provider = providers_of(actor).filter(pk=provider_id).first()
     if provider is None:
         raise NotFound(f"There is no provider {provider_id} that you can see.")
+    return provider
+
+
+def provider_named(actor: Actor, name: str) -> Provider:
+    """The provider with that name. Raises Invalid where there is none, with one that is like
+    it."""
+    provider = providers_of(actor).filter(name=name).first()
+    if provider is None:
+        names = list(providers_of(actor).values_list("name", flat=True))
+        like = next(iter(get_close_matches(name, names, n=1)), "")
+        hint = f"is {like} meant?" if like else "leave it out?"
+        raise Invalid([FieldProblem("/provider", f"There is no provider {name!r}; {hint}")])
     return provider
 
 

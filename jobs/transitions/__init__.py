@@ -4,21 +4,24 @@ A change happens only where the tables of `jobs/states.py` have its edge *and* t
 still where the caller thinks it is; everything else is answered, never forced. Engine
 writes begin by locking their lease's row at their term, so a stale owner writes nothing.
 
-`intents`: what people ask (submit, cancel, release). `queue`: what the scheduler decides
+`intents`: what people ask (submit, cancel). `waiting`: what they change of jobs that wait
+(hold, release, priority, provider). `queue`: what the scheduler decides
 (place, explain, give way, expire). `moves`: what hosts see (an attempt's next phase, its end,
 and the jobs that follow: `ends`). `sight`: that hosts see nothing.
 `force`: a person ends what cannot be seen.
 """
 
 from jobs.transitions.force import force_finish
-from jobs.transitions.intents import CancelResult, NewJob, release, request_cancel, submit
+from jobs.transitions.intents import CancelResult, NewJob, request_cancel, submit
 from jobs.transitions.moves import BatchResult, Move, Written, apply
 from jobs.transitions.queue import Placement, Wait, Yielding, due, expire, explain, place, yield_to
 from jobs.transitions.sight import sight
+from jobs.transitions.waiting import Changed, hold, move, release, reprioritise
 
 __all__ = [
     "BatchResult",
     "CancelResult",
+    "Changed",
     "Move",
     "NewJob",
     "Placement",
@@ -30,8 +33,11 @@ __all__ = [
     "expire",
     "explain",
     "force_finish",
+    "hold",
+    "move",
     "place",
     "release",
+    "reprioritise",
     "request_cancel",
     "sight",
     "submit",

@@ -1,31 +1,26 @@
-"""What people ask: submit, cancel, release. Each is one transaction with events and notice."""
+"""What people ask: submit and cancel. Each is one transaction with events and notice."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from psycopg.errors import DeadlockDetected
 
 from jobs.asks import ask
 from jobs.intake import admit
 from jobs.models import Job
 from jobs.queue_classes import class_ids
 from jobs.states import TERMINAL, JobState
+from jobs.transitions.deadlock import despite_deadlocks
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.notify import JobChange, notify_engine, notify_jobs
-
-P = ParamSpec("P")
-R = TypeVar("R")
-TRIES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +78,7 @@ def submit(new: Sequence[NewJob], actor: Actor) -> list[Job]:
                 labels=dict(n.labels),
                 priority=n.priority,
                 queue_timeout_seconds=n.queue_timeout_seconds,
-                queue_until=_queue_until(n.queue_timeout_seconds),
+                queue_until=None if n.held else _queue_until(n.queue_timeout_seconds),
                 concurrency_key=n.concurrency_key,
                 state=JobState.PENDING,
                 reason="held" if n.held else "queued",
@@ -107,25 +102,7 @@ def submit(new: Sequence[NewJob], actor: Actor) -> list[Job]:
     return jobs
 
 
-def _despite_deadlocks(change: Callable[P, R]) -> Callable[P, R]:
-    """Many jobs at once may meet the planner's rows in another order than it does; the
-    server then breaks one of the two off, and a person's request is simply made again."""
-
-    @wraps(change)
-    def tried(*args: P.args, **kwargs: P.kwargs) -> R:
-        for left in reversed(range(TRIES)):
-            try:
-                return change(*args, **kwargs)
-            except OperationalError as error:
-                deadlock = isinstance(error.__cause__, DeadlockDetected)
-                if not (deadlock and left) or connection.in_atomic_block:
-                    raise
-        raise AssertionError("the last try returns or raises")
-
-    return tried
-
-
-@_despite_deadlocks
+@despite_deadlocks
 def request_cancel(jobs: Sequence[int], actor: Actor) -> CancelResult:
     """Cancel: a pending job ends now; of one that is placed or runs, its host is told.
 
@@ -177,32 +154,6 @@ def request_cancel(jobs: Sequence[int], actor: Actor) -> CancelResult:
     return CancelResult([job.pk for job in cancelled], [job.pk for job in requested], already)
 
 
-@_despite_deadlocks
-def release(jobs: Sequence[int], actor: Actor) -> list[int]:
-    """Let held jobs run; those that are not held, or not pending, are left alone."""
-    with transaction.atomic():
-        held = [job for job in _locked(jobs) if job.state == JobState.PENDING and job.held]
-        Job.objects.filter(pk__in=[job.pk for job in held]).update(
-            held=False,
-            reason="queued",
-            reason_detail={},
-            queued_at=Now(),
-            queue_until=Now() + F("queue_timeout_seconds") * timedelta(seconds=1),
-            rev=F("rev") + 1,
-        )
-        record(
-            [
-                Happening("job", job.pk, "job.released", job.project_id, job.state, job.state)
-                for job in held
-            ],
-            actor,
-        )
-        for job in held:
-            job.rev += 1
-        _tell(held, engine=bool(held))
-    return [job.pk for job in held]
-
-
 def _queue_until(seconds: int | None) -> Any:
     """When a wait that begins now is too long, by the database's clock."""
     return None if seconds is None else Now() + timedelta(seconds=seconds)
@@ -213,7 +164,7 @@ def _locked(jobs: Sequence[int]) -> list[Job]:
         Job.objects.filter(pk__in=jobs)
         .order_by("pk")
         .select_for_update(no_key=True)
-        .only("id", "state", "held", "project_id", "rev", "cancel_requested_at")
+        .only("id", "state", "project_id", "rev", "cancel_requested_at")
     )
 
 
