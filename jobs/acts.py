@@ -113,6 +113,13 @@ def read_priority(data: object) -> int:
     return parse_strict(PriorityIn, data, most_bytes=MAX_BYTES).priority
 
 
+def priority_body(text: str) -> dict[str, object]:
+    """The body of what somebody typed; what is no number stays what it is, to be refused."""
+    number = text.strip()
+    whole = number.isascii() and number.isdecimal() and len(number) < 10
+    return {"priority": int(number) if whole else number}
+
+
 def read_provider(actor: Actor, data: object) -> Provider | None:
     """The provider to move to, from the body; None: any that fits. Raises Invalid."""
     name = parse_strict(MoveIn, data, most_bytes=MAX_BYTES).provider

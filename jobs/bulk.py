@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from django.db.models import Q
 
 from jobs import services, transitions
+from jobs.bulk_words import Action, Fate
 from jobs.filters import JobFilter
 from jobs.models import Job
 from jobs.search import Found, first_of, ids_of
 from jobs.selectors import MOST_COUNTED, jobs_of
-from jobs.states import TERMINAL, JobState
+from jobs.states import ACTIVE, TERMINAL, JobState
 from jobs.stretches import ALL, FIRST_SIZE
 from projects.actor import Actor
 from projects.errors import Conflict, Forbidden, Invalid, LimitReached, NotFound
@@ -28,50 +28,6 @@ MOST = 1000
 """Jobs of one action; there may be more, and it is told."""
 SECONDS = 0.5
 """What each search of a preview may take."""
-
-
-class Action(StrEnum):
-    """What can be done to many jobs."""
-
-    CANCEL = "cancel"
-    RERUN = "rerun"
-
-    @property
-    def batch(self) -> int:
-        """How many jobs one request may take; a rerun reads and writes a whole spec."""
-        return 200 if self is Action.CANCEL else 25
-
-
-class Fate(StrEnum):
-    """What came of a job, or would come of it."""
-
-    CANCELLED = "cancelled"
-    STOPPING = "stopping"
-    RERUN = "rerun"
-    FINISHED = "finished"
-    STOPPING_BEFORE = "stopping_before"
-    UNFINISHED = "unfinished"
-    FORBIDDEN = "forbidden"
-    REFUSED = "refused"
-    LIMITED = "limited"
-    GONE = "gone"
-
-
-_ONE_AND_MORE = {
-    Fate.CANCELLED: ("cancelled", "cancelled"),
-    Fate.STOPPING: ("is being stopped", "are being stopped"),
-    Fate.RERUN: ("submitted again", "submitted again"),
-    Fate.FINISHED: ("had already finished", "had already finished"),
-    Fate.STOPPING_BEFORE: ("was being stopped already", "were being stopped already"),
-    Fate.UNFINISHED: ("has not finished", "have not finished"),
-    Fate.FORBIDDEN: ("is not yours to change", "are not yours to change"),
-    Fate.REFUSED: ("could not be submitted again", "could not be submitted again"),
-    Fate.LIMITED: (
-        "was not submitted again: its project is at a limit",
-        "were not submitted again: their project is at a limit",
-    ),
-    Fate.GONE: ("is no longer there", "are no longer there"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +69,7 @@ def preview(actor: Actor, action: Action, meant: JobFilter | Sequence[int]) -> P
 
     mine = actor.project_ids(Role.SUBMITTER)
     own = Q() if mine is None else Q(project__in=sorted(mine))
-    live, ended = Q(state__in=sorted(set(JobState) - TERMINAL)), Q(state__in=sorted(TERMINAL))
-    asked_before = Q(cancel_requested_at__isnull=False)
-    if action is Action.CANCEL:
-        fit, unfit = live & ~asked_before, {
-            Fate.FINISHED: ended, Fate.STOPPING_BEFORE: live & asked_before
-        }  # fmt: skip
-    else:
-        fit, unfit = ended, {Fate.UNFINISHED: live}
+    fit, unfit = _sorted(action)
     seen = first(fit & own, MOST + 1)
     hit = seen.ids[:MOST]
     states = Counter(Job.objects.filter(pk__in=hit).values_list("state", flat=True))
@@ -137,9 +86,28 @@ def preview(actor: Actor, action: Action, meant: JobFilter | Sequence[int]) -> P
     )
 
 
+def _sorted(action: Action) -> tuple[Q, dict[Fate, Q]]:
+    """The jobs that an action is for, and the others by what is told of them."""
+    live, ended = Q(state__in=sorted(set(JobState) - TERMINAL)), Q(state__in=sorted(TERMINAL))
+    waits, placed = Q(state=JobState.PENDING), Q(state__in=sorted(ACTIVE))
+    asked_before = Q(cancel_requested_at__isnull=False)
+    gone = {Fate.STARTED: placed, Fate.FINISHED: ended}
+    match action:
+        case Action.CANCEL:
+            stopping = {Fate.STOPPING_BEFORE: live & asked_before}
+            return live & ~asked_before, {Fate.FINISHED: ended} | stopping
+        case Action.RERUN:
+            return ended, {Fate.UNFINISHED: live}
+        case Action.HOLD:
+            return waits & Q(held=False), {Fate.SAME: waits & Q(held=True)} | gone
+        case Action.RELEASE:
+            return waits & Q(held=True), {Fate.FREE: waits & Q(held=False)} | gone
+    return waits, gone
+
+
 def cancel_batch(actor: Actor, jobs: Sequence[int]) -> Counter[Fate]:
     """Ask these jobs to end; what came of them."""
-    allowed, fates = _allowed(actor, jobs)
+    allowed, fates = allowed_of(actor, jobs)
     result = transitions.request_cancel(sorted(allowed), actor)
     fates[Fate.CANCELLED] += len(result.cancelled)
     fates[Fate.STOPPING] += len(result.requested)
@@ -151,7 +119,7 @@ def cancel_batch(actor: Actor, jobs: Sequence[int]) -> Counter[Fate]:
 
 def rerun_batch(actor: Actor, jobs: Sequence[int], *, token: str) -> Counter[Fate]:
     """Submit these jobs again; with the same token a job is submitted again only once."""
-    allowed, fates = _allowed(actor, jobs)
+    allowed, fates = allowed_of(actor, jobs)
     for job_id in sorted(allowed):
         if allowed[job_id] not in TERMINAL:
             fates[Fate.UNFINISHED] += 1
@@ -171,19 +139,8 @@ def rerun_batch(actor: Actor, jobs: Sequence[int], *, token: str) -> Counter[Fat
     return +fates
 
 
-def sentence(fates: Mapping[Fate, int]) -> str:
-    """What came of all jobs: "12 cancelled, 3 had already finished."."""
-    told = [f"{fates[fate]:,} {words_of(fate, fates[fate])}" for fate in Fate if fates.get(fate)]
-    return ", ".join(told) + "." if told else "Nothing was changed."
-
-
-def words_of(fate: Fate, number: int) -> str:
-    """A fate's words after a number."""
-    return _ONE_AND_MORE[fate][number != 1]
-
-
-def _allowed(actor: Actor, jobs: Sequence[int]) -> tuple[dict[int, str], Counter[Fate]]:
-    """Of these jobs those the actor may change, with their states; the others are counted."""
+def allowed_of(actor: Actor, jobs: Sequence[int]) -> tuple[dict[int, str], Counter[Fate]]:
+    """Of these jobs those that the actor may change, with their states; the others are counted."""
     meant = set(jobs)
     rows = jobs_of(actor).filter(pk__in=meant).values_list("pk", "project_id", "state")
     found = {pk: (project, state) for pk, project, state in rows}

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from jobs.asks import pin_of
 from jobs.curl import curl_command
 from jobs.end_panel import end_panel
 from jobs.glances import shape_of, short_reason
@@ -34,19 +35,29 @@ def header(actor: Actor, job: Job, attempts: Sequence[Attempt]) -> dict[str, Any
     now = timezone.now()
     latest = attempts[-1] if attempts else None
     ended = job.state in TERMINAL
-    return {
+    may_change = actor.may(Role.SUBMITTER, job.project_id)
+    return _acts(actor, job, may_change=may_change) | {
         "job": job,
         "latest": latest,
         "ended": ended,
         "unseen": latest is not None and latest.not_seen_since is not None and not ended,
         "may_force": may_force_finish(actor, job),
-        "may_change": actor.may(Role.SUBMITTER, job.project_id),
+        "may_change": may_change,
         "timeline": timeline(job, attempts, now),
         "panel": end_panel(actor, job, attempts),
         "title": _title(job, short_reason(job, now)),
         "shape": shape_of(job),
         "ran_seconds": _ran(latest),
     }
+
+
+def _acts(actor: Actor, job: Job, *, may_change: bool) -> dict[str, Any]:
+    """What the menu of a job that waits begins with."""
+    if not may_change or job.state != JobState.PENDING:
+        return {"waits": False}
+    note = job.reason_detail.get("note", "") if job.held else ""
+    places = [provider.name for provider in provider_list(actor)]
+    return {"waits": True, "held_note": note, "pin": pin_of(job), "places": places}
 
 
 def attempts_nav(
@@ -61,6 +72,7 @@ def facts(job: Job, attempts: Sequence[Attempt]) -> dict[str, Any]:
     return {
         "job": job,
         "spec": in_order(job.spec),
+        "pin": pin_of(job),
         "latest": attempts[-1] if attempts else None,
         "reruns": list(job.reruns.order_by("pk").values_list("pk", flat=True)[:5]),
     }

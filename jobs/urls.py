@@ -7,6 +7,7 @@ from django.urls import path
 
 from jobs import (
     views,
+    views_acts,
     views_bulk,
     views_left_overs,
     views_live,
@@ -30,7 +31,10 @@ urlpatterns = [
     path("jobs/<int:job_id>/cancel", views.job_cancel, name="cancel"),
     path("jobs/<int:job_id>/force-finish", views.job_force_finish, name="force-finish"),
     path("jobs/<int:job_id>/rerun", views.job_rerun, name="rerun"),
-    path("jobs/<int:job_id>/release", views.job_release, name="release"),
+    path("jobs/<int:job_id>/hold", views_acts.job_hold, name="hold"),
+    path("jobs/<int:job_id>/release", views_acts.job_release, name="release"),
+    path("jobs/<int:job_id>/reprioritise", views_acts.job_reprioritise, name="reprioritise"),
+    path("jobs/<int:job_id>/move", views_acts.job_move, name="move"),
     path("queue", views_queue.page, name="queue"),
     path("queue/<int:job_id>/release", views_queue.release, name="queue-release"),
     path("_/queue/head", views_queue.head, name="live-queue-head"),

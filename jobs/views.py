@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs import acts, job_page, list_page, services
+from jobs import job_page, list_page, services
 from jobs.models import Job
 from jobs.saved_views import default_view
 from jobs.selectors import job_get
@@ -66,17 +66,6 @@ def job_force_finish(request: HttpRequest, job_id: int) -> HttpResponse:
     """End an attempt that cannot be seen; the page has told what that means."""
     try:
         services.job_force_finish(page_actor(request), job_id=job_id)
-    except Conflict as error:
-        messages.warning(request, str(error))
-    return redirect("jobs:detail", job_id)
-
-
-@require_POST
-@refusals
-def job_release(request: HttpRequest, job_id: int) -> HttpResponse:
-    """Let a held job run."""
-    try:
-        acts.job_release(page_actor(request), job_id=job_id)
     except Conflict as error:
         messages.warning(request, str(error))
     return redirect("jobs:detail", job_id)

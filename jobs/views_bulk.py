@@ -18,12 +18,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from jobs import bulk
-from jobs.bulk import Action, Fate
+from jobs.bulk_batch import FIELDS, carry_out
+from jobs.bulk_words import WORDS, Action, Fate, counted, sentence, words_of
 from jobs.list_page import asked, count_text, encoded
 from jobs.states import JobState
 from projects.actor import Actor
-from projects.errors import BadRequest
+from projects.errors import BadRequest, Invalid
 from projects.pages import page_actor, refusals
+from providers.selectors import provider_list
 
 _MAX_ID = 2**63 - 1
 
@@ -46,7 +48,8 @@ def job_bulk(request: HttpRequest) -> HttpResponse:
         return redirect(_way_back(request.GET))
     action = _action(request.GET)
     seen = bulk.preview(actor, action, found.wanted if everything else jobs)
-    context = _form(action, list(seen.hit), _certain(seen), len(seen.hit), request.GET)
+    hit = list(seen.hit)
+    context = _form(actor, action, hit, _certain(seen), len(hit), request.GET)
     context |= {
         "token": uuid.uuid4().hex,
         "more": seen.more,
@@ -55,7 +58,7 @@ def job_bulk(request: HttpRequest) -> HttpResponse:
         "states": [(state, number) for state, number in seen.states.items()],
         "running": seen.states.get(JobState.RUNNING, 0),
         "left_out": [
-            (count_text(number, exact), bulk.words_of(fate, number))
+            (count_text(number, exact), words_of(fate, number))
             for fate, (number, exact) in seen.left_out.items()
         ],
     }
@@ -74,13 +77,16 @@ def _batch(request: HttpRequest, actor: Actor) -> HttpResponse:
         raise BadRequest("The token is not one of ours; begin again.")
     now, rest = jobs[: action.batch], jobs[action.batch :]
     fates = _fates(form.get("fates", ""))
-    if action is Action.CANCEL:
-        fates += bulk.cancel_batch(actor, now)
-    else:
-        fates += bulk.rerun_batch(actor, now, token=token)
+    try:
+        given = form.get(FIELDS.get(action, ""), "")
+        fates += carry_out(actor, action, now, given=given, token=token)
+    except Invalid as error:
+        words = " ".join(problem.detail for problem in error.problems)
+        again = _form(actor, action, jobs, fates, len(jobs), form)
+        return _shown(request, again | {"token": token, "problem": words})
     whole = form.get("whole", "")
     total = int(whole) if whole.isdecimal() and len(whole) < 6 else len(jobs)
-    context = _form(action, rest, fates, total, form)
+    context = _form(actor, action, rest, fates, total, form)
     if rest:
         return _shown(request, context | {"token": token, "done": max(0, total - len(rest))})
     if _by_script(request):
@@ -90,15 +96,27 @@ def _batch(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 
 def _form(
-    action: Action, jobs: list[int], fates: Counter[Fate], whole: int, query: QueryDict
+    actor: Actor,
+    action: Action,
+    jobs: list[int],
+    fates: Counter[Fate],
+    whole: int,
+    query: QueryDict,
 ) -> dict[str, Any]:
     """The fields with which the action goes on."""
+    words, field = WORDS[action], FIELDS.get(action, "")
     return {
         "action": action,
+        "words": words,
+        "asks": counted(words.asks, len(jobs)),
+        "button": counted(words.button, len(jobs)),
+        "field": field,
+        "given": query.get(field, "50" if field == "priority" else ""),
+        "places": [p.name for p in provider_list(actor)] if action is Action.MOVE else [],
         "number": len(jobs),
         "ids": ",".join(map(str, jobs)),
         "fates": ",".join(f"{fate}:{number}" for fate, number in fates.items()),
-        "sentence": bulk.sentence(fates),
+        "sentence": sentence(fates),
         "whole": whole,
         "q": query.get("q", ""),
         "came_from": query.get("from", ""),
@@ -118,7 +136,7 @@ def _action(query: QueryDict) -> Action:
     try:
         return Action(query.get("action", ""))
     except ValueError:
-        raise BadRequest("Jobs can be cancelled or rerun together, nothing else.") from None
+        raise BadRequest(f"Use one of these actions: {', '.join(Action)}.") from None
 
 
 def _certain(seen: bulk.Preview) -> Counter[Fate]:

@@ -18,6 +18,8 @@ _EVENT_SHAPES = {
     "job.submitted": "pending",
     "job.held": "held",
     "job.released": "pending",
+    "job.reprioritised": "pending",
+    "job.moved": "pending",
     "job.cancel_requested": "cancelled",
     "job.placed": "scheduled",
     "job.requeued": "pending",
@@ -77,6 +79,18 @@ def event_words(event: Event) -> str:
     return (
         words.capitalize() if subject in ("job", "provider") else f"{subject} {words}".capitalize()
     )
+
+
+@register.filter
+def event_changes(event: Event) -> list[str]:
+    """What an event changed, from and to: "priority 50 → 80"."""
+    told = event.detail.get("changes") if isinstance(event.detail, dict) else None
+    if not isinstance(told, dict):
+        return []
+    return [
+        f"{name} {'any' if was is None else was} → {'any' if now is None else now}"
+        for name, (was, now) in told.items()
+    ]
 
 
 @register.filter

@@ -142,6 +142,8 @@ QUERIES = {
 BODIES: dict[str, Any] = {
     "api/v1/jobs": make_spec(),
     "api/v1/jobs/dry-run": make_spec(),
+    "api/v1/jobs/<int:job_id>/reprioritise": {"priority": 80},
+    "api/v1/jobs/<int:job_id>/move": {"provider": None},
     "api/v1/providers": {"name": "another", "kind": "docker"},
     "api/v1/providers/<int:provider_id>": {"slots": 3},
     "api/v1/projects/<slug:slug>/limits": {"running": 3},

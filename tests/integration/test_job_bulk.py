@@ -11,13 +11,14 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs import bulk
-from jobs.bulk import Action, Fate, preview, sentence
+from jobs.bulk import preview
+from jobs.bulk_words import Action, Fate, sentence
 from jobs.filters import JobFilter
 from jobs.models import Job
 from jobs.query import Term
 from jobs.states import JobState
 from projects.models import Event, Project
-from tests.support.builders import make_actor, make_job, make_project, make_user
+from tests.support.builders import make_actor, make_job, make_project, make_provider, make_user
 from tests.support.pages import signed_in, words_of
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +113,7 @@ def test_a_job_that_ends_after_the_preview_is_told_as_finished(
 def test_a_large_selection_goes_batch_by_batch_and_adds_up(
     browser: Client, etl: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk.Action, "batch", property(lambda action: 4))
+    monkeypatch.setattr(Action, "batch", property(lambda action: 4))
     jobs = [make_job(project=etl) for _ in range(10)]
     make_job(project=etl, state="failed")
     response = browser.get("/jobs/bulk?action=cancel&all=1")
@@ -172,3 +173,66 @@ def test_the_result_is_a_sentence_of_exact_numbers() -> None:
 @pytest.mark.parametrize("query", ["action=delete&job=1", "action=cancel&all=1&q=state:odd"])
 def test_what_cannot_be_understood_is_refused(browser: Client, query: str) -> None:
     assert browser.get(f"/jobs/bulk?{query}").status_code == 400
+
+
+def test_jobs_that_wait_are_held_with_a_note_over_a_page_that_asks(
+    browser: Client, etl: Project
+) -> None:
+    jobs = mixed(etl)
+    asked = browser.get("/jobs/bulk?action=hold&all=1&q=project:etl")
+    words = words_of(asked)
+    assert "Hold 1 job?" in words
+    assert "1 was so already" in words
+    assert "2 wait no more" in words
+    assert "3 had already finished" in words
+    browser.post("/jobs/bulk", fields_of(asked) | {"note": "after the migration"})
+    jobs[0].refresh_from_db()
+    assert (jobs[0].held, jobs[0].reason_detail["note"]) == (True, "after the migration")
+    assert "1 held, 1 was so already" in words_of(browser.get("/jobs"))
+    pressed(browser, browser.get("/jobs/bulk?action=release&all=1&q=project:etl"))
+    assert not Job.objects.filter(held=True).exists()
+
+
+def test_a_priority_is_given_to_many_and_a_wrong_one_loses_nothing(
+    browser: Client, etl: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Action, "batch", property(lambda action: 2))
+    jobs = [make_job(project=etl, priority=number) for number in (10, 20, 70)]
+    asked = browser.get("/jobs/bulk?action=reprioritise&all=1")
+    assert "Another priority for 3 jobs?" in words_of(asked)
+    wrong = browser.post("/jobs/bulk", fields_of(asked) | {"priority": "lots"})
+    assert "Send a whole number." in words_of(wrong)
+    assert re.search(r'name="priority"[^>]*value="lots"', wrong.content.decode())
+    assert fields_of(wrong)["ids"] == fields_of(asked)["ids"]
+    going = browser.post("/jobs/bulk", fields_of(wrong) | {"priority": "70"})
+    assert "Setting the priority: 2 of 3" in words_of(going)
+    pressed(browser, going)
+    assert set(Job.objects.values_list("priority", flat=True)) == {70}
+    assert "2 have the new priority, 1 was so already." in words_of(browser.get("/jobs"))
+    assert Event.objects.filter(type="job.reprioritised").count() == 2
+    assert jobs[0].spec["priority"] == 50
+
+
+def test_those_that_can_never_run_there_stay_and_are_counted(browser: Client, etl: Project) -> None:
+    make_provider("small", found_memory_mb=1024)
+    fits = make_job(project=etl)
+    large = make_job(project=etl, spec={"resources": {"memory_mb": 4096}})
+    asked = browser.get("/jobs/bulk?action=move&all=1")
+    assert "Move 2 jobs?" in words_of(asked)
+    unknown = browser.post("/jobs/bulk", fields_of(asked) | {"provider": "smal"})
+    assert "is small meant?" in words_of(unknown)
+    browser.post("/jobs/bulk", fields_of(asked) | {"provider": "small"})
+    assert "1 moved, 1 can never run there." in words_of(browser.get("/jobs"))
+    fits.refresh_from_db()
+    large.refresh_from_db()
+    assert fits.queue_class is not None
+    assert fits.queue_class.demand["provider"] == "small"
+    assert large.queue_class is None or large.queue_class.demand["provider"] == ""
+
+
+def test_what_was_placed_meanwhile_is_told(browser: Client, etl: Project) -> None:
+    jobs = [make_job(project=etl) for _ in range(2)]
+    asked = browser.get("/jobs/bulk?action=move&all=1")
+    Job.objects.filter(pk=jobs[0].pk).update(state="running", provider=make_provider("busy"))
+    browser.post("/jobs/bulk", fields_of(asked) | {"provider": "busy"})
+    assert "1 moved, 1 waits no more." in words_of(browser.get("/jobs"))

@@ -15,7 +15,8 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs import search
-from jobs.bulk import Action, preview
+from jobs.bulk import preview
+from jobs.bulk_words import Action
 from jobs.filters import JobFilter
 from jobs.models import Job
 from jobs.query import Term

@@ -204,11 +204,11 @@ def test_only_a_held_job_that_waits_is_released(state: JobState) -> None:
     before = row(held), row(free)
     released = transitions.release([held.pk, free.pk], SYSTEM)
     if state is JobState.PENDING:
-        assert released == [held.pk]
+        assert (released.changed, released.same, released.left) == ([held.pk], [free.pk], [])
         assert (row(held)["held"], row(held)["reason"]) == (False, "queued")
         assert row(free) == before[1]
     else:
-        assert released == []
+        assert (released.changed, released.left) == ([], [held.pk, free.pk])
         assert (row(held), row(free)) == before
 
 
