@@ -7,9 +7,10 @@ from itertools import pairwise
 import pytest
 
 from jobs import transitions
+from jobs.acts import job_release
 from jobs.models import Attempt, Job
 from jobs.reasons import reason_text
-from jobs.services import job_cancel, job_release
+from jobs.services import job_cancel
 from projects.actor import SYSTEM
 from projects.models import Event
 from providers.driver import Stream

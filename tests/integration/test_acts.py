@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ def event_of(job: Job, type_: str) -> Event:
 def in_line() -> dict[int, tuple[int, str]]:
     """What the planner reads: the jobs in line with their priority and their pin."""
     return {
-        job: (one.priority, one.demand["provider"]) for one in line(100) for job in one.jobs
+        job: (c.priority, json.loads(c.demand)["provider"]) for c in line(100) for job in c.jobs
     }
 
 
@@ -175,7 +176,7 @@ def test_a_job_with_mounts_is_not_let_go_to_where_they_are_not_allowed(
 def test_a_provider_that_is_not_there_is_told_with_one_like_it(ada: Actor, etl: Project) -> None:
     make_provider("node-1")
     job = submitted(etl)
-    with pytest.raises(Invalid, match="There is no provider 'nod-1'; is node-1 meant?"):
+    with pytest.raises(Invalid, match=r"There is no provider 'nod-1'; is node-1 meant\?"):
         acts.job_move(ada, job_id=job.pk, data={"provider": "nod-1"})
 
 
@@ -187,13 +188,14 @@ def test_what_waits_no_more_is_left_alone_and_told(
     make_provider("node-1")
     before = Job.objects.filter(pk=job.pk).values().get()
     words = "waits no more: it is" if state in ACTIVE else "has ended: it is"
-    for act in (
-        lambda: acts.job_hold(ada, job_id=job.pk, data={}),
-        lambda: acts.job_reprioritise(ada, job_id=job.pk, data={"priority": 1}),
-        lambda: acts.job_move(ada, job_id=job.pk, data={"provider": "node-1"}),
-    ):
+    bodies: list[tuple[Callable[..., Job], dict[str, Any]]] = [
+        (acts.job_hold, {}),
+        (acts.job_reprioritise, {"priority": 1}),
+        (acts.job_move, {"provider": "node-1"}),
+    ]
+    for act, data in bodies:
         with pytest.raises(Conflict, match=words):
-            act()
+            act(ada, job_id=job.pk, data=data)
     assert Job.objects.filter(pk=job.pk).values().get() == before
     assert not Event.objects.exists()
 

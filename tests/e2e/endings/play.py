@@ -8,8 +8,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from jobs.acts import job_release
 from jobs.models import Attempt, Job
-from jobs.services import job_cancel, job_release
+from jobs.services import job_cancel
 from jobs.states import LIVE_PHASES, TERMINAL
 from projects import secrets
 from projects.actor import SYSTEM
