@@ -20,12 +20,13 @@ from jobs.services import may_force_finish
 from jobs.spec import in_order
 from jobs.spec_diff import spec_diff, spec_text
 from jobs.stat_store import readings_of
-from jobs.states import TERMINAL, Phase
+from jobs.states import TERMINAL, JobState, Phase
 from jobs.use import use_of
 from jobs.why import why
 from jobs.why_waiting import why_waiting
 from projects.actor import Actor
 from projects.models import Role
+from providers.selectors import provider_list
 
 EVENTS_SHOWN = 200
 

@@ -14,7 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs.bulk import Fate, rerun_batch
+from jobs.bulk import rerun_batch
+from jobs.bulk_words import Fate
 from jobs.models import Job
 from jobs.services import job_submit
 from jobs.states import JobState
