@@ -119,7 +119,7 @@ def fit_of(actor: Actor, form: JobForm, providers: list[Provider]) -> FitCheck |
     readable = {*spec, *amounts}
     if not readable >= {"cpu_cores", "memory_mb", "gpus", "requires", "provider"}:
         return None
-    project = projects_of(actor).filter(slug=spec["project"]).first()
+    project = projects_of(actor).filter(slug=spec.get("project", "")).first()
     demand = demand_of(spec)
     standing = standing_of(demand, project, providers)
     return fit_check(need_of_demand(demand), standing, held=bool(spec.get("hold")))
