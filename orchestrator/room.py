@@ -19,9 +19,7 @@ from projects.shares import pause_words
 from providers.models import Mode, Provider, ProviderImage
 
 _SWITCHED_ON = PreparedQuery(
-    lambda: (
-        Provider.objects.filter(deleted_at=None).exclude(mode=Mode.INACTIVE).select_related("group")
-    )
+    lambda: Provider.objects.filter(deleted_at=None).exclude(mode=Mode.INACTIVE)
 )
 _LOCKED = PreparedQuery(
     lambda: (

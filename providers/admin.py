@@ -50,7 +50,7 @@ from providers.services import (
 
 _EDITABLE = [
     "name", "options", "mode", "labels", "mount_allow_list", "cpu_millis", "memory_mb", "gpus",
-    "slots", "lost_after_seconds",
+    "slots", "lost_after_seconds", "group", "strategy", "cost_per_hour",
 ]  # fmt: skip
 
 
@@ -65,7 +65,10 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
     def values(self) -> dict[str, Any]:
         """The fields by name, as the services take them."""
         names = _EDITABLE if self.instance.pk else ["kind", *_EDITABLE]
-        return {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
+        found = {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
+        if found.get("cost_per_hour") is not None:
+            found["cost_per_hour"] = float(found["cost_per_hour"])
+        return found
 
     def clean(self) -> dict[str, Any]:
         """Checks all fields together."""
@@ -157,6 +160,7 @@ class ProviderAdmin(GantryAdmin):
     fieldsets = [
         (None, {"fields": ["name", "kind", "mode", "options"]}),
         ("Limits", {"fields": ["cpu_millis", "memory_mb", "gpus", "slots", "lost_after_seconds"]}),
+        ("Placement", {"fields": ["group", "strategy", "cost_per_hour"]}),
         ("Placement", {"fields": ["labels", "mount_allow_list"]}),
         (
             "What the last probe found",

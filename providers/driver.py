@@ -194,6 +194,8 @@ class Probe:
     clock_offset_ms: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     """Name → value shown on the provider's page (os, architecture, cgroup version, …)."""
+    images: frozenset[str] | None = None
+    """The images that it has, by every name that a spec may call one; `None`: not told."""
 
 
 class RunState(StrEnum):

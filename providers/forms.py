@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -16,7 +17,7 @@ from django.http import QueryDict
 
 from projects.errors import FieldProblem
 from projects.quantities import cores_text
-from providers.models import Provider
+from providers.models import Provider, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,23 @@ class LimitsForm(_Form):
     )
     gpus = forms.IntegerField(label="GPUs", required=False)
     slots = forms.IntegerField(label="Jobs at once", required=False)
+    group = forms.CharField(
+        required=False, max_length=63, help_text="Providers of one group are filled alike."
+    )
+    strategy = forms.ChoiceField(
+        label="Filled",
+        choices=Strategy.choices,
+        required=False,
+        help_text="Holds for all of its group.",
+    )
+    cost_per_hour = forms.DecimalField(
+        label="Cost per hour",
+        required=False,
+        min_value=0,
+        max_digits=10,
+        decimal_places=4,
+        help_text="Of providers that suit a job equally the cheaper one is taken.",
+    )
     labels = forms.CharField(
         required=False,
         help_text="One key=value a line; jobs may ask for them.",
@@ -168,11 +186,19 @@ class LimitsForm(_Form):
             "gpus": given["gpus"] or 0,
             "slots": given["slots"],
             "lost_after_seconds": round(given["lost"]) if given["lost"] else None,
+            "group": given["group"],
+            "strategy": given["strategy"] or Strategy.SPREAD.value,
+            "cost_per_hour": _cost(given["cost_per_hour"]),
             "labels": {key.strip(): value.strip() for key, _, value in pairs},
             "mount_allow_list": [
                 line.strip() for line in given["mount_allow_list"].splitlines() if line.strip()
             ],
         }
+
+
+def _cost(given: Decimal | None) -> float | None:
+    """As the services take it."""
+    return None if given is None else float(given)
 
 
 CONNECTIONS: dict[str, type[ConnectionForm]] = {
@@ -196,6 +222,11 @@ def limits_of(provider: Provider) -> dict[str, Any]:
         "gpus": provider.gpus or None,
         "slots": provider.slots,
         "lost": provider.lost_after_seconds,
+        "group": provider.group,
+        "strategy": provider.strategy,
+        "cost_per_hour": None
+        if provider.cost_per_hour is None
+        else f"{provider.cost_per_hour:.4g}",
         "labels": "\n".join(f"{key}={value}" for key, value in sorted(provider.labels.items())),
         "mount_allow_list": "\n".join(provider.mount_allow_list),
     }

@@ -26,28 +26,10 @@ class HealthState(models.TextChoices):
 
 
 class Strategy(models.TextChoices):
-    """Which of a group's providers a job gets first."""
+    """Which providers a job gets first."""
 
     SPREAD = "spread", "Spread: the emptiest first"
     PACK = "pack", "Pack: the fullest first"
-
-
-class ProviderGroup(models.Model):
-    """Providers that are filled alike. Those of no group are spread."""
-
-    name = models.SlugField(max_length=63, unique=True)
-    strategy = models.CharField(max_length=8, choices=Strategy.choices, default=Strategy.SPREAD)
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(strategy__in=Strategy.values), name="provider_group_strategy_known"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Provider(models.Model):
@@ -66,8 +48,19 @@ class Provider(models.Model):
     memory_mb = models.PositiveIntegerField(null=True, blank=True)
     gpus = models.PositiveIntegerField(default=0)
     slots = models.PositiveIntegerField(null=True, blank=True, help_text="Most attempts at once.")
-    group = models.ForeignKey(
-        ProviderGroup, on_delete=models.SET_NULL, null=True, blank=True, related_name="providers"
+    group = models.SlugField(
+        max_length=63,
+        default="",
+        db_default="",
+        blank=True,
+        help_text="Providers of one group are filled alike.",
+    )
+    strategy = models.CharField(
+        max_length=8,
+        choices=Strategy.choices,
+        default=Strategy.SPREAD,
+        db_default=Strategy.SPREAD,
+        help_text="Which provider a job gets first. Holds for all of its group.",
     )
     cost_per_hour = models.DecimalField(
         max_digits=10,
@@ -109,6 +102,12 @@ class Provider(models.Model):
             ),
             models.CheckConstraint(condition=Q(mode__in=Mode.values), name="provider_mode_known"),
             models.CheckConstraint(
+                condition=Q(strategy__in=Strategy.values), name="provider_strategy_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(cost_per_hour__gte=0), name="provider_cost_not_negative"
+            ),
+            models.CheckConstraint(
                 condition=Q(health__in=HealthState.values), name="provider_health_known"
             ),
         ]
@@ -129,7 +128,7 @@ class Provider(models.Model):
     @property
     def packs(self) -> bool:
         """Whether it is filled up before emptier ones of its group are begun."""
-        return self.group is not None and self.group.strategy == Strategy.PACK
+        return self.strategy == Strategy.PACK
 
     @property
     def total_gpus(self) -> int:

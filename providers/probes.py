@@ -11,8 +11,9 @@ from projects.models import ActorKind
 from projects.storable import storable, storable_values
 from providers.driver import Probe
 from providers.leases import Fence, fenced
-from providers.models import HealthState, Provider
+from providers.models import HealthState, Provider, ProviderImage
 
+MOST_NAME = 512
 _HOST = Actor(ActorKind.HOST, None, "engine", "engine", is_superuser=True)
 
 
@@ -60,6 +61,8 @@ def probe_save(fence: Fence, provider_id: int, probe: Probe) -> int | None:
     if changed:
         values["rev"] = F("rev") + 1
     Provider.objects.filter(pk=provider_id).update(**values)
+    if probe.images is not None:
+        _keep_images(provider_id, {storable(name, MOST_NAME) for name in probe.images})
     if provider.health != health:
         record(
             [
@@ -75,3 +78,15 @@ def probe_save(fence: Fence, provider_id: int, probe: Probe) -> int | None:
             _HOST,
         )
     return provider.rev + 1 if changed else None
+
+
+def _keep_images(provider_id: int, names: set[str]) -> None:
+    """The images that it has now; of those that it had already nothing is written."""
+    rows = ProviderImage.objects.filter(provider=provider_id)
+    had = set(rows.values_list("image", flat=True))
+    if gone := had - names:
+        rows.filter(image__in=gone).delete()
+    ProviderImage.objects.bulk_create(
+        [ProviderImage(provider_id=provider_id, image=name) for name in sorted(names - had)],
+        ignore_conflicts=True,
+    )

@@ -21,6 +21,10 @@ AllowList = Annotated[list[Annotated[str, AfterValidator(allow_list_entry)]], Fi
 Amount = Annotated[int, Field(ge=1, le=BIGGEST)]
 KindName = Literal["docker", "process", "fake"]
 ModeName = Literal["active", "draining", "inactive"]
+StrategyName = Literal["spread", "pack"]
+GroupName = Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z0-9_-]*$")]
+Cost = Annotated[float, Field(ge=0, le=100_000)]
+"""Per hour, in whatever currency the instance counts; kept to a ten-thousandth."""
 
 
 class ProviderIn(StrictModel):
@@ -44,6 +48,14 @@ class ProviderIn(StrictModel):
     lost_after_seconds: Amount | None = Field(
         default=None, description="Give running attempts up after this long; null: never."
     )
+    group: GroupName = Field(default="", description="Providers of one group are filled alike.")
+    strategy: StrategyName = Field(
+        default="spread",
+        description="spread: the emptiest first; pack: the fullest first. Holds for its group.",
+    )
+    cost_per_hour: Cost | None = Field(
+        default=None, description="Of providers that suit a job equally the cheaper is taken."
+    )
 
 
 class ProviderChange(StrictModel):
@@ -59,6 +71,9 @@ class ProviderChange(StrictModel):
     gpus: int = Field(default=0, ge=0, le=1024)
     slots: Amount | None = None
     lost_after_seconds: Amount | None = None
+    group: GroupName = ""
+    strategy: StrategyName = "spread"
+    cost_per_hour: Cost | None = None
 
 
 class CredentialIn(StrictModel):
@@ -101,6 +116,9 @@ class ProviderOut(BaseModel):
     gpus: int
     slots: int | None
     lost_after_seconds: int | None
+    group: str
+    strategy: str
+    cost_per_hour: float | None
     used: Usage
     disk_free_bytes: int | None
     disk_total_bytes: int | None

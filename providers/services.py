@@ -7,6 +7,7 @@ name and are checked here, so that API, form and admin are refused in the same w
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
@@ -30,6 +31,7 @@ _DEADLINES = {
     "test": timedelta(seconds=180),
     "sweep": timedelta(seconds=60),
 }
+_COST = Decimal("0.0001")
 RequestKind = Literal["probe", "test", "sweep"]
 
 
@@ -42,7 +44,9 @@ def provider_create(actor: Actor, /, **fields: Any) -> Provider:
     new = parse_strict(ProviderIn, fields, most_bytes=MAX_PROVIDER_BYTES)
     values = new.model_dump() | {"options": checked_options(new.kind, new.options)}
     with transaction.atomic():
+        values = _as_its_group(values, "strategy" in fields)
         provider = _saved(Provider(**values, rev=1))
+        _fill_alike(provider)
         _tell(actor, provider, "provider.created", detail={"kind": new.kind})
     return provider
 
@@ -56,16 +60,21 @@ def provider_update(actor: Actor, provider_id: int, fields: dict[str, Any]) -> P
     with transaction.atomic():
         provider = _locked(actor, provider_id)
         values = _checked(provider, fields)
+        if values.get("group"):
+            values = _as_its_group(values, "strategy" in values)
         changed = sorted(name for name, new in values.items() if getattr(provider, name) != new)
         if not changed:
             return provider
         mode = provider.mode
         # How it is reached is for operators alone, and events are for all who see it.
-        told = {n: [getattr(provider, n), values[n]] for n in changed if n != "options"}
+        told = {n: [_plain(getattr(provider, n)), _plain(values[n])] for n in changed
+                if n != "options"}  # fmt: skip
         for name in changed:
             setattr(provider, name, values[name])
         provider.rev += 1
         _saved(provider, update_fields=[*changed, "rev"])
+        if {"group", "strategy"} & set(changed):
+            _fill_alike(provider)
         if changed == ["mode"]:
             _tell(actor, provider, "provider.mode", source=mode, target=provider.mode)
         else:
@@ -189,7 +198,29 @@ def _checked(provider: Provider, fields: dict[str, Any]) -> dict[str, Any]:
     values = change.model_dump(exclude_unset=True)
     if "options" in values:
         values["options"] = checked_options(provider.kind, values["options"])
+    if values.get("cost_per_hour") is not None:
+        values["cost_per_hour"] = Decimal(str(values["cost_per_hour"])).quantize(_COST)
     return values
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _as_its_group(values: dict[str, Any], told: bool) -> dict[str, Any]:
+    """With the strategy of the group that it joins, unless one was `told`."""
+    others = Provider.objects.filter(group=values["group"], deleted_at__isnull=True)
+    theirs = None if told or not values["group"] else others.values_list("strategy").first()
+    return values if theirs is None else values | {"strategy": theirs[0]}
+
+
+def _fill_alike(provider: Provider) -> None:
+    """The others of its group are filled as it is."""
+    if provider.group:
+        Provider.objects.filter(group=provider.group, deleted_at__isnull=True).exclude(
+            strategy=provider.strategy
+        ).update(strategy=provider.strategy, rev=F("rev") + 1)
 
 
 def _locked(actor: Actor, provider_id: int) -> Provider:

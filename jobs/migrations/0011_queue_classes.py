@@ -10,8 +10,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("jobs", "0010_saved_views"),
-        ("projects", "0005_shares"),
         ("providers", "0005_groups_cost_images"),
+        ("projects", "0005_shares"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

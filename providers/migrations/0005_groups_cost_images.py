@@ -10,6 +10,18 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="ProviderImage",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("image", models.CharField(max_length=512)),
+            ],
+        ),
         migrations.AddField(
             model_name="provider",
             name="cost_per_hour",
@@ -21,76 +33,62 @@ class Migration(migrations.Migration):
                 null=True,
             ),
         ),
-        migrations.CreateModel(
-            name="ProviderGroup",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("name", models.SlugField(max_length=63, unique=True)),
-                (
-                    "strategy",
-                    models.CharField(
-                        choices=[
-                            ("spread", "Spread: the emptiest first"),
-                            ("pack", "Pack: the fullest first"),
-                        ],
-                        default="spread",
-                        max_length=8,
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["name"],
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("strategy__in", ["spread", "pack"])),
-                        name="provider_group_strategy_known",
-                    )
-                ],
-            },
-        ),
         migrations.AddField(
             model_name="provider",
             name="group",
-            field=models.ForeignKey(
+            field=models.SlugField(
                 blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="providers",
-                to="providers.providergroup",
+                db_default="",
+                default="",
+                help_text="Providers of one group are filled alike.",
+                max_length=63,
             ),
         ),
-        migrations.CreateModel(
-            name="ProviderImage",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("image", models.CharField(max_length=512)),
-                (
-                    "provider",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="images",
-                        to="providers.provider",
-                    ),
-                ),
-            ],
-            options={
-                "indexes": [models.Index(fields=["provider"], name="provider_image_by_provider")],
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("image", "provider"), name="provider_image_once"
-                    )
+        migrations.AddField(
+            model_name="provider",
+            name="strategy",
+            field=models.CharField(
+                choices=[
+                    ("spread", "Spread: the emptiest first"),
+                    ("pack", "Pack: the fullest first"),
                 ],
-            },
+                db_default="spread",
+                default="spread",
+                help_text="Which provider a job gets first. Holds for all of its group.",
+                max_length=8,
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="provider",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("strategy__in", ["spread", "pack"])),
+                name="provider_strategy_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="provider",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cost_per_hour__gte", 0)), name="provider_cost_not_negative"
+            ),
+        ),
+        migrations.AddField(
+            model_name="providerimage",
+            name="provider",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="images",
+                to="providers.provider",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="providerimage",
+            index=models.Index(fields=["provider"], name="provider_image_by_provider"),
+        ),
+        migrations.AddConstraint(
+            model_name="providerimage",
+            constraint=models.UniqueConstraint(
+                fields=("image", "provider"), name="provider_image_once"
+            ),
         ),
     ]

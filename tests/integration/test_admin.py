@@ -15,6 +15,7 @@ from django.urls import reverse
 from django_q.models import Schedule
 
 from jobs.models import Job, SavedView, Seen, StatPage
+from jobs.queue_models import QueueClass, WaitSpan
 from orchestrator.schedules import sync_schedules
 from projects import admin_base
 from projects.models import (
@@ -32,6 +33,7 @@ from providers.models import (
     HealthSample,
     Lease,
     Provider,
+    ProviderImage,
     RegistryCredential,
     Stray,
 )
@@ -93,7 +95,8 @@ def test_every_table_of_ours_has_a_page() -> None:
     labels = ("jobs", "providers", "projects")
     models = {m for label in labels for m in apps.get_app_config(label).get_models()}
     ones_own = {PreferenceRow, SavedView, Seen}  # nobody's business but that person's
-    assert models - shown_within_another - ones_own == set(OURS)
+    planners_own = {QueueClass, WaitSpan, ProviderImage}  # told on the pages of what they are of
+    assert models - shown_within_another - ones_own - planners_own == set(OURS)
 
 
 @pytest.mark.parametrize("model", [*OURS, User], ids=lambda model: model.__name__)
@@ -236,7 +239,13 @@ def test_a_provider_with_live_attempts_is_kept(root: Client) -> None:
 
 
 def provider_form(**fields: str) -> dict[str, str]:
-    empty = {"options": "{}", "labels": "{}", "mount_allow_list": "[]", "gpus": "0"}
+    empty = {
+        "options": "{}",
+        "labels": "{}",
+        "mount_allow_list": "[]",
+        "gpus": "0",
+        "strategy": "spread",
+    }
     formset = {"credentials-TOTAL_FORMS": "0", "credentials-INITIAL_FORMS": "0"}
     return {"name": "new", "kind": "fake", "mode": "active", **empty, **formset, **fields}
 

@@ -17,7 +17,7 @@ from orchestrator.scheduling.room import view_of
 from orchestrator.scheduling.snapshot import Demand, Snapshot, WaitingClass
 from orchestrator.scheduling.snapshot import Requirement as Asked
 from providers.fit import Need
-from providers.models import Provider, ProviderGroup
+from providers.models import Provider
 from providers.selectors import ProviderUse
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -50,7 +50,7 @@ PLACES = st.lists(
                 "labels": st.sampled_from([{}, {"zone": "a"}, {"zone": "b"}]),
                 "disk_free_bytes": st.sampled_from([None, 2**30, 2**40]),
                 "cost_per_hour": st.sampled_from([None, 1, 2]),
-                "group": st.sampled_from([None, ProviderGroup(strategy="pack")]),
+                "strategy": st.sampled_from(["spread", "pack"]),
             }
         ),
         st.builds(ProviderUse, st.integers(0, 2), AMOUNTS, AMOUNTS, st.integers(0, 1)),

@@ -15,17 +15,20 @@ from providers.drivers.docker.container import MIB
 from providers.drivers.docker.states import engine_time
 from providers.drivers.docker.translate import translated
 
+MOST_IMAGES = 2000
+"""Names of images that are told of one engine."""
 OLDEST_API = (1, 41)  # of engine 20.10
 
 
 def probe_engine(engine: Engine) -> Probe:
-    """What the engine says of itself, in two calls. Never raises."""
+    """What the engine says of itself, in three calls. Never raises."""
     try:
         with translated("reach the Docker engine"):
             version = engine.get("/version")
             asked = datetime.now(UTC)
             info = engine.get("/info")
             answered = datetime.now(UTC)
+            images = engine.get("/images/json")
     except DriverError as error:
         return Probe(Health.UNREACHABLE, detail=str(error))
     free, total = _disk(engine, info)
@@ -42,7 +45,18 @@ def probe_engine(engine: Engine) -> Probe:
         disk_total_bytes=total,
         clock_offset_ms=_offset_ms(info, asked, answered),
         facts=_facts(engine, version, info),
+        images=_names(images),
     )
+
+
+def _names(images: Any) -> frozenset[str]:
+    """All names of these images; `latest` may be left out of one."""
+    names: set[str] = set()
+    for image in images if isinstance(images, list) else ():
+        named = [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]
+        names.update(name for name in named if not name.startswith("<none>"))
+    names |= {name.removesuffix(":latest") for name in names}
+    return frozenset(sorted(names)[:MOST_IMAGES])
 
 
 def _api(version: Mapping[str, Any]) -> tuple[int, ...]:

@@ -17,6 +17,13 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.docker
 
 
+def test_a_probe_tells_the_images_by_every_name(place: Place) -> None:
+    images = place.driver.probe().images
+    assert images is not None
+    image = place.spec("true").image
+    assert {image, image.removesuffix(":latest")} <= images
+
+
 def test_a_name_that_is_taken_by_another_uid_is_refused(place: Place) -> None:
     spec = place.spec("true")
     place.driver.create(spec)
