@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.utils import timezone
 
 from jobs import services
@@ -78,6 +79,8 @@ def page(
         "images": recent_images(actor),
         "known_labels": known_labels(providers),
         "once": uuid4().hex,
+        "most_fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
+        "most_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
     }
     judged = form if form.is_bound else judge(actor, form.as_sent(), source)
     return context | check(judged, source, providers, url)

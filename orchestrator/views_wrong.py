@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
@@ -40,6 +42,8 @@ class Wrong:
 @requires_csrf_token
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: it cannot be read."""
+    if isinstance(exception, TooManyFieldsSent | RequestDataTooBig):
+        return _answer(request, _too_large(exception))
     why = str(exception) or "Something in its address or its form is not as it should be."
     return _answer(request, Wrong(400, "This request cannot be read", why))
 
@@ -95,6 +99,18 @@ def busy(request: HttpRequest) -> HttpResponse:
     if "text/html" not in request.headers.get("Accept", ""):
         return _words(wrong)
     return _answer(request, wrong)
+
+
+def _too_large(exception: Exception) -> Wrong:
+    """A form beyond what is read of one, which is far more than any may hold."""
+    fields, size = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS, settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    why = (
+        f"A form may have at most {fields:,} fields, and this one has more."
+        if isinstance(exception, TooManyFieldsSent)
+        else f"A form may hold at most {size // 2**20} MiB, and this one holds more."
+    )
+    advice = ("Nothing was changed. What you typed is usually still there when you go back.",)
+    return Wrong(400, "This form is too large", why, advice)
 
 
 def _no_job(number: int) -> Wrong:

@@ -106,8 +106,16 @@
     sending = on;
     form.querySelectorAll("[data-run]").forEach((button) => button.setAttribute("aria-disabled", String(on)));
   };
+  // More than the server reads of a form would be lost with the page.
+  const tooLarge = document.querySelector("[data-too-large]");
+  const fits = () => {
+    const sent = new URLSearchParams(new FormData(form));
+    return sent.size < form.dataset.mostFields && String(sent).length < form.dataset.mostBytes;
+  };
   form.addEventListener("submit", (event) => {
     if (sending) { event.preventDefault(); return; }
+    tooLarge.hidden = fits();
+    if (!tooLarge.hidden) { event.preventDefault(); return; }
     busy(true);
     setTimeout(() => busy(false), 8_000);  // it may have been stopped; a twin makes no second job
   });
