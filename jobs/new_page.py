@@ -81,6 +81,7 @@ def page(
         "once": uuid4().hex,
         "most_fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
         "most_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        "most_mib": settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20,
     }
     judged = form if form.is_bound else judge(actor, form.as_sent(), source)
     return context | check(judged, source, providers, url)
