@@ -12,7 +12,6 @@ from itertools import zip_longest
 from django.http import QueryDict
 
 SPARE_ROWS = 1
-MOST_ROWS = 320
 
 
 @dataclass(slots=True)
@@ -33,8 +32,8 @@ class EnvRow:
 
 def read_rows(data: QueryDict, prefix: str) -> list[EnvRow]:
     """The typed rows of `<prefix>_name` and `<prefix>_value`, blank ones left out."""
-    names = data.getlist(f"{prefix}_name")[:MOST_ROWS]
-    values = data.getlist(f"{prefix}_value")[:MOST_ROWS]
+    names = data.getlist(f"{prefix}_name")
+    values = data.getlist(f"{prefix}_value")
     rows = [
         EnvRow(name.strip(), value.replace("\r\n", "\n"))
         for name, value in zip_longest(names, values, fillvalue="")
@@ -42,13 +41,25 @@ def read_rows(data: QueryDict, prefix: str) -> list[EnvRow]:
     return [row for row in rows if not row.blank]
 
 
-def as_mapping(rows: Sequence[EnvRow]) -> dict[str, str]:
-    """Name → value of the rows without a problem; a row without a name and a name given twice
-    get theirs set."""
+def check_rows(rows: Sequence[EnvRow], most: int, many: str) -> None:
+    """Set the problem of each row that has one: those of `as_mapping`, and, on the first of
+    those that are too many, that a job has at most `most` of them (`many`: what they are)."""
+    as_mapping(rows, most)
+    right = [row for row in rows if not row.problem]
+    if over := len(right[most:]):
+        these = f"This and the {over - 1} after it are" if over > 1 else "This is"
+        right[most].problem = f"{these} too many: a job has at most {most} {many}."
+
+
+def as_mapping(rows: Sequence[EnvRow], most: int) -> dict[str, str]:
+    """Name → value of the first `most` rows without a problem; a row without a name and a name
+    given twice get theirs set."""
     mapping: dict[str, str] = {}
     for row in rows:
         if row.problem:
             continue
+        if len(mapping) == most:
+            break
         if not row.name:
             row.problem = "Give it a name, or empty its value."
         elif row.name in mapping:

@@ -13,7 +13,7 @@ from django import forms
 from django.http import QueryDict
 
 from jobs.conditions import read_conditions
-from jobs.env_rows import EnvRow, as_mapping, read_rows, with_spare
+from jobs.env_rows import EnvRow, as_mapping, check_rows, read_rows, with_spare
 from jobs.form_faults import Fault, elsewhere, field_of, with_unit
 from jobs.form_text import (
     MEMORY_UNITS,
@@ -25,6 +25,7 @@ from jobs.form_text import (
     read_labels,
 )
 from jobs.reasons import RETRYABLE
+from jobs.spec import MAX_ENV, MAX_SECRETS
 from projects.errors import FieldProblem
 
 OVERFLOWS = [
@@ -241,8 +242,8 @@ class JobForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Reads the fields that hold several things; what is wrong with a row stands there."""
-        as_mapping(self.env)
-        as_mapping(self.secrets)
+        check_rows(self.env, MAX_ENV, "variables")
+        check_rows(self.secrets, MAX_SECRETS, "secrets")
         self._read("labels", read_labels)
         self._read("retry_codes", read_codes)
         self._read("requires", read_conditions)
@@ -260,7 +261,8 @@ class JobForm(forms.Form):
         """The job spec as the API would take it; what is wrong is left out."""
         given = self.cleaned_data
         spec: dict[str, Any] = {name: given[name] for name in _AS_THEY_ARE if name in given}
-        spec["env"], spec["secret_env"] = as_mapping(self.env), as_mapping(self.secrets)
+        spec["env"] = as_mapping(self.env, MAX_ENV)
+        spec["secret_env"] = as_mapping(self.secrets, MAX_SECRETS)
         if "provider" in given:
             spec["provider"] = given["provider"] or None
         spec["queue_timeout_seconds"] = self._counted("queue_timeout")

@@ -15,7 +15,7 @@ from jobs.left_overs import name_of
 from jobs.models import Attempt, Job
 from jobs.phases import timeline
 from jobs.reasons import reason_text
-from jobs.selectors import attempts_of, events_of
+from jobs.selectors import attempts_of, events_of, last_rerun
 from jobs.services import may_force_finish
 from jobs.spec import in_order
 from jobs.spec_diff import spec_diff, spec_text
@@ -31,8 +31,11 @@ from providers.selectors import provider_list
 EVENTS_SHOWN = 200
 
 
-def header(actor: Actor, job: Job, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """Title, sentence, buttons, what went wrong, phases."""
+def header(
+    actor: Actor, job: Job, attempts: Sequence[Attempt], *, rerun: int | None = None
+) -> dict[str, Any]:
+    """Title, sentence, buttons, what went wrong, phases. `rerun`: its last one, where that is
+    known already."""
     now = timezone.now()
     latest = attempts[-1] if attempts else None
     ended = job.state in TERMINAL
@@ -49,6 +52,7 @@ def header(actor: Actor, job: Job, attempts: Sequence[Attempt]) -> dict[str, Any
         "title": _title(job, short_reason(job, now)),
         "shape": shape_of(job),
         "ran_seconds": _ran(latest),
+        "after": last_rerun(job) if rerun is None else rerun,
     }
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
+
 from jobs import services
 from jobs.curl import request_body
 from jobs.fit_check import FitCheck, fit_check
@@ -74,6 +76,9 @@ def page(
         "images": recent_images(actor),
         "known_labels": known_labels(providers),
         "once": uuid4().hex,
+        "most_fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
+        "most_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        "most_mib": settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20,
     }
     judged = form if form.is_bound else judge(actor, form.as_sent(), source)
     return context | check(actor, judged, source, providers, url)

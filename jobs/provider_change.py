@@ -3,6 +3,8 @@ waits, to what will be submitted."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,15 +62,38 @@ def mode_change(
     """What it means that an operator wants something else of a provider. `listed`: name all
     jobs that can be named, not only the first few."""
     found = _change(actor, provider, after, most=MOST_LISTED if listed else MOST_NAMED)
-    test = latest_test(provider)
-    return found | {"tested": test is not None and test.status == RequestStatus.DONE}
+    return found | {"tested": _tested(provider)}
 
 
-def limits_change(actor: Actor, provider: Provider, after: Provider) -> dict[str, Any]:
-    """What other limits and labels mean. `harms`: somebody should see it before it is so."""
+def change(actor: Actor, provider: Provider, after: Provider) -> dict[str, Any]:
+    """What other limits, other labels and another mode mean.
+
+    `harms`: somebody should see it before it is so. `seen`: a word for that harm, which a
+    confirmation brings back: it is another one as soon as the harm is.
+    """
     found = _change(actor, provider, after, most=MOST_NAMED)
     over = list(_over(provider, after, found["use"]))
-    return found | {"over": over, "harms": bool(over or found["stuck"])}
+    leaves = provider.mode == Mode.ACTIVE and after.mode != Mode.ACTIVE
+    told = found | {"over": over, "harms": bool(over or found["stuck"] or leaves)}
+    if after.mode != provider.mode:
+        # Listed: its form has no place for a link to the same in full, which would empty it.
+        told |= {"mode": after.mode, "tested": _tested(provider), "listed": True}
+    return told | {"seen": _seen(told)}
+
+
+def _seen(told: dict[str, Any]) -> str:
+    """The harm that was told. Not in it: which jobs of the same number run, because what runs
+    goes on, and what gains a place."""
+    stuck: Group | None = told["stuck"]
+    waiting = [stuck.count, *([one.job.pk, one.why] for one in stuck.named)] if stuck else []
+    mode = [told["mode"], told["others"] > 0] if "mode" in told else []
+    harm = [told["over"], told["running"].count, waiting, mode]
+    return hashlib.sha256(json.dumps(harm).encode()).hexdigest()[:32]
+
+
+def _tested(provider: Provider) -> bool:
+    test = latest_test(provider)
+    return test is not None and test.status == RequestStatus.DONE
 
 
 def _change(actor: Actor, provider: Provider, after: Provider, *, most: int) -> dict[str, Any]:

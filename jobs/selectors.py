@@ -170,6 +170,13 @@ def attempt_of(job: Job, number: int | None = None) -> Attempt | None:
     return job.attempts.select_related("provider").filter(number=wanted).first()
 
 
+def last_rerun(job: Job) -> int:
+    """The number of the newest rerun of a job that has ended; 0 while there is none."""
+    if job.state not in TERMINAL:
+        return 0
+    return job.reruns.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
 def events_of(job: Job, *, after: int = 0, limit: int = 100) -> list[Event]:
     """What happened to a job the actor was allowed to get, oldest first."""
     return subject_events("job", job.pk, after=after, limit=limit)

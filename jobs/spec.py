@@ -29,6 +29,8 @@ from projects.strict import StrictModel, parse_strict
 
 MAX_SPEC_BYTES = 256 * 1024
 MAX_VALUE_BYTES = 96 * 1024
+MAX_ENV = 256
+MAX_SECRETS = 64
 DAY = 86_400
 MAX_SECONDS = 30 * DAY
 
@@ -140,9 +142,12 @@ class JobSpec(StrictModel):
         default=None, min_length=1, description="Text for /bin/sh -c, instead of command."
     )
     args: list[Value] = Field(default_factory=list, max_length=1024)
-    env: dict[EnvName, Value] = Field(default_factory=dict, max_length=256)
+    env: dict[EnvName, Value] = Field(default_factory=dict, max_length=MAX_ENV)
     secret_env: dict[EnvName, Value] = Field(
-        default_factory=dict, max_length=64, repr=False, description="Write-only; never shown."
+        default_factory=dict,
+        max_length=MAX_SECRETS,
+        repr=False,
+        description="Write-only; never shown.",
     )
     working_dir: Annotated[str, AfterValidator(absolute_path_or_none)] = Field(
         default="", description="Absolute; empty is the image's own."

@@ -13,6 +13,7 @@ from jobs import (
     views_live,
     views_log,
     views_new,
+    views_provider_change,
     views_providers,
     views_queue,
     views_saved,
@@ -57,9 +58,10 @@ urlpatterns = [
 provider_pages = [
     path("providers", views_providers.provider_index, name="list"),
     path("providers/<int:provider_id>", views_providers.provider_detail, name="detail"),
-    path("providers/<int:provider_id>/edit", views_providers.provider_edit, name="edit"),
-    path("providers/<int:provider_id>/mode", views_providers.provider_mode, name="mode"),
+    path("providers/<int:provider_id>/edit", views_provider_change.provider_edit, name="edit"),
+    path("providers/<int:provider_id>/mode", views_provider_change.provider_mode, name="mode"),
+    path("providers/<int:provider_id>/setup", views_provider_change.provider_setup, name="setup"),
     path("_/providers", views_providers.rows, name="live-list"),
     path("_/providers/<int:provider_id>", views_providers.detail, name="live-detail"),
-    path("_/providers/<int:provider_id>/mode", views_providers.mode, name="live-mode"),
+    path("_/providers/<int:provider_id>/mode", views_provider_change.mode, name="live-mode"),
 ]

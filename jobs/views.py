@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -74,22 +74,36 @@ def job_force_finish(request: HttpRequest, job_id: int) -> HttpResponse:
 @require_POST
 @refusals
 def job_rerun(request: HttpRequest, job_id: int) -> HttpResponse:
-    """The same again, as a new job; with more memory or time where the button says so."""
+    """The same again, as a new job; with more memory or time where the button says so. A
+    button that is pressed twice makes one job."""
     actor = page_actor(request)
+    given = _resources(request)
     try:
-        changes = _resources(request, job_get(actor, job_id))
-        job, _ = services.job_rerun(actor, job_id=job_id, changes=changes)
+        source = job_get(actor, job_id)
+        changes = {"resources": source.spec["resources"] | given} if given else None
+        key = _key(request, source, given)
+        job, _ = services.job_rerun(actor, job_id=job_id, changes=changes, idempotency_key=key)
     except (Conflict, Invalid, LimitReached) as error:
         messages.error(request, str(error))
         return redirect("jobs:detail", job_id)
     return redirect("jobs:detail", job.pk)
 
 
-def _resources(request: HttpRequest, job: Job) -> dict[str, Any] | None:
+def _resources(request: HttpRequest) -> dict[str, int]:
     """What a suggestion's button changes."""
-    given = {
+    return {
         name: int(request.POST[name])
         for name in ("memory_mb", "timeout_seconds")
         if request.POST.get(name, "").isdecimal() and len(request.POST[name]) < 10
     }
-    return {"resources": job.spec["resources"] | given} if given else None
+
+
+def _key(request: HttpRequest, source: Job, given: Mapping[str, int]) -> str | None:
+    """The same for each press of one button, until its page has seen the rerun (`after` is the
+    last one that it knew of). No random mark, because live regions are rendered again at any
+    time, also between the two clicks of a double one."""
+    after = request.POST.get("after", "")
+    if not (after.isascii() and after.isdecimal() and len(after) < 20):
+        return None
+    changed = "".join(f"-{name}-{number}" for name, number in given.items())
+    return f"rerun-{source.pk}-after-{int(after)}{changed}"

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from jobs import job_page, list_page
-from jobs.selectors import attempts_of, job_get
+from jobs.selectors import attempts_of, job_get, last_rerun
 from projects.pages import fragment, page_actor, refusals, viewer_scope
 
 
@@ -35,10 +35,11 @@ def header(request: HttpRequest, job_id: int) -> HttpResponse:
     """Title, sentence, buttons, what went wrong, phases."""
     actor = page_actor(request)
     job = job_get(actor, job_id)
-    mark = job_page.etag(job, viewer_scope(actor), "header")
+    rerun = last_rerun(job)
+    mark = job_page.etag(job, viewer_scope(actor), "header", rerun)
 
     def context() -> dict[str, Any]:
-        return job_page.header(actor, job, attempts_of(job))
+        return job_page.header(actor, job, attempts_of(job), rerun=rerun)
 
     return fragment(request, "jobs/_header.html", context, etag=mark)
 

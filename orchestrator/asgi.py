@@ -22,6 +22,7 @@ def _application() -> ProtocolTypeRouter:
     from orchestrator.admission import Admission
     from orchestrator.consumers import live_socket, no_socket
     from orchestrator.garbage import settle
+    from orchestrator.refusal import Refusal
     from orchestrator.relay import relay
     from orchestrator.web_handler import WebHandler
     from projects.hub import hub
@@ -31,7 +32,7 @@ def _application() -> ProtocolTypeRouter:
         path("ws/live", live_socket),  # type: ignore[arg-type]  # ASGI, as URLRouter wants it
         re_path("", no_socket),  # type: ignore[arg-type]
     ]
-    web = Admission(WebHandler())
+    web = Admission(WebHandler(), Refusal())
     get_resolver().url_patterns  # noqa: B018  # loads the views, which the first request would
     settle()
     return ProtocolTypeRouter({"http": web, "websocket": URLRouter(sockets)})

@@ -14,7 +14,7 @@ from psycopg.errors import IdleInTransactionSessionTimeout
 from jobs import stat_store, transitions
 from jobs.log import store as log_store
 from jobs.log.store import Append
-from jobs.log.trim import trim_all
+from jobs.log.trim import HeededLimit, trim_all
 from jobs.models import Attempt, Job
 from jobs.queue_classes import give_classes
 from jobs.sql import fetch
@@ -73,9 +73,8 @@ class PostgresStore:
     def __init__(self, holder: str, ttl: float) -> None:
         self.holder = holder
         self.ttl = ttl
-        settings = InstanceSettings.objects.get(pk=1)
-        self.instance = str(settings.instance_id)
-        self.log_limit = settings.log_limit_bytes
+        self.instance = str(InstanceSettings.objects.get(pk=1).instance_id)
+        self._log_limit = HeededLimit()
 
     # --- leases ---
 
@@ -208,7 +207,7 @@ class PostgresStore:
             if measured:
                 stat_store.keep(measured, beside=appends)
             grown = log_store.append(appends)
-            trim_all([a for a in appends if a.attempt in grown], self.log_limit)
+            trim_all([a for a in appends if a.attempt in grown], self._log_limit.now())
             live = LiveChanges(logs={a.attempt: a.after.seq for a in appends if a.attempt in grown})
             if live:
                 notify_live(live)

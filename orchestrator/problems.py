@@ -33,6 +33,8 @@ from projects.http import TooLarge, UnsupportedMedia
 
 log = logging.getLogger("gantry.api")
 CONTENT_TYPE = "application/problem+json"
+RETRY_SECONDS = 2
+"""After so long something that is not available now may be asked for again."""
 
 TOOK_TOO_LONG = "The database needed too long for this. Ask for less, or try again in a moment."
 
@@ -111,7 +113,7 @@ def problem(
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="Gantry"'
     if status == 503:
-        response["Retry-After"] = "2"
+        response["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 

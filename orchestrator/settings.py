@@ -128,6 +128,11 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
 
+# The largest forms, of jobs, are refused field by field with all that was typed in them, so
+# these stand far above what a job may have: 320 variables and secrets, 256 KiB in all.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False

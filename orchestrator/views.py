@@ -8,13 +8,12 @@ from urllib.parse import urlsplit
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from orchestrator.schema import pending_migrations
+from orchestrator.readiness import why_not_ready
 from projects.preferences import preferences_chosen
 from projects.zones import LOCAL, keep_zone
 
@@ -50,13 +49,6 @@ def health(request: HttpRequest) -> HttpResponse:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """The database answers and has every migration; otherwise 503 and why, in words."""
-    try:
-        pending = pending_migrations()
-    except DatabaseError:
-        return JsonResponse(
-            {"status": "not ready", "detail": "The database does not answer."}, status=503
-        )
-    if pending:
-        detail = f"{pending} migrations are pending; run `manage.py migrate`."
-        return JsonResponse({"status": "not ready", "detail": detail}, status=503)
+    if why := why_not_ready():
+        return JsonResponse({"status": "not ready", "detail": why}, status=503)
     return JsonResponse({"status": "ready"})

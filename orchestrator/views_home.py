@@ -20,7 +20,7 @@ from jobs.services import job_submit
 from jobs.whose import Whose, whose_of
 from orchestrator.home import ATTENTION, BY_NAME, CARDS, START, Card, Look
 from projects.actor import Actor
-from projects.errors import BadRequest, Forbidden, LimitReached, NotFound
+from projects.errors import BadRequest, Conflict, Forbidden, LimitReached, NotFound
 from projects.models import Role
 from projects.pages import page_actor, refusals
 from projects.selectors import projects_of
@@ -66,16 +66,20 @@ def acknowledge(request: HttpRequest) -> HttpResponse:
 @require_POST
 @refusals
 def run_hello(request: HttpRequest) -> HttpResponse:
-    """Submit the first job to a project of this person; the home page shows how it goes."""
+    """Submit the first job to a project of this person; the home page shows how it goes. It is
+    offered while they have none, so it is made once, however often it is asked for."""
     actor = page_actor(request)
     project = projects_of(actor, Role.SUBMITTER).first()
     if project is None:
         raise Forbidden("You may not submit jobs to any project. Ask one of its admins.")
     first = not has_run(actor)
+    key = f"hello-{project.slug}"
     try:
-        job, _ = job_submit(actor, data=hello.hello_spec(project.slug))
+        job, _ = job_submit(actor, data=hello.hello_spec(project.slug), idempotency_key=key)
     except LimitReached as error:
         messages.error(request, str(error))
+        return redirect("home")
+    except Conflict:  # made by an older Gantry, whose first job was another one
         return redirect("home")
     return redirect("home") if first else redirect("jobs:detail", job.pk)
 

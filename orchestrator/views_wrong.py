@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
@@ -19,7 +21,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 
 from orchestrator.context import frame, frame_unread
-from orchestrator.problems import TOOK_TOO_LONG, is_api, problem, took_too_long
+from orchestrator.problems import RETRY_SECONDS, TOOK_TOO_LONG, is_api, problem, took_too_long
 from projects.selectors import instance_settings
 
 _JOB = re.compile(r"/jobs/(\d{1,19})(?:/.*)?\Z")
@@ -40,6 +42,8 @@ class Wrong:
 @requires_csrf_token
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: it cannot be read."""
+    if isinstance(exception, TooManyFieldsSent | RequestDataTooBig):
+        return _answer(request, _too_large(exception))
     why = str(exception) or "Something in its address or its form is not as it should be."
     return _answer(request, Wrong(400, "This request cannot be read", why))
 
@@ -83,6 +87,32 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(request, Wrong(500, "Something broke on our side", why, (_AGAIN,)))
 
 
+def busy(request: HttpRequest) -> HttpResponse:
+    """503 for a request that is not let in (admission.py). Nothing is read for it."""
+    why = "More is asked of Gantry at this moment than it can answer at once."
+    if is_api(request):
+        return problem(request, 503, f"{why} Try again in a moment.")
+    advice = ["Jobs that run go on meanwhile. Try again in a moment."]
+    if request.method not in ("GET", "HEAD"):
+        advice = ["Nothing of what you sent was done. Go back and send it again in a moment."]
+    wrong = Wrong(503, "Gantry is busy", why, tuple(advice))
+    if "text/html" not in request.headers.get("Accept", ""):
+        return _words(wrong)
+    return _answer(request, wrong)
+
+
+def _too_large(exception: Exception) -> Wrong:
+    """A form beyond what is read of one, which is far more than any may hold."""
+    fields, size = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS, settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    why = (
+        f"A form may have at most {fields:,} fields, and this one has more."
+        if isinstance(exception, TooManyFieldsSent)
+        else f"A form may hold at most {size // 2**20} MiB, and this one holds more."
+    )
+    advice = ("Nothing was changed. What you typed is usually still there when you go back.",)
+    return Wrong(400, "This form is too large", why, advice)
+
+
 def _no_job(number: int) -> Wrong:
     days = instance_settings().job_retention_days
     return Wrong(
@@ -103,11 +133,26 @@ def _answer(request: HttpRequest, wrong: Wrong) -> HttpResponse:
         return problem(request, wrong.status, why if wrong.status < 500 else "")
     number = str(getattr(request, "request_id", ""))
     if request.path.startswith("/_/"):  # a part of a page, which says itself what is missing
-        words = f"{wrong.headline}. {why}\n"
-        return HttpResponse(words, status=wrong.status, content_type="text/plain; charset=utf-8")
+        return _words(wrong)
     again = request.get_full_path() if request.method in ("GET", "HEAD") else ""
     context: dict[str, Any] = {"wrong": wrong, "request_id": number, "again": again}
     if wrong.status < 500:
         return render(request, "wrong.html", frame(request) | context, status=wrong.status)
     context |= frame_unread(request) | {"csrf_token": get_token(request)}
-    return HttpResponse(render_to_string("wrong.html", context), status=wrong.status)
+    page = HttpResponse(render_to_string("wrong.html", context), status=wrong.status)
+    return _later(page)
+
+
+def _words(wrong: Wrong) -> HttpResponse:
+    """The same for who shows no page."""
+    words = f"{wrong.headline}. {wrong.why}\n"
+    kind = "text/plain; charset=utf-8"
+    return _later(HttpResponse(words, status=wrong.status, content_type=kind))
+
+
+def _later(response: HttpResponse) -> HttpResponse:
+    """With the time after which it may be asked for again, where it may."""
+    if response.status_code == 503:
+        response["Retry-After"] = str(RETRY_SECONDS)
+        response["Cache-Control"] = "no-store"
+    return response

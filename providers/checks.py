@@ -1,10 +1,10 @@
 """A test of a provider as its card shows it: every step there is to be, in order, how far it
 is, and what to do about the one that failed.
 
-`orchestrate` writes steps as objects of name, ok (null while under way) and text. It reaches
-the engine and reads its version in one call, and runs the small job and reads its output in
-another: the card tells of each separately. An error that ended the test is a step of the name
-`failed`; it is told of the first step that was not done.
+`orchestrate` writes steps as objects of name, ok (null while under way) and text, when each
+begins and when it is done; output is read while the small job still runs. It reaches the engine
+and reads its version in one call: the card tells of each separately. An error that ended the
+test is a step of the name `failed`; it is told of the first step that was not done.
 """
 
 from __future__ import annotations

@@ -230,7 +230,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """One thing on the provider that carries our labels."""
+    """One thing on the provider that carries our labels, in the state it is listed with."""
 
     handle: Handle
     instance: str
@@ -238,7 +238,7 @@ class Owned:
     attempt: int
     uid: str
     term: int
-    observation: Observation
+    state: RunState
     created_at: datetime | None = None
 
 
@@ -360,7 +360,7 @@ class Driver(Protocol):
         ...
 
     def list_owned(self) -> Sequence[Owned]:
-        """All that carries this instance's labels, running or not. Raises Unreachable."""
+        """All with this instance's labels; no single one delays the others. Raises Unreachable."""
         ...
 
     def logs(self, handle: Handle, cursor: Cursor | None, *, follow: bool) -> LogStream:

@@ -131,6 +131,11 @@ class Provider(models.Model):
         return self.strategy == Strategy.PACK
 
     @property
+    def cost_text(self) -> str:
+        """Its cost per hour, as short as it can be written."""
+        return f"{self.cost_per_hour or 0:f}".rstrip("0").rstrip(".")
+
+    @property
     def total_gpus(self) -> int:
         """GPUs that may be given out."""
         return self.gpus or self.found_gpus

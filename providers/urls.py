@@ -8,7 +8,6 @@ from providers import views, views_live
 
 urlpatterns = [
     path("providers/new", views.provider_new, name="new"),
-    path("providers/<int:provider_id>/setup", views.provider_setup, name="setup"),
     path("providers/<int:provider_id>/test", views.provider_test, name="test"),
     path("providers/<int:provider_id>/sweep", views.provider_sweep, name="sweep"),
     path("providers/<int:provider_id>/logins", views.login_set, name="login-set"),

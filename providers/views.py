@@ -1,6 +1,7 @@
-"""Adding a provider in steps, testing one, its logins. Parse, call, render.
+"""Adding a provider, testing one, its logins. Parse, call, render.
 
-The pages that show what a provider runs are in jobs/views_providers.py.
+The pages that show what a provider runs are in jobs/views_providers.py; those that change it,
+and tell what that means to jobs, in jobs/views_provider_change.py.
 """
 
 from __future__ import annotations
@@ -14,17 +15,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from projects.actor import Actor
-from projects.errors import Conflict, FieldProblem, Forbidden, Invalid
+from projects.errors import Conflict, Forbidden, Invalid
 from projects.pages import page_actor, refusals
-from projects.rules import one_line
 from providers import services
-from providers.forms import CONNECTIONS, Kind, LimitsForm, kinds, limits_of
-from providers.models import Mode, Provider
-from providers.readings import KIND_WORDS
-from providers.selectors import latest_test, provider_get
-from providers.views_live import request_context
-
-MAX_IMAGE = 512
+from providers.forms import CONNECTIONS, kinds
+from providers.models import Mode
+from providers.setup_page import test_args
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,7 +37,7 @@ def provider_new(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "kind": kind, "image": request.POST.get("image", "")}
     if form.is_bound and form.is_valid():
         try:
-            args = _test_args(request)
+            args = test_args(request)
             provider = services.provider_create(
                 actor,
                 name=form.cleaned_data["name"],
@@ -60,36 +56,13 @@ def provider_new(request: HttpRequest) -> HttpResponse:
     return render(request, "providers/new.html", context, status=status)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@refusals
-def provider_setup(request: HttpRequest, provider_id: int) -> HttpResponse:
-    """Steps 3 and 4: the test, live, and what it may give out; then it takes jobs, or not yet."""
-    actor = page_actor(request)
-    _must_operate(actor)
-    provider = provider_get(actor, provider_id)
-    data = request.POST if request.method == "POST" else None
-    form = LimitsForm(data, initial=limits_of(provider)).found(provider)
-    context: dict[str, Any] = {"form": form, "provider": provider, "kind": _kind(provider)}
-    if data is not None and form.is_valid():
-        try:
-            args = _test_args(request)
-            mode = {"mode": data["mode"]} if data.get("mode") in Mode.values else {}
-            services.provider_update(actor, provider.pk, form.values() | mode)
-            return _next(request, actor, provider, args)
-        except Invalid as error:
-            rest = form.blame(error.problems)
-            context["problems"] = [f"{p.pointer.strip('/')}: {p.detail}" for p in rest]
-    context |= _test_shown(request, actor, provider)
-    return render(request, "providers/setup.html", context, status=422 if form.is_bound else 200)
-
-
 @require_POST
 @refusals
 def provider_test(request: HttpRequest, provider_id: int) -> HttpResponse:
     """Ask the engine process to test it; the page follows the answer."""
     page = reverse("providers:detail", args=[provider_id])
     try:
-        args = _test_args(request)
+        args = test_args(request)
         test = services.provider_request(page_actor(request), provider_id, "test", args)
     except (Conflict, Invalid) as error:
         messages.error(request, str(error))
@@ -130,47 +103,3 @@ def login_delete(request: HttpRequest, provider_id: int, login_id: int) -> HttpR
 def _must_operate(actor: Actor) -> None:
     if not actor.may_operate:
         raise Forbidden("Only operators (staff) manage providers.")
-
-
-def _kind(provider: Provider) -> Kind:
-    known = {kind.name: kind for kind in kinds()}
-    word = KIND_WORDS.get(provider.kind, provider.kind)
-    return known.get(provider.kind) or Kind(provider.kind, word, "")
-
-
-def _test_args(request: HttpRequest) -> dict[str, Any]:
-    """The image to test with, if one was named. Raises Invalid for what is none."""
-    image = request.POST.get("image", "").strip()
-    if len(image) > MAX_IMAGE or " " in image:
-        words = f"A name of an image has no blanks and at most {MAX_IMAGE} characters."
-        raise Invalid([FieldProblem("/image", words)])
-    try:
-        return {"image": one_line(image)} if image else {}
-    except ValueError as error:
-        raise Invalid([FieldProblem("/image", str(error))]) from None
-
-
-def _next(
-    request: HttpRequest, actor: Actor, provider: Provider, args: dict[str, Any]
-) -> HttpResponse:
-    """Where the setup goes on once the limits are kept: another test, the connection, the end."""
-    then = request.POST.get("then", "")
-    if then == "test":
-        test = services.provider_request(actor, provider.pk, "test", args)
-        return redirect(f"{reverse('providers:setup', args=[provider.pk])}?request={test.pk}")
-    if then == "edit":
-        return redirect("providers:edit", provider.pk)
-    takes = "takes jobs" if request.POST.get("mode") == Mode.ACTIVE else "is saved, switched off"
-    messages.success(request, f"{provider.name} {takes}.")
-    return redirect("providers:detail", provider.pk)
-
-
-def _test_shown(request: HttpRequest, actor: Actor, provider: Provider) -> dict[str, Any]:
-    """The test that the address names, or the last one."""
-    last = latest_test(provider)
-    given = request.GET.get("request", "")
-    if given.isdecimal() and len(given) < 19:
-        shown = request_context(actor, int(given), setup=True)
-        if shown["asked"].provider_id == provider.pk:
-            return shown
-    return request_context(actor, last.pk, setup=True) if last else {}

@@ -8,6 +8,8 @@ that nothing stored elsewhere has to be taken back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
+from time import monotonic
 
 from django.db.models import F
 
@@ -16,6 +18,7 @@ from jobs.log.store import NOTE_CHARACTERS, Append
 from jobs.models import Attempt, LogChunk
 from projects.models import InstanceSettings
 
+HEED_SECONDS = 2.0
 SLACK = 16
 """A log is cut back when this part of the limit is there too much."""
 
@@ -28,6 +31,20 @@ def head_bytes(limit: int) -> int:
 def log_limit() -> int:
     """How much is kept of one attempt's output, by this instance's settings."""
     return InstanceSettings.objects.values_list("log_limit_bytes", flat=True).get(pk=1)
+
+
+class HeededLimit:
+    """The limit for whoever writes logs all the time: read anew every few seconds, so that a
+    change of the settings is heeded also by what runs, at no cost."""
+
+    def __init__(self) -> None:
+        self._limit, self._read_at = 0, -inf
+
+    def now(self) -> int:
+        """The limit as it was at most HEED_SECONDS ago."""
+        if monotonic() >= self._read_at + HEED_SECONDS:
+            self._limit, self._read_at = log_limit(), monotonic()
+        return self._limit
 
 
 def trim_all(appends: Sequence[Append], limit: int) -> None:

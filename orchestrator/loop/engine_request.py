@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Protocol
 
 from orchestrator.loop.service import monotonic
@@ -13,7 +13,9 @@ from providers.driver import (
     Credential,
     Driver,
     DriverError,
+    Handle,
     Health,
+    Observation,
     Probe,
     PullProgress,
     RunSpec,
@@ -22,6 +24,7 @@ from providers.driver import (
 from providers.leases import Fence
 
 TEST_SECONDS = 60.0
+MOST_OUTPUT = 4096
 TEST_JOB = 0
 """Containers of a test belong to no job."""
 
@@ -88,47 +91,74 @@ def _test(answer: _Answer, args: Mapping[str, Any], host: Host) -> None:
     )
     handle = driver.create(spec)
     try:
+        answer.step("run", ok=None, text="its container is made")
         driver.start(handle)
-        deadline = monotonic() + TEST_SECONDS
-        output = b"".join(
-            frame.data
-            for batch in driver.logs(handle, None, follow=True)
-            for frame in batch.frames
-            if monotonic() < deadline
-        )
+        answer.step("run", ok=None, text="it has started")
+        output = b""
+        for output in _output(driver, handle):
+            answer.step("log", ok=None, text=_words(output))
         seen = driver.observe(handle)
         ok = seen.state is RunState.EXITED and seen.exit_code == 0
-        answer.step("run", ok=ok, text=seen.error or f"exit code {seen.exit_code}")
-        answer.step("log", ok=bool(output), text=output.decode(errors="replace").strip()[:200])
+        answer.step("run", ok=ok, text=seen.error or _ending(seen))
+        answer.step("log", ok=bool(output), text=_words(output))
     finally:
         driver.remove(handle, force=True)
 
 
+def _output(driver: Driver, handle: Handle) -> Iterator[bytes]:
+    """All that it has printed so far, as often as there is more, until it ends; one that goes
+    on after TEST_SECONDS is not waited for."""
+    deadline = monotonic() + TEST_SECONDS
+    output = b""
+    stream = driver.logs(handle, None, follow=True)
+    try:
+        for batch in stream:
+            more = b"".join(frame.data for frame in batch.frames)
+            if more:
+                output = (output + more)[:MOST_OUTPUT]
+                yield output
+            if monotonic() > deadline:
+                return
+    finally:
+        stream.close()
+
+
+def _ending(seen: Observation) -> str:
+    """How the program ended, or that it did not."""
+    if seen.state is RunState.EXITED:
+        return f"exit code {seen.exit_code}"
+    return f"it has not ended: its container is {seen.state}"
+
+
+def _words(output: bytes) -> str:
+    return output.decode(errors="replace").strip()[:200]
+
+
 def _pulling(answer: _Answer, progress: PullProgress) -> None:
-    answer.now("pull", progress.text)
+    answer.often("pull", progress.text)
 
 
 class _Answer:
-    """The steps so far, posted as they come."""
+    """The steps so far, each told when it begins and when it is done."""
 
     def __init__(self, request: int, host: Host) -> None:
         self.request = request
         self.failed = False
         self._host = host
-        self._steps: list[dict[str, Any]] = []
+        self._steps: dict[str, dict[str, Any]] = {}
         self._told_at = 0.0
 
-    def step(self, name: str, *, ok: bool, text: str) -> None:
-        """One step done."""
-        self._steps.append({"name": name, "ok": ok, "text": text})
-        self.failed = self.failed or not ok
+    def step(self, name: str, *, ok: bool | None, text: str) -> None:
+        """How far one step is; `ok` is None while it is under way."""
+        self._steps[name] = {"name": name, "ok": ok, "text": text}
+        self.failed = self.failed or ok is False
         self._post(None)
 
-    def now(self, name: str, text: str) -> None:
-        """A step under way, told at most each half second."""
+    def often(self, name: str, text: str) -> None:
+        """A step under way that has much to tell: at most each half second."""
         if monotonic() > self._told_at + 0.5:
             self._told_at = monotonic()
-            self._post(None, {"name": name, "ok": None, "text": text})
+            self.step(name, ok=None, text=text)
 
     def end(self, result: Mapping[str, Any], *, failed: bool) -> None:
         """All is done."""
@@ -137,11 +167,10 @@ class _Answer:
     def _post(
         self,
         result: Mapping[str, Any] | None,
-        under_way: Mapping[str, Any] | None = None,
         *,
         failed: bool = False,
     ) -> None:
-        steps = [*self._steps, *([under_way] if under_way else [])]
+        steps = list(self._steps.values())
         fence, request = self._host.fence, self.request
         self._host.post(
             lambda store: store.answer(fence, request, steps=steps, result=result, failed=failed),

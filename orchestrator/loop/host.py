@@ -372,7 +372,7 @@ class ProviderHost:
         with self._guard:
             in_hand = dict(self._runs)
         wanted = [_as_driven(w, in_hand.get(w.attempt)) for w in live]
-        seen = [Seen(o.uid, o.observation.state, o.created_at) for o in owned]
+        seen = [Seen(o.uid, o.state, o.created_at) for o in owned]
         actions = reconcile(wanted, seen, self.engine_now())
         if actions.attempts:
             self.take(store.orders(actions.attempts))

@@ -87,6 +87,13 @@
   check.dataset.shown = "json";
   shows.hidden = false;
 
+  // More than the server reads of a form would be lost with the page.
+  const tooLarge = document.querySelector("[data-too-large]");
+  const fits = () => {
+    const sent = new URLSearchParams(new FormData(form));
+    return sent.size < form.dataset.mostFields && String(sent).length < form.dataset.mostBytes;
+  };
+
   // A check that is refused must not pass for one of now.
   const lost = document.querySelector("[data-check-lost]");
   const told = (wrong) => {
@@ -96,7 +103,8 @@
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (detail.elt !== check || !detail.xhr.status) return;
     const elsewhere = detail.xhr.responseURL && !detail.xhr.responseURL.includes("/_/jobs/check");
-    told(elsewhere || (detail.xhr.status >= 400 && detail.xhr.status < 500));
+    tooLarge.hidden = fits();
+    told(tooLarge.hidden && (elsewhere || (detail.xhr.status >= 400 && detail.xhr.status < 500)));
   });
 
   // What was typed is not thrown away unasked, and sent once however often it is pressed.
@@ -108,6 +116,8 @@
   };
   form.addEventListener("submit", (event) => {
     if (sending) { event.preventDefault(); return; }
+    tooLarge.hidden = fits();
+    if (!tooLarge.hidden) { event.preventDefault(); return; }
     busy(true);
     setTimeout(() => busy(false), 8_000);  // it may have been stopped; a twin makes no second job
   });

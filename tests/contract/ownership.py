@@ -27,13 +27,13 @@ class OwnershipContract:
 
         owned = {one.uid: one for one in stage.build().list_owned()}
 
-        states = {uid: one.observation.state for uid, one in owned.items()}
+        states = {uid: one.state for uid, one in owned.items()}
         assert states == {
             created.uid: RunState.CREATED,
             running.uid: RunState.RUNNING,
             exited.uid: RunState.EXITED,
         }
-        assert owned[exited.uid].observation.exit_code == 3
+        assert stage.driver.observe(owned[exited.uid].handle).exit_code == 3
         for spec in (created, running, exited):
             one = owned[spec.uid]
             assert (one.instance, one.job, one.attempt, one.term) == (
@@ -60,7 +60,7 @@ class OwnershipContract:
         heir = stage.build()
 
         (found,) = heir.list_owned()
-        assert found.observation.state is RunState.RUNNING
+        assert found.state is RunState.RUNNING
         assert found.handle == handle
         heir.stop(found.handle, 10)
         assert heir.observe(handle).exit_code == 0

@@ -191,6 +191,22 @@ def test_a_double_press_makes_one_job_and_enter_alone_makes_none(page: Page) -> 
     assert Job.objects.filter(name="load").count() == 1
 
 
+def test_more_than_is_read_of_a_form_is_not_sent_and_stays(page: Page) -> None:
+    opened(page)
+    fill(page)
+    script, told = page.get_by_label("Script", exact=True), page.locator("[data-too-large]")
+    script.fill("x" * (5 * 2**20))
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(told).to_be_visible()
+    expect(told).to_contain_text("10000 fields and 4 MiB in all")
+    assert script.evaluate("(el) => el.value.length") == 5 * 2**20
+    script.fill("echo one")
+    expect(told).to_be_hidden()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/jobs$"))
+    assert Job.objects.filter(name="load").count() == 1
+
+
 def test_check_21_a_job_is_written_and_run_by_keys_alone(page: Page, provider: Provider) -> None:
     make_job(state="completed", name="earlier")
     page.goto("/jobs")

@@ -17,6 +17,7 @@ from jobs import waiting
 from jobs.models import Job
 from orchestrator import web_handler
 from orchestrator.admission import Admission, Application
+from orchestrator.refusal import Refusal
 from orchestrator.relay import relay
 from projects.hub import hub
 from projects.models import ApiToken
@@ -209,7 +210,7 @@ def test_waiting_requests_hold_no_place_no_thread_and_no_connection(
     monkeypatch.setattr(waiting, "POLL_SECONDS", 60.0)
     one_thread = ThreadPoolExecutor(1)
     monkeypatch.setattr(web_handler, "_threads", one_thread)
-    one_place = Admission(web_handler.WebHandler(), most=1)
+    one_place = Admission(web_handler.WebHandler(), Refusal(), most=1)
     job = make_job()
 
     async def scenario() -> None:

@@ -73,7 +73,8 @@ def test_an_empty_instance_starts_with_three_steps_and_one_button_runs_a_job(
     words = words_of(browser.get("/"))
     assert "Run your first job" in words
     assert "local, Fake: 8 CPU and 16 GiB for jobs" in words
-    assert browser.post("/hello")["Location"] == "/"
+    for _ in "ab":  # a double click
+        assert browser.post("/hello")["Location"] == "/"
     job = Job.objects.get()
     assert (job.project.slug, job.image) == ("etl", SAMPLE)
     assert "hello-world: pending. Waiting for the scheduler" in words_of(browser.get("/"))

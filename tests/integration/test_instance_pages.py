@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from time import monotonic
 
 import pytest
 from django.conf import settings
@@ -15,7 +17,7 @@ from django.core.signals import got_request_exception
 from django.db import OperationalError, connection, transaction
 from django.test import Client
 
-from orchestrator import views, views_home, web_handler
+from orchestrator import readiness, views_home, web_handler
 from tests.support.asgi import requested
 from tests.support.builders import make_job, make_user
 from tests.support.pages import signed_in, words_of
@@ -49,23 +51,43 @@ def test_health_is_told_while_every_thread_of_the_pages_is_taken(
 def test_an_instance_with_pending_migrations_is_not_ready(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "pending_migrations", lambda: 2)
+    to_come = readiness._known() | {("jobs", "9998_more"), ("jobs", "9999_still_more")}
+    monkeypatch.setattr(readiness, "_known", lambda: to_come)
     response = client.get("/ready")
     assert response.status_code == 503
     assert "2 migrations are pending" in response.json()["detail"]
     assert client.get("/health").status_code == 200
 
 
-def test_an_instance_without_its_database_is_not_ready(
+def test_readiness_is_asked_beside_the_connections_of_the_pages(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused() -> int:
-        raise OperationalError("connection refused")
+    def no_room() -> None:
+        raise OperationalError("couldn't get a connection after 10.00 sec")
 
-    monkeypatch.setattr(views, "pending_migrations", refused)
-    response = client.get("/ready")
-    assert response.status_code == 503
-    assert response.json()["detail"] == "The database does not answer."
+    monkeypatch.setattr(connection, "cursor", no_room)
+    assert client.get("/ready").json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize("listens", [False, True], ids=["gone", "frozen"])
+def test_an_instance_without_its_database_is_not_ready_and_says_so_in_time(
+    client: Client, monkeypatch: pytest.MonkeyPatch, listens: bool
+) -> None:
+    with socket.socket() as database, ThreadPoolExecutor(4) as probes:
+        database.bind(("127.0.0.1", 0))
+        if listens:  # connections are taken and nothing is ever said
+            database.listen()
+        at = {"host": "127.0.0.1", "port": database.getsockname()[1]}
+        real = readiness._address()
+        monkeypatch.setattr(readiness, "_address", lambda: real | at)
+        begun = monotonic()
+        # At once, by more probes than the web server has threads for.
+        answers = list(probes.map(lambda _: readiness.why_not_ready(), range(4)))
+        assert len(set(answers)) == 1
+        response = client.get("/ready")
+        assert response.status_code == 503
+        assert response.json()["detail"].startswith("The database does not answer")
+        assert monotonic() < begun + 2 * readiness.ANSWER_SECONDS + 1
 
 
 def test_a_missing_page_says_so_with_a_request_id_and_a_way_home() -> None:

@@ -197,6 +197,40 @@ def test_a_rerun_is_a_new_job_that_names_the_old_one(browser: Client, project: P
     assert f'href="/jobs/{job.pk}"' in browser.get(f"/jobs/{again.pk}").content.decode()
 
 
+def forms_of(page: str, action: str) -> list[dict[str, str]]:
+    """What each form to that address sends besides its mark of the session."""
+    forms = re.findall(rf'<form[^>]*action="{action}">(.*?)</form>', page, re.S)
+    hidden = r'<input type="hidden"\s+name="(?!csrf)(\w+)"\s+value="(\d+)"'
+    return [dict(re.findall(hidden, form)) for form in forms]
+
+
+def test_a_button_of_a_rerun_pressed_twice_makes_one_job(browser: Client, project: Project) -> None:
+    job = make_job(state="failed", project=project, reason="oom_killed")
+    url = f"/jobs/{job.pk}/rerun"
+    page, live = browser.get(f"/jobs/{job.pk}"), f"/_/jobs/{job.pk}/header"
+    mark = browser.get(live)["ETag"]
+    forms = forms_of(page.content.decode(), url)
+    assert len(forms) > 1, "as it was, and with more memory"
+    made = [{browser.post(url, form)["Location"] for _ in "ab"} for form in forms]
+    assert all(len(one) == 1 for one in made)
+    distinct = len({tuple(sorted(form.items())) for form in forms})
+    assert job.reruns.count() == distinct > 1
+    # Who comes back and means it is shown a button that makes another one.
+    later = browser.get(live, headers={"If-None-Match": mark})
+    assert later.status_code == 200
+    browser.post(url, forms_of(later.content.decode(), url)[0])
+    assert job.reruns.count() == distinct + 1
+
+
+def test_a_rerun_from_home_pressed_twice_makes_one_job(browser: Client, project: Project) -> None:
+    job = make_job(state="failed", project=project, reason="registry_unreachable")
+    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now())
+    url = f"/jobs/{job.pk}/rerun"
+    (form,) = forms_of(browser.get("/").content.decode(), url)
+    assert len({browser.post(url, form)["Location"] for _ in "ab"}) == 1
+    assert job.reruns.count() == 1
+
+
 def test_secret_values_appear_on_no_page(browser: Client, project: Project) -> None:
     job = make_job(state="failed", project=project, spec={"secret_env": {"TOKEN": "hush-hush"}})
     for url in (

@@ -14,7 +14,7 @@ from jobs.states import Outcome, Phase
 from orchestrator.postgres_store import PostgresStore
 from projects.errors import Conflict
 from projects.models import Event, InstanceSettings
-from providers.driver import Observation, Owned, RunState
+from providers.driver import Owned, RunState
 from providers.leases import Fence
 from providers.models import EngineRequest, Provider, Stray
 from providers.services import provider_delete
@@ -54,7 +54,7 @@ def thing(uid: str, job: int = 77) -> Owned:
         attempt=1,
         uid=uid,
         term=1,
-        observation=Observation(RunState.RUNNING),
+        state=RunState.RUNNING,
     )
 
 

@@ -8,15 +8,20 @@ import json
 import pytest
 from django.db import transaction
 
+from jobs.log import trim as trimming
 from jobs.log.archive import Gap, archive_log
 from jobs.log.follow import read_after
+from jobs.log.frames import Position, pack
 from jobs.log.left_out import LeftOut
 from jobs.log.reading import LogLine, raw_bytes, read_lines, tail_lines
 from jobs.log.replies import LogFormat
 from jobs.log.seek import seq_before_line
+from jobs.log.store import Append
 from jobs.log.trim import trim
 from jobs.models import Attempt, LogChunk
+from orchestrator.postgres_store import PostgresStore
 from projects.models import InstanceSettings
+from providers.leases import acquire, provider_lease
 from tests.support import log_rows
 from tests.support.attempts import make_attempt
 
@@ -172,7 +177,7 @@ def test_of_a_running_log_only_the_head_is_archived_and_the_table_stays_small() 
 def test_a_limit_that_changes_while_a_log_grows_leaves_one_gap_and_that_is_true(
     limit: int, heeded: bool
 ) -> None:
-    """The archive heeds it at once, an engine process from its next start on."""
+    """The archive heeds it at once, an engine process within some seconds."""
     made = make_attempt(phase="running")
     before = LIMIT // 2
     written = grow(made, range(20), before)
@@ -186,6 +191,34 @@ def test_a_limit_that_changes_while_a_log_grows_leaves_one_gap_and_that_is_true(
     archive_log(made.pk)
     assert not LogChunk.objects.filter(attempt=made).exists()
     kept(made, written)
+
+
+def test_a_running_engine_process_heeds_a_changed_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(trimming, "monotonic", lambda: clock[0])
+    made = make_attempt(phase="running")
+    (fence,) = acquire([provider_lease(made.provider_id)], "test", 60, ())
+    store, position = PostgresStore("test", 60), Position()
+
+    def write(batches: range) -> int:
+        nonlocal position
+        for n in batches:
+            before = position
+            chunks, position = pack(log_rows.lines(1 + n * BATCH, BATCH, width=WIDTH), before)
+            append = Append(made.pk, fence, before, position, {"n": n}, tuple(chunks))
+            assert store.append_logs([append]) == {made.pk}
+        made.refresh_from_db()
+        cut = LeftOut.stored(made.log_left_out)
+        return position.stdout_bytes - (cut.size if cut else 0)
+
+    assert write(range(8)) > LIMIT * 3 // 4, "not cut yet"
+    InstanceSettings.objects.update(log_limit_bytes=LIMIT // 4)
+    assert write(range(8, 9)) > LIMIT * 3 // 4
+    clock[0] += trimming.HEED_SECONDS
+    assert write(range(9, 20)) < LIMIT // 2
+    InstanceSettings.objects.update(log_limit_bytes=LIMIT * 2)
+    clock[0] += trimming.HEED_SECONDS
+    assert write(range(20, 40)) > LIMIT
 
 
 def test_a_running_logs_tail_stays_in_the_table_also_where_a_raised_limit_makes_it_a_head() -> None:

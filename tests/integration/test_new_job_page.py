@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from jobs.forms import JobForm
@@ -265,6 +267,60 @@ def test_everything_wrong_is_told_at_once_and_the_page_opens_at_the_first(browse
     row = send(browser, env_name=["A", "1BAD"], env_value=["x", "y"]).content.decode()
     assert re.search(r'id="env_name_2"[^>]* autofocus', row, re.S)
     assert 'href="#env_name_2"' in row
+
+
+def many(kind: str, number: int) -> dict[str, Any]:
+    """So many rows of a kind, as they are typed."""
+    names = [f"{kind.upper()}_{n}" for n in range(1, number + 1)]
+    return {f"{kind}_name": names, f"{kind}_value": [f"value {n}" for n in names]}
+
+
+def test_as_many_variables_and_secrets_as_a_job_may_have_fit_in_the_form(browser: Client) -> None:
+    assert send(browser, **many("env", 256), **many("secret", 64)).status_code == 302
+    spec = Job.objects.get().spec
+    assert (len(spec["env"]), len(spec["secret_env_names"])) == (256, 64)
+
+
+def test_of_too_many_variables_all_are_kept_and_the_first_too_many_says_so(
+    browser: Client,
+) -> None:
+    rows = many("env", 640) | many("secret", 640)
+    response = send(browser, **rows)
+    assert response.status_code == 422
+    words = words_of(response)
+    assert "ENV_257: This and the 383 after it are too many: a job has at most 256 var" in words
+    assert "SECRET_65: This and the 575 after it are too many: a job has at most 64 sec" in words
+    page = response.content.decode()
+    assert all(f'value="value ENV_{n}"' in page for n in (1, 256, 257, 640))
+    assert all(f'value="value SECRET_{n}"' in page for n in (1, 64, 65, 640))
+    assert not Job.objects.exists()
+    fewer = {
+        name: typed[:number]
+        for name, typed in rows.items()
+        for number in [256 if name.startswith("env") else 64]
+    }
+    assert send(browser, **fewer).status_code == 302
+
+
+def test_a_form_beyond_what_is_read_of_one_is_told_with_its_limit() -> None:
+    browser = Client(enforce_csrf_checks=True)  # whose check is the first to read a form
+    browser.force_login(make_user("ada", project=make_project("etl")))
+    browser.get("/jobs/new")
+    marked = {"csrfmiddlewaretoken": browser.cookies[settings.CSRF_COOKIE_NAME].value}
+
+    def typed(**changes: Any) -> Any:
+        form = urlencode(FILLED | marked | changes, doseq=True)
+        return browser.post("/jobs/new", form, content_type="application/x-www-form-urlencoded")
+
+    fields = typed(**many("env", 5000))
+    assert fields.status_code == 400
+    assert "A form may have at most 10,000 fields" in words_of(fields)
+    size = typed(script="x" * (5 * 2**20))
+    assert size.status_code == 400
+    assert "A form may hold at most 4 MiB" in words_of(size)
+    script = typed(script="x" * (3 * 2**20))
+    assert script.status_code == 422
+    assert "at most 262,144 are taken" in words_of(script)
 
 
 def test_a_form_sent_twice_makes_one_job(browser: Client) -> None:

@@ -164,9 +164,84 @@ def test_a_limit_below_what_runs_is_saved_only_when_its_consequences_were_shown(
     assert "a=b" in page.content.decode()
     node.refresh_from_db()
     assert node.labels == {}
-    operator.post(url, wanted | {"confirmed": "1"})
+    operator.post(url, wanted | {"seen": seen_in(page)})
     node.refresh_from_db()
     assert (node.total_cpu_millis, node.labels) == (2000, {"a": "b"})
+
+
+def seen_in(page: Any) -> str:
+    """What a person who presses "Save all the same" on this page has seen."""
+    found = re.search(r'name="seen"\s+value="(\w+)"', page.content.decode())
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("more", ["runs", "would wait"])
+def test_a_confirmation_of_what_was_shown_does_not_save_what_is_so_by_now(
+    operator: Client, node: Provider, more: str
+) -> None:
+    url, wanted = f"/providers/{node.pk}/edit", edited(slots="1", memory_gib="8")
+    for _ in range(2):
+        make_attempt(provider=node)
+    seen = seen_in(operator.post(url, wanted))
+    if more == "runs":
+        make_attempt(provider=node)
+    else:
+        large()
+    page = operator.post(url, wanted | {"seen": seen})
+    assert page.status_code == 409
+    words = words_of(page)
+    assert "Not saved: it would mean something else by now." in words
+    assert {
+        "runs": "3 jobs run here now, and the new limit is 1 at once.",
+        "would wait": "1 waiting job fits only here and will wait",
+    }[more] in words
+    node.refresh_from_db()
+    assert node.slots is None
+    operator.post(url, wanted | {"seen": seen_in(page)})
+    node.refresh_from_db()
+    assert node.slots == 1
+
+
+def test_the_setup_of_one_that_takes_jobs_tells_what_it_means_before_it_changes_it(
+    operator: Client, node: Provider
+) -> None:
+    make_attempt(provider=node)
+    waits = large(name="big")
+    url, wanted = f"/providers/{node.pk}/setup", {"slots": "3", "mode": "inactive"}
+    page = operator.post(url, wanted)
+    words = words_of(page)
+    assert "Not saved yet. It would mean:" in words
+    assert "1 job runs here and may finish." in words
+    assert f"{waits.name} {waits.pk}" in words
+    assert "No other provider takes jobs now" in words
+    make_attempt(provider=node)
+    again = operator.post(url, wanted | {"seen": seen_in(page)})
+    assert (again.status_code, "2 jobs run here" in words_of(again)) == (409, True)
+    node.refresh_from_db()
+    assert (node.mode, node.slots) == ("active", None)
+    hidden = dict(
+        re.findall(r'type="hidden" name="(mode|then)" value="(\w*)"', again.content.decode())
+    )
+    assert hidden == {"mode": "inactive", "then": ""}
+    done = operator.post(url, {"slots": "3", "seen": seen_in(again)} | hidden)
+    assert done["Location"] == f"/providers/{node.pk}"
+    node.refresh_from_db()
+    assert (node.mode, node.slots) == ("inactive", 3)
+
+
+def test_the_setup_tells_of_a_limit_below_what_runs_before_another_test(
+    operator: Client, node: Provider
+) -> None:
+    for _ in range(2):
+        make_attempt(provider=node)
+    url, wanted = f"/providers/{node.pk}/setup", {"slots": "1", "then": "test"}
+    page = operator.post(url, wanted)
+    assert "2 jobs run here now, and the new limit is 1 at once." in words_of(page)
+    assert not EngineRequest.objects.exists()
+    operator.post(url, wanted | {"seen": seen_in(page)})
+    node.refresh_from_db()
+    assert (node.mode, node.slots, EngineRequest.objects.count()) == ("active", 1, 1)
 
 
 @pytest.mark.parametrize(

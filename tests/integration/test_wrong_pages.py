@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +12,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from orchestrator import views_home
+from orchestrator.admission import Admission
+from orchestrator.refusal import Refusal
+from orchestrator.web_handler import WebHandler
 from projects.models import InstanceSettings, Role
+from tests.support.asgi import requested
 from tests.support.builders import make_job, make_project, make_user
 from tests.support.pages import signed_in, words_of
 
@@ -118,3 +124,43 @@ def test_the_way_in_says_where_it_leads_and_what_was_wrong(client: Client) -> No
     refused = client.post("/login", form)
     assert 'role="alert"' in refused.content.decode()
     assert 'name="next" value="/jobs/7"' in refused.content.decode()
+
+
+def refused(path: str, accept: str, method: str = "GET") -> tuple[dict[str, str], str]:
+    """What the door of a web process answers that has no room: headers and body."""
+
+    async def asked() -> tuple[dict[str, str], str]:
+        door = Admission(WebHandler(), Refusal(), most=0)
+        given = {"Accept": accept, "X-Request-Id": "my-request-1"}
+        async with requested(path, headers=given, application=door, method=method) as reply:
+            assert reply.status == 503
+            return reply.headers, (await reply.read_all()).decode()
+
+    headers, body = asyncio.run(asked())
+    assert int(headers["retry-after"]) > 0
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-request-id"] == "my-request-1"
+    return headers, body
+
+
+def test_a_browser_that_is_not_let_in_gets_a_page_with_the_way_to_try_again() -> None:
+    headers, body = refused("/jobs", "text/html,application/xhtml+xml,*/*;q=0.8")
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert headers["x-frame-options"] == "DENY"
+    assert "Gantry is busy" in body
+    assert "my-request-1" in body
+    assert '<a class="btn primary" href="/jobs">' in " ".join(body.split())
+    _, sent = refused("/jobs/new", "text/html", "POST")
+    assert "Nothing of what you sent was done." in sent
+
+
+def test_a_program_that_is_not_let_in_gets_a_problem_or_a_line() -> None:
+    headers, body = refused("/api/v1/jobs", "*/*")
+    problem = json.loads(body)
+    assert headers["content-type"] == "application/problem+json"
+    assert (problem["status"], problem["code"]) == (503, "unavailable")
+    assert "Try again in a moment" in problem["detail"]
+    assert problem["request_id"] == "my-request-1"
+    headers, body = refused("/_/jobs/rows", "*/*")
+    assert headers["content-type"].startswith("text/plain")
+    assert "Gantry is busy" in body

@@ -200,7 +200,7 @@ class Engine:
                 c.spec.attempt,
                 c.spec.uid,
                 c.spec.term,
-                self.observation(c),
+                c.state(self._fibers.now),
                 self.clock(c.created_at),
             )
             for c in self.by_uid.values()

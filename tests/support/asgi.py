@@ -56,15 +56,16 @@ async def requested(
     query: str = "",
     headers: Mapping[str, str] | None = None,
     application: Application | None = None,
+    method: str = "GET",
 ) -> AsyncIterator[Reply]:
-    """GET an address; at the end of the block the client hangs up."""
+    """Ask for an address; at the end of the block the client hangs up."""
     events: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
     incoming: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
     incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
     scope = {
         "type": "http",
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "path": path,
         "raw_path": path.encode(),
         "query_string": query.encode(),

@@ -15,7 +15,7 @@ from orchestrator.scheduling.rooms import Rooms
 from orchestrator.scheduling.sieve import sieve
 from orchestrator.scheduling.snapshot import Demand
 from providers.fit import Answer, Need, fit, rank
-from providers.models import Mode, Provider, ProviderGroup, Strategy
+from providers.models import Mode, Provider, Strategy
 from providers.selectors import ProviderUse
 from tests.support.snapshots import LABELS, VALUES, demands
 
@@ -83,7 +83,7 @@ def test_the_provider_that_is_chosen_is_the_one_that_pages_rank_first(
     for at, (columns, held) in enumerate(providers, 1):
         provider = Provider(pk=at, **columns, cost_per_hour=data.draw(st.sampled_from([0, 1, 2])))
         if data.draw(st.booleans()):
-            provider.group = ProviderGroup(pk=1, name="packed", strategy=Strategy.PACK)
+            provider.strategy = Strategy.PACK
         images = data.draw(st.frozensets(st.sampled_from(["tool", "base"])))
         views.append(view_of(provider, held, NOW, images=images))
         use = used_by(held)

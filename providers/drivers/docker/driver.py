@@ -110,14 +110,13 @@ class DockerDriver:
             return with_engines_part(self._engine, container, look(self._engine, container))
 
     def list_owned(self) -> Sequence[Owned]:
-        """Ours, in the engine's order. A running one comes without its times and an exited one
-        with all, because the engine's list knows no exit codes: those are looked at one by one.
-        One that the engine fails to tell of comes with its state only, as the list has it."""
+        """Ours, in the engine's order and as its list has them: it keeps that apart from the
+        containers, and tells it also while a look at one of them hangs."""
         filters = json.dumps({"label": [f"{LABEL_INSTANCE}={self._instance}"]})
         with translated("list the containers"):
             listed = self._engine.get("/containers/json", all=1, filters=filters)
-            found = (self._owned(item) for item in listed)
-            return [owned for owned in found if owned is not None]
+        found = (_owned(item) for item in listed)
+        return [owned for owned in found if owned is not None]
 
     def logs(self, handle: Handle, cursor: Cursor | None, *, follow: bool) -> LogStream:
         return DockerLogStream(self._engine, _container(handle), cursor, follow)
@@ -185,33 +184,26 @@ class DockerDriver:
         if seen.state is RunState.CREATED:
             raise EngineFault(f"could not start the container: {error.message}") from error
 
-    def _owned(self, item: Mapping[str, Any]) -> Owned | None:
-        """One line of the engine's list; None for what is not whole, or gone meanwhile."""
-        labels = item["Labels"] or {}
-        container = item["Id"]
-        seen = Observation(run_state(item["State"]))
-        if seen.state is RunState.EXITED:
-            try:
-                seen = look(self._engine, container)
-            except EngineError as error:
-                if error.status < 500:
-                    raise
-                # Its own trouble: nothing that hides all the others from who compares.
-        if seen.state is RunState.GONE:
-            return None
-        try:
-            return Owned(
-                handle=_handle(container),
-                instance=labels[LABEL_INSTANCE],
-                job=int(labels[LABEL_JOB]),
-                attempt=int(labels[LABEL_ATTEMPT]),
-                uid=labels[LABEL_UID],
-                term=int(labels[LABEL_TERM]),
-                observation=seen,
-                created_at=datetime.fromtimestamp(item["Created"], UTC),
-            )
-        except (KeyError, ValueError):
-            return None  # somebody else's container that borrows one of our labels
+
+def _owned(item: Mapping[str, Any]) -> Owned | None:
+    """One line of the engine's list; None for what is not whole, or is being removed."""
+    labels = item["Labels"] or {}
+    state = run_state(item["State"])
+    if state is RunState.GONE:
+        return None
+    try:
+        return Owned(
+            handle=_handle(item["Id"]),
+            instance=labels[LABEL_INSTANCE],
+            job=int(labels[LABEL_JOB]),
+            attempt=int(labels[LABEL_ATTEMPT]),
+            uid=labels[LABEL_UID],
+            term=int(labels[LABEL_TERM]),
+            state=state,
+            created_at=datetime.fromtimestamp(item["Created"], UTC),
+        )
+    except (KeyError, ValueError):
+        return None  # somebody else's container that borrows one of our labels
 
 
 def _handle(container: str) -> Handle:

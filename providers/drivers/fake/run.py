@@ -112,7 +112,7 @@ def owned_of(run: Run, now_ns: int) -> Owned:
         attempt=run.attempt,
         uid=run.uid,
         term=run.term,
-        observation=observation_of(run, now_ns),
+        state=observation_of(run, now_ns).state,
         created_at=moment(run.created_ns),
     )
 

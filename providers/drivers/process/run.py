@@ -105,7 +105,7 @@ class Run:
 
     def owned(self) -> Owned | None:
         """What `list_owned` says of it; None when it is gone meanwhile."""
-        observation = self.observe()
+        state = self.observe().state
         match self._read(files.RUN):
             case {
                 "instance": str(instance),
@@ -121,7 +121,7 @@ class Run:
                     attempt=attempt,
                     uid=self.uid,
                     term=term,
-                    observation=observation,
+                    state=state,
                     created_at=_moment(created_ns),
                 )
         return None

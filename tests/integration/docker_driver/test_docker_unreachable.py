@@ -3,6 +3,7 @@ says that its effect is unknown. No engine is needed."""
 
 from __future__ import annotations
 
+import json
 import select
 import socket
 import time
@@ -221,6 +222,73 @@ def test_the_effect_is_unknown_too_where_an_engine_answers_that_it_failed(call: 
 def test_what_is_no_docker_engine_is_unreachable(nonsense: bytes) -> None:
     with listening(lambda request: nonsense) as address:
         assert_unreachable_in_time(driver_at(address), CALLS["observe"])
+
+
+@contextmanager
+def one_hangs() -> Iterator[str]:
+    """Two containers of ours; of the one whose id begins with f00 the engine never tells."""
+    hung: list[socket.socket] = []
+
+    def answer(request: bytes) -> bytes:
+        path = request.split(b" ", 2)[1].partition(b"/containers/")[2]
+        if not path.startswith(b"json"):
+            return answered(
+                "200 OK",
+                b'{"State": {"Status": "exited", "ExitCode": 3}, '
+                b'"HostConfig": {}, "Created": "2026-01-01T00:00:00Z"}',
+            )
+        labels = {
+            "gantry.instance": "instance",
+            "gantry.job": "1",
+            "gantry.attempt": "1",
+            "gantry.term": "1",
+        }
+        listed = [
+            {"Id": one, "State": "exited", "Created": 1, "Labels": labels | {"gantry.uid": one}}
+            for one in ("f00", "bar")
+        ]
+        return answered("200 OK", json.dumps(listed).encode())
+
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            request = connection.recv(65536)
+            if b"/containers/f00/" in request:
+                hung.append(connection)
+                continue
+            with connection:
+                known = request.startswith(b"GET /version")
+                connection.sendall(engine_that(b"")(request) if known else answer(request))
+
+    thread = Thread(target=serve)
+    thread.start()
+    try:
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+        for connection in hung:
+            connection.close()
+
+
+def test_an_inspect_that_hangs_delays_no_look_at_its_neighbours() -> None:
+    with ThreadPoolExecutor(1) as other:
+        with one_hangs() as address:
+            driver = DockerDriver(ProviderConfig("test", "instance", {"base_url": address}))
+            hanging = other.submit(driver.observe, {"v": 1, "id": "f00"})
+            for _ in range(3):
+                assert [one.uid for one in driver.list_owned()] == ["f00", "bar"]
+                assert driver.observe({"v": 1, "id": "bar"}).exit_code == 3
+            assert not hanging.done(), "none of that waited for the deadline of a call"
+        with pytest.raises(Unreachable):  # the engine is gone
+            hanging.result(10)
+        driver.close()
 
 
 def test_a_log_that_is_cut_is_unreachable_and_not_an_end() -> None:
