@@ -165,6 +165,7 @@ def _rows(actor: Actor, found: Asked, query: QueryDict, lacking: Lacking) -> dic
     shown = [_row(jobs[pk], places.get(pk), mine, now) for pk in (kept or fresh) if pk in jobs]
     return context | {
         "rows": shown,
+        "selectable": mine is None or bool(mine),
         "kept": ",".join(str(row.job.pk) for row in shown),
         "gone": sum(row.place is None for row in shown),
         "came": _came(list(fresh), set(kept), more=page.next_cursor is not None) if kept else 0,

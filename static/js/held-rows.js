@@ -15,7 +15,7 @@
   }, { passive: true });
 
   function atWork(region) {
-    return scrollY > SCROLLED_PX || performance.now() - pointedAt < POINTED_MS || region.querySelector("tbody")?.contains(document.activeElement);
+    return scrollY > SCROLLED_PX || performance.now() - pointedAt < POINTED_MS || region.querySelector("tbody")?.contains(document.activeElement) || region.querySelector("tbody .pick input:checked") !== null;
   }
 
   document.addEventListener("htmx:configRequest", ({ detail }) => {

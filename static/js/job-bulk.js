@@ -21,7 +21,7 @@
     }
     say("");
     dialog.showModal();
-    dialog.querySelector("button[type=submit], [data-close]")?.focus();
+    dialog.querySelector("#bulk-given, button[type=submit], [data-close]")?.focus();
   }
 
   async function go(form) {

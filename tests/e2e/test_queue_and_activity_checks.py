@@ -68,6 +68,32 @@ def test_a_held_job_is_released_and_another_cancelled_in_the_queue(
     assert Job.objects.get(pk=other.pk).state == "cancelled"
 
 
+def test_selected_jobs_of_the_queue_are_given_a_priority_and_stay_selected_until_then(
+    opens: Opens, actor: Actor
+) -> None:
+    jobs = [job_submit(actor, data=make_spec(name=f"load-{n}"))[0] for n in range(3)]
+    page = live(opens().new_page(), "/queue")
+    for job in jobs[:2]:
+        page.get_by_role("checkbox", name=f"Select {job.name} {job.pk}").check()
+    job_cancel(actor, job_id=jobs[2].pk)  # the list is fetched anew
+    expect(page.locator(f"#waiting-{jobs[2].pk}")).to_have_class("gone", timeout=SOON)
+    expect(page.locator("[data-selected]")).to_have_text("2 selected")
+    page.get_by_role("button", name="Priority").click()
+    dialog = page.get_by_role("dialog")
+    field = dialog.get_by_label("Priority")
+    expect(field).to_be_focused()
+    field.fill("lots")
+    field.press("Enter")
+    expect(dialog.get_by_role("alert")).to_have_text("Send a whole number.")
+    expect(field).to_have_value("lots")
+    field.fill("80")
+    field.press("Enter")
+    expect(page.locator("[data-said]")).to_have_text("2 have the new priority.")
+    expect(page.locator(f"#waiting-{jobs[0].pk} .c-i")).to_have_text("80", timeout=SOON)
+    expect(page.locator("#queue-rows .pick input:checked")).to_have_count(0)
+    assert {Job.objects.get(pk=job.pk).priority for job in jobs[:2]} == {80}
+
+
 def test_without_javascript_the_queue_is_filtered_and_a_job_released(
     opens: Opens, actor: Actor
 ) -> None:

@@ -271,6 +271,19 @@ def test_cancelling_from_the_queue_leads_back_to_it(browser: Client, project: Pr
     assert job.state == "cancelled"
 
 
+def test_selected_jobs_are_held_from_the_queue_and_lead_back_to_it(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(project=project)
+    page = browser.get("/queue").content.decode()
+    assert re.search(rf'name="job"\s+value="{job.pk}"\s+form="bulk"', page)
+    assert 'name="from" value="queue"' in page
+    sent = {"action": "hold", "ids": str(job.pk), "whole": "1", "from": "queue", "note": "later"}
+    assert browser.post("/jobs/bulk", sent)["Location"] == "/queue"
+    job.refresh_from_db()
+    assert (job.held, job.reason_detail["note"]) == (True, "later")
+
+
 def test_who_may_not_change_a_job_is_offered_nothing(project: Project) -> None:
     make_job(project=project, held=True, reason="held")
     page = signed_in(make_user(project=project, role=Role.VIEWER)).get("/queue").content.decode()

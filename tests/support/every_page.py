@@ -36,7 +36,13 @@ NO_PAGE = {
 
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     "jobs": ("?q=state:failed", "?q=zzz", "?q=state:nothing"),
-    "jobs/bulk": ("?action=cancel&job={pending}&job={failed}", "?action=rerun&job={failed}"),
+    "jobs/bulk": (
+        "?action=cancel&job={pending}&job={failed}",
+        "?action=rerun&job={failed}",
+        "?action=hold&job={pending}",
+        "?action=reprioritise&job={pending}&from=queue",
+        "?action=move&job={pending}",
+    ),
     "jobs/new": ("?from={failed}",),
     "jobs/<int:job_id>": ("?tab=events", "?tab=spec"),
     "providers/new": ("?kind=docker",),
