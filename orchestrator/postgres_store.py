@@ -137,7 +137,7 @@ class PostgresStore:
         with transaction.atomic():
             placed = transitions.place(
                 fence,
-                [Placement(p.job, p.provider, p.provider_name)
+                [Placement(p.job, p.provider, p.provider_name, p.waiting)
                  for p in fitting_now(plan.placements)],
             )  # fmt: skip
             live.add_jobs(placed)

@@ -1,11 +1,14 @@
--- Pending jobs become scheduled, each only if it is still pending, free and wanted; each
--- gets its attempt, and an event tells of it.
+-- Pending jobs become scheduled, each only if it is still pending, free and wanted, and asks for
+-- what the planner went by: one that was given another priority or provider in between is looked
+-- at again. Each gets its attempt, and an event tells of it.
 WITH placed AS (
     UPDATE jobs_job AS j
     SET state = 'scheduled', reason = 'placed', reason_detail = p.detail,
         provider_id = p.provider, attempt = j.attempt + 1, not_before = NULL, rev = j.rev + 1
-    FROM jsonb_to_recordset(%s::jsonb) AS p (job bigint, provider bigint, detail jsonb)
+    FROM jsonb_to_recordset(%s::jsonb) AS p
+        (job bigint, provider bigint, waiting bigint, detail jsonb)
     WHERE j.id = p.job AND j.state = 'pending' AND NOT j.held AND j.cancel_requested_at IS NULL
+      AND (p.waiting IS NULL OR j.queue_class_id = p.waiting)
     RETURNING j.id, j.rev, j.project_id, p.provider, p.detail, j.attempt, j.cpu_millis,
               j.memory_mb, j.gpus
 ), made AS (

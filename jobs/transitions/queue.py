@@ -26,11 +26,13 @@ SCHEDULER = Actor(ActorKind.SCHEDULER, None, "scheduler", "engine", is_superuser
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The planner's word: this job goes to that provider."""
+    """The planner's word: this job goes to that provider, as long as it is of that class;
+    `None`: of whichever."""
 
     job: int
     provider: int
     provider_name: str
+    waiting: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,18 @@ class Yielding:
 def place(fence: Fence, placements: Sequence[Placement]) -> list[JobChange]:
     """Commit placements inside the caller's transaction; makes their attempts.
 
-    Jobs that were cancelled, held or placed meanwhile are passed over silently. The caller
+    Jobs that were cancelled, held, moved or placed meanwhile are passed over silently. The caller
     has re-checked capacity in the same transaction (orchestrator's store).
     """
     if not placements or not fenced({fence}):
         return []
     rows = [
-        {"job": p.job, "provider": p.provider, "detail": {"provider": p.provider_name}}
+        {
+            "job": p.job,
+            "provider": p.provider,
+            "waiting": p.waiting,
+            "detail": {"provider": p.provider_name},
+        }
         for p in placements
     ]
     return [JobChange(*row) for row in fetch("place_jobs", [json.dumps(rows)])]

@@ -32,9 +32,10 @@ NOTHING_TOLD: tuple[str, Mapping[str, Any]] = ("queued", {})
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """This job goes to that provider."""
+    """This job, of the class `waiting`, goes to that provider."""
 
     job: int
+    waiting: int
     project: int
     provider: int
     provider_name: str
@@ -95,7 +96,15 @@ def plan(snapshot: Snapshot) -> Plan:
             rooms.take(index, waiting.demand, waiting.project)
             limits.take(waiting)
             placements.append(
-                Placed(head.job, waiting.project, view.id, view.name, waiting.demand, waiting.key)
+                Placed(
+                    head.job,
+                    waiting.id,
+                    waiting.project,
+                    view.id,
+                    view.name,
+                    waiting.demand,
+                    waiting.key,
+                )
             )
             line.started(head)
             continue

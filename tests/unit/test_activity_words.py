@@ -34,6 +34,11 @@ def event(kind: str = "provider", **columns: Any) -> Event:
             event(detail={"fields": ["memory_mb", "options"], "changes": {"memory_mb": [64, 128]}}),
             [("memory mb", "64", "128"), ("options", "", "changed")],
         ),
+        (event("job", detail={"changes": {"priority": [10, 90]}}), [("priority", "10", "90")]),
+        (
+            event("job", detail={"changes": {"provider": [None, "node-1"]}}),
+            [("provider", "none", "node-1")],
+        ),
         (event(detail={"fields": ["labels"]}), [("labels", "", "changed")]),
         (
             event(detail={"changes": {"labels": [{}, {"zone": "b"}]}}),
