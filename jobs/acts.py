@@ -87,9 +87,7 @@ def job_move(actor: Actor, /, *, job_id: int, data: object) -> Job:
 def why_never(job: Job, provider: Provider | None) -> str:
     """Why a job can never run on that provider (None: on any), in a sentence; "" where it can
     once the provider takes jobs and has room."""
-    spec = job.spec if isinstance(job.spec, dict) else {}
-    mounts = [(str(m["source"]), bool(m["read_only"])) for m in spec.get("mounts") or ()]
-    if refused := mount_problems(mounts, provider):
+    if refused := mount_problems(_mounts(job), provider):
         return refused[0].detail
     if provider is None:
         return ""
@@ -124,6 +122,15 @@ def read_provider(actor: Actor, data: object) -> Provider | None:
     """The provider to move to, from the body; None: any that fits. Raises Invalid."""
     name = parse_strict(MoveIn, data, most_bytes=MAX_BYTES).provider
     return None if name is None else provider_named(actor, name)
+
+
+def _mounts(job: Job) -> list[tuple[str, bool]]:
+    """Its mounts, each its source and whether it is read only; none of a spec that cannot be
+    read, with which nothing is ever made."""
+    try:
+        return [(str(m["source"]), bool(m["read_only"])) for m in job.spec.get("mounts") or ()]
+    except (AttributeError, KeyError, TypeError):
+        return []
 
 
 def _may_change(actor: Actor, job_id: int) -> Job:

@@ -25,7 +25,7 @@ class JobOut(BaseModel):
     attempt: int = Field(description="Number of the latest try; 0 before the first.")
     image: str
     labels: dict[str, str]
-    priority: int
+    priority: int = Field(description="As it is now; the spec has that of its submission.")
     held: bool
     created_at: datetime
     queued_at: datetime

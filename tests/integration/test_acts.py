@@ -216,6 +216,21 @@ def test_a_row_that_has_no_class_yet_is_given_one(ada: Actor, etl: Project) -> N
     assert in_line()[job.pk] == (70, "")
 
 
+@pytest.mark.parametrize("spec", [7, {}, {"mounts": [{}], "requires": 3, "provider": []}])
+def test_a_job_whose_spec_cannot_be_read_is_changed_like_any(
+    ada: Actor, etl: Project, spec: object
+) -> None:
+    make_provider("node-1")
+    job = submitted(etl)
+    Job.objects.filter(pk=job.pk).update(spec=spec)
+    acts.job_hold(ada, job_id=job.pk, data={})
+    acts.job_reprioritise(ada, job_id=job.pk, data={"priority": 70})
+    acts.job_move(ada, job_id=job.pk, data={"provider": "node-1"})
+    acts.job_release(ada, job_id=job.pk)
+    assert in_line()[job.pk] == (70, "node-1")
+    assert signed_in(make_user("eve", project=etl)).get(f"/jobs/{job.pk}").status_code == 200
+
+
 def test_many_jobs_change_in_few_statements(
     etl: Project, django_assert_max_num_queries: Any
 ) -> None:
