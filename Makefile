@@ -10,6 +10,8 @@ MANAGE := $(PYTHON) manage.py
 LOOKING := GANTRY_DATA=.venv/lint-data
 SEEDS := 2000
 CASES := 10000
+# Each command is several processes of the same code: what one compiles is kept for the others.
+unexport PYTHONDONTWRITEBYTECODE
 CHAOS := tests/chaos/results
 
 .PHONY: help
@@ -30,7 +32,7 @@ demo: venv ## Fill a fresh, running Gantry with a demonstration (docs/demo.md)
 
 .PHONY: test
 test: venv-dev ## Run the whole suite: real containers, a real browser, real kills
-	@exec $(PYTHON) -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+	@exec $(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-ui-long
 test-ui-long: venv-dev ## Watch pages for long: floods, outages, 50,000 lines; prints what was measured

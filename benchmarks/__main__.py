@@ -17,6 +17,7 @@ from benchmarks.report import Report, machine_versions
 from benchmarks.rounds import compare_latency, compare_throughput
 from benchmarks.watching import watch_jobs
 from tests.support.running import RunningGantry, running_gantry
+from tests.support.unwinding import unwind_on_sigterm
 
 CONCURRENCIES = (1, 4)
 
@@ -24,6 +25,7 @@ CONCURRENCIES = (1, 4)
 def main() -> int:
     """0 when every goal that was measured is met, 1 when one is missed."""
     asked = _arguments()
+    unwind_on_sigterm()
     with running_gantry() as gantry:
         gantry.start()
         with closing(BareSide(1)) as engine:
@@ -73,9 +75,8 @@ def _measure(
 def _sides(
     gantry: RunningGantry, token: str, concurrency: int
 ) -> Iterator[tuple[BareSide, OrchestratedSide]]:
-    ((instance,),) = gantry.ask("SELECT instance_id::text FROM projects_instancesettings")
     with closing(BareSide(concurrency)) as bare:
-        left = partial(bare.left, str(instance))
+        left = partial(bare.left, gantry.instance)
         with closing(OrchestratedSide(gantry, token, concurrency, left)) as orchestrated:
             yield bare, orchestrated
 

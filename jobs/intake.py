@@ -12,8 +12,18 @@ from django.db.models import Q
 from jobs.sql import fetch
 from projects.errors import LimitReached
 from projects.models import Project
+from projects.prepared import Place, PreparedQuery
 
 MINUTE = 60.0
+_LIMITED = PreparedQuery(
+    lambda: (
+        Project.objects.filter(
+            Q(max_queued__isnull=False) | Q(submits_per_minute__isnull=False), pk__any=Place(0)
+        )
+        .order_by("pk")
+        .select_for_update(no_key=True)
+    )
+)
 
 
 def admit(new: Mapping[int, int]) -> None:
@@ -22,11 +32,8 @@ def admit(new: Mapping[int, int]) -> None:
 
     Raises LimitReached.
     """
-    limited = Project.objects.filter(
-        Q(max_queued__isnull=False) | Q(submits_per_minute__isnull=False), pk__in=list(new)
-    )
     # A statement of its own: what another has submitted meanwhile is seen by the next one.
-    for project in limited.order_by("pk").select_for_update(no_key=True):
+    for project in _LIMITED.fetch(new.keys()):
         _admit(project, new[project.pk])
 
 

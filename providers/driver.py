@@ -178,9 +178,7 @@ class Health(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Probe:
     """The answer of a cheap, bounded look at a provider. `probe` never raises.
-
-    `clock_offset_ms` is the engine's clock minus ours; `None` where a number is not told.
-    """
+    `clock_offset_ms` is the engine's clock minus ours; `None` where a number is not told."""
 
     health: Health
     detail: str = ""
@@ -194,8 +192,7 @@ class Probe:
     clock_offset_ms: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     """Name → value shown on the provider's page (os, architecture, cgroup version, …)."""
-    images: frozenset[str] | None = None
-    """The images that it has, by every name that a spec may call one; `None`: not told."""
+    images: frozenset[str] | None = None  # by every name that a spec may call them
 
 
 class RunState(StrEnum):

@@ -14,10 +14,15 @@ import django
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, Page
+from pytest_django import DjangoDbBlocker
 
+from orchestrator.garbage import settle
 from tests.support.chromium import chromium_program, open_browser
+from tests.support.databases import models_on, name_of, own_database
 from tests.support.engine import end_test_engine, ensure_test_engine, ensure_test_image
 from tests.support.instance import TestInstance
 from tests.support.strictness import NothingLeftOut
@@ -52,6 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
+def pytest_collection_finish() -> None:
+    """All tests are loaded, and stay: the collector need not look through them again."""
+    settle()
+
+
 def _spreads(config: pytest.Config) -> bool:
     """True in the process that hands the tests out to workers."""
     return bool(config.getoption("numprocesses", 0)) and not hasattr(config, "workerinput")
@@ -78,8 +88,19 @@ def database_url(instance: TestInstance) -> str:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(database_url: str) -> None:
-    """Starts Postgres before pytest-django makes its test database."""
+def migrated_database(database_url: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The address of a database with the present schema and no rows but its own: a template.
+    Migrations take seconds, a copy takes a moment."""
+    with own_database(database_url) as url:
+        with django_db_blocker.unblock(), models_on(url):
+            call_command("migrate", interactive=False, verbosity=0)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(migrated_database: str) -> None:
+    """Starts Postgres before pytest-django makes its test database, as a copy of the template."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = name_of(migrated_database)
 
 
 @pytest.fixture(autouse=True)

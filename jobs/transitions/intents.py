@@ -16,6 +16,7 @@ from jobs.asks import ask
 from jobs.intake import admit
 from jobs.models import Job
 from jobs.queue_classes import class_ids
+from jobs.queue_models import QueueClass
 from jobs.states import TERMINAL, JobState
 from jobs.transitions.deadlock import despite_deadlocks
 from projects.actor import Actor
@@ -66,7 +67,8 @@ def submit(new: Sequence[NewJob], actor: Actor) -> list[Job]:
         classes = class_ids(set(asks))
         jobs = Job.objects.bulk_create(
             Job(
-                queue_class_id=classes[asked],
+                # What its class was told before is seen when the job is read again.
+                queue_class=QueueClass(pk=classes[asked]),
                 project_id=n.project_id,
                 name=n.name,
                 spec=dict(n.spec),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -222,6 +223,12 @@ def test_tests_wait_for_conditions_and_never_sleep() -> None:
     assert sorted(sleeps(ast.parse(sleepy))) == [1, 3]
     found = [f"{name(path)}:{n}" for path in modules("tests") for n in sleeps(tree(path))]
     assert found == []
+
+
+def test_every_folder_with_tests_is_run() -> None:
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    folders = {name(path).split("/")[1] for path in (ROOT / "tests").rglob("test_*.py")}
+    assert sorted(options["testpaths"]) == sorted(f"tests/{folder}" for folder in folders)
 
 
 def test_tests_let_nothing_off() -> None:

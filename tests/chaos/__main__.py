@@ -6,7 +6,6 @@ import argparse
 import fcntl
 import io
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -14,10 +13,10 @@ from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from tests.chaos.campaign import Results, Scenario, Trial, missing, run_trial, table
+from tests.support.unwinding import unwind_on_sigterm
 
 if TYPE_CHECKING:
     from tests.support.instance import TestInstance
@@ -32,7 +31,7 @@ def main() -> int:
     if asked.table:
         print(table(results.read()))
         return 0
-    signal.signal(signal.SIGTERM, _end)
+    unwind_on_sigterm()
     with _alone(asked.results) as alone:
         if not alone:
             print(f"another campaign writes {asked.results}")
@@ -116,11 +115,6 @@ def _alone(path: Path) -> Iterator[bool]:
             yield False
             return
         yield True
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    """Unwind: what the trial started is ended by its context managers."""
-    sys.exit(128 + number)
 
 
 def _arguments() -> argparse.Namespace:

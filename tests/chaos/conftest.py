@@ -15,14 +15,11 @@ from tests.support.instance import TestInstance
 def chaos_ground(
     docker_image: str,
     database_url: str,
+    migrated_database: str,
     instance: TestInstance,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Ground]:
     """What scenarios stand on; within it they may use the database as processes do."""
-    from tests.support.databases import migrate, own_database
-
-    with own_database(database_url) as template:
-        migrate(template)
-        made = Ground(docker_image, database_url, template, instance.data_dir)
-        with django_db_blocker.unblock(), laid(made):
-            yield made
+    made = Ground(docker_image, database_url, migrated_database, instance.data_dir)
+    with django_db_blocker.unblock(), laid(made):
+        yield made

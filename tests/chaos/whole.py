@@ -16,7 +16,6 @@ from typing import Any
 from jobs.models import Attempt, Job
 from jobs.states import TERMINAL
 from orchestrator.local.processes import ProcessMark
-from projects.models import InstanceSettings
 from providers.driver import Stream
 from providers.models import HealthState, Provider
 from tests.chaos.campaign import Verdict
@@ -26,7 +25,7 @@ from tests.chaos.oracle.checker import Checker
 from tests.chaos.oracle.program import script
 from tests.chaos.oracle.witnesses import EngineEvents, StartsFile, Witness
 from tests.chaos.stage import TTL
-from tests.support.container_starts import StartCounter, containers_of, remove_containers
+from tests.support.container_starts import StartCounter, containers_of
 from tests.support.databases import models_on
 from tests.support.running import RunningGantry, running_gantry
 from tests.support.waiting import wait_until
@@ -42,7 +41,7 @@ class Whole:
         self.image = image
         self.asked: list[Asked] = []
         self.starts = StartsFile(gantry.aside / "oracle")
-        self.instance = str(InstanceSettings.objects.get(pk=1).instance_id)
+        self.instance = gantry.instance
         self.events = StartCounter(self.instance)
         self._token = gantry.manage("token", "admin", "--name", "chaos").strip()
 
@@ -143,20 +142,14 @@ class Whole:
 def whole(*, data_dir: Path | None = None, aside: Path | None = None) -> Iterator[Whole]:
     """A Gantry with short leases, at work; nothing of it is left behind. `data_dir`, `aside`:
     the folders that it is to have, instead of one that is made."""
-    instance = ""
     short = {"GANTRY_LEASE_TTL": str(TTL)}
-    try:
-        with running_gantry(short, data_dir=data_dir, aside=aside) as gantry:
-            gantry.start()
-            with models_on(gantry.database_url):
-                made = Whole(gantry, ground().image)
-                instance = made.instance
-                try:
-                    made.prepare()
-                    yield made
-                finally:
-                    made.events.close()
-                    print(gantry.output()[-20_000:])  # noqa: T201
-    finally:
-        if instance:
-            remove_containers(instance)
+    with running_gantry(short, data_dir=data_dir, aside=aside) as gantry:
+        gantry.start()
+        with models_on(gantry.database_url):
+            made = Whole(gantry, ground().image)
+            try:
+                made.prepare()
+                yield made
+            finally:
+                made.events.close()
+                print(gantry.output()[-20_000:])  # noqa: T201

@@ -9,9 +9,12 @@ from collections.abc import Callable, Sequence
 
 import django
 
+from tests.support.unwinding import unwind_on_sigterm
+
 
 def main(names: Sequence[str]) -> int:
     """Run the drills of these names, or all; the exit status."""
+    unwind_on_sigterm()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
     django.setup()
     from tests.drills.deaths import deaths

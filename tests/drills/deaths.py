@@ -11,7 +11,7 @@ import urllib.error
 from collections.abc import Callable
 
 from tests.drills.client import Client, numbered, output_of
-from tests.support.container_starts import StartCounter, remove_containers
+from tests.support.container_starts import StartCounter
 from tests.support.running import RunningGantry, running_gantry
 from tests.support.waiting import wait_until
 
@@ -27,8 +27,7 @@ def deaths() -> dict[str, object]:
     """Run it; what was seen: of each kind of death the median and the longest time."""
     with running_gantry() as gantry:
         gantry.start()
-        instance = str(gantry.ask("SELECT instance_id FROM projects_instancesettings")[0][0])
-        starts = StartCounter(instance)
+        starts = StartCounter(gantry.instance)
         try:
             client = Client(gantry, "drill of deaths")
             jobs = [client.submit(f"job-{n}", numbered(LINES, PAUSE)) for n in range(JOBS)]
@@ -46,7 +45,6 @@ def deaths() -> dict[str, object]:
             }
         finally:
             starts.close()
-            remove_containers(instance)
     for what in ("completed", "started once", "logs whole, byte for byte"):
         assert figures[what] == JOBS, figures
     return figures

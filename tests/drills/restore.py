@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tests.drills.client import ENDED, Client, numbered, output_of
-from tests.support.container_starts import StartCounter, remove_containers
+from tests.support.container_starts import StartCounter
 from tests.support.running import RunningGantry, running_gantry
 from tests.support.waiting import wait_until
 
@@ -21,15 +21,13 @@ def restore() -> dict[str, object]:
         backup = Path(folder) / "gantry.backup"
         with running_gantry() as lost:
             lost.start()
-            instance = str(lost.ask("SELECT instance_id FROM projects_instancesettings")[0][0])
-            starts = StartCounter(instance)
+            starts = StartCounter(lost.instance)
             try:
                 jobs = _work_and_back_up(lost, backup)
                 lost.lose()
                 return _bring_back(backup, jobs, starts)
             finally:
                 starts.close()
-                remove_containers(instance)
 
 
 def _work_and_back_up(gantry: RunningGantry, backup: Path) -> dict[str, int]:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from tests.drills.client import ENDED, Client, numbered, output_of
-from tests.support.container_starts import StartCounter, remove_containers
+from tests.support.container_starts import StartCounter
 from tests.support.running import PROJECT, running_gantry
 from tests.support.waiting import wait_until
 
@@ -35,8 +35,7 @@ def _drill(source: Path, after: str, count: int) -> dict[str, object]:
     with running_gantry() as gantry:
         gantry.project = source
         gantry.start()
-        instance = str(gantry.ask("SELECT instance_id FROM projects_instancesettings")[0][0])
-        starts = StartCounter(instance)
+        starts = StartCounter(gantry.instance)
         try:
             client = Client(gantry, "upgrade drill")
             jobs = [client.submit(f"job-{n}", numbered(LINES, PAUSE)) for n in range(count)]
@@ -66,7 +65,6 @@ def _drill(source: Path, after: str, count: int) -> dict[str, object]:
             }
         finally:
             starts.close()
-            remove_containers(instance)
     for what in ("completed", "started once", "logs whole, byte for byte"):
         assert figures[what] == count, figures
     return figures

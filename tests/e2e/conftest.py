@@ -21,16 +21,6 @@ if TYPE_CHECKING:
     from tests.support.web import WebProcess
 
 
-@pytest.fixture(scope="session")
-def migrated_database(database_url: str) -> Iterator[str]:
-    """The address of a database with the present schema and no rows but its own: a template."""
-    from tests.support.databases import migrate, own_database
-
-    with own_database(database_url) as url:
-        migrate(url)
-        yield url
-
-
 @pytest.fixture(scope="module")
 def world(
     docker_image: str,
@@ -48,9 +38,9 @@ def world(
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def web(django_db_setup: None, database_url: str) -> Iterator[WebProcess]:
-    """A web process on the tests' own database."""
+    """A web process on the tests' own database, for all files with a browser."""
     from tests.support.web import running_web
 
     with running_web(database_url) as process:

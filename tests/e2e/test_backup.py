@@ -35,6 +35,16 @@ def gantry() -> Iterator[RunningGantry]:
 
 
 @pytest.fixture(scope="module")
+def other() -> Iterator[RunningGantry]:
+    """Another instance, with one job of its own, stopped."""
+    with running_gantry() as other:
+        other.start()
+        _submit(other, "still here")
+        other.stop()
+        yield other
+
+
+@pytest.fixture(scope="module")
 def backup(gantry: RunningGantry, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backup of it, taken while it runs."""
     path = tmp_path_factory.mktemp("backup") / "gantry.backup"
@@ -106,20 +116,9 @@ def test_an_empty_instance_becomes_the_one_that_was_backed_up(
         assert not (other.data_dir / "restoring").exists()
 
 
-def test_an_instance_with_jobs_is_replaced_only_when_told_so(backup: Path) -> None:
-    with running_gantry() as other:
-        other.start()
-        _submit(other, "would be lost")
-        other.stop()
-        assert "--replace deletes them" in _refusal(other, "restore", str(backup))
-        other.manage("restore", str(backup), "--replace")
-        # What the message asks for next is possible: the database is there, Gantry is down.
-        assert UUID(other.manage("new_instance_id").strip())
-        other.start()
-        assert other.ask("SELECT name FROM jobs_job") == [("kept over the backup",)]
-
-
-def test_a_broken_or_foreign_file_changes_nothing(backup: Path, tmp_path: Path) -> None:
+def test_a_broken_or_foreign_file_changes_nothing(
+    other: RunningGantry, backup: Path, tmp_path: Path
+) -> None:
     whole = backup.read_bytes()
     with tarfile.open(backup) as tar:
         dump = tar.getmember("database.dump")
@@ -130,19 +129,27 @@ def test_a_broken_or_foreign_file_changes_nothing(backup: Path, tmp_path: Path) 
         "escape": _tar("archive/../../escaped"),
         "foreign": _tar("etc/passwd"),
     }
-    with running_gantry() as other:
-        other.start()
-        _submit(other, "still here")
-        other.stop()
-        key = (other.data_dir / "secret_key").read_text()
-        for name, content in broken.items():
-            path = tmp_path / name
-            path.write_bytes(content)
-            assert "not restored" in _refusal(other, "restore", str(path), "--replace"), name
-        assert not (other.data_dir.parent / "escaped").exists()
-        assert (other.data_dir / "secret_key").read_text() == key
-        other.start()
-        assert other.ask("SELECT name FROM jobs_job") == [("still here",)]
+    key = (other.data_dir / "secret_key").read_text()
+    for name, content in broken.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert "not restored" in _refusal(other, "restore", str(path), "--replace"), name
+    assert not (other.data_dir.parent / "escaped").exists()
+    assert (other.data_dir / "secret_key").read_text() == key
+    other.start()
+    assert other.ask("SELECT name FROM jobs_job") == [("still here",)]
+    other.stop()
+
+
+def test_an_instance_with_jobs_is_replaced_only_when_told_so(
+    other: RunningGantry, backup: Path
+) -> None:
+    assert "--replace deletes them" in _refusal(other, "restore", str(backup))
+    other.manage("restore", str(backup), "--replace")
+    # What the message asks for next is possible: the database is there, Gantry is down.
+    assert UUID(other.manage("new_instance_id").strip())
+    other.start()
+    assert other.ask("SELECT name FROM jobs_job") == [("kept over the backup",)]
 
 
 def test_another_key_in_the_environment_is_refused(backup: Path) -> None:

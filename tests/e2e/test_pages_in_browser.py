@@ -14,7 +14,7 @@ from projects.actor import Actor
 from providers.models import Mode, Provider
 from providers.services import provider_set_mode
 from tests.support.attempts import make_attempt
-from tests.support.browsers import Opens
+from tests.support.browsers import Opens, width_in
 from tests.support.builders import make_job, make_provider, make_spec
 from tests.support.web import WebProcess
 
@@ -97,17 +97,22 @@ def test_the_watch_on_the_content_policy_sees_a_breach(opens: Opens) -> None:
     page.wait_for_function("window.refused.length > 0")
 
 
-@pytest.mark.parametrize(("width", "height"), [(375, 812), (900, 700), (1000, 700), (2560, 1440)])
-def test_no_page_scrolls_sideways(
-    opens: Opens, provider: Provider, jobs: list[Job], width: int, height: int
-) -> None:
-    page = opens(width=width, height=height).new_page()
+def test_no_page_scrolls_sideways(opens: Opens, provider: Provider, jobs: list[Job]) -> None:
+    page = opens().new_page()
     for address in addresses(provider, jobs):
+        page.set_viewport_size({"width": 375, "height": 812})
         page.goto(address)
-        wide = page.evaluate(
-            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-        )
-        assert wide[0] <= wide[1], f"{address} at {width} px is {wide[0]} px wide"
+        for width, height in ((375, 812), (900, 700), (1000, 700), (2560, 1440)):
+            wide = width_in(page, width, height)
+            assert wide <= width, f"{address} at {width} px is {wide} px wide"
+
+
+def test_the_measure_sees_what_scrolls_sideways(opens: Opens) -> None:
+    page = opens(width=375, height=812).new_page()
+    page.goto("/settings")
+    page.evaluate("document.body.append('x'.repeat(99))")
+    assert width_in(page, 375, 812) > 375
+    assert width_in(page, 2560, 1440) == 2560
 
 
 def test_on_a_phone_the_pages_are_reached_from_the_bar_at_the_bottom(opens: Opens) -> None:

@@ -20,15 +20,9 @@ from tests.support.attempts import make_attempt
 from tests.support.builders import make_actor, make_job, make_provider, make_user
 from tests.support.figures import tell
 from tests.support.sessions import sign_in
-from tests.support.web import WebProcess, running_web
+from tests.support.web import WebProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module")
-def web(django_db_setup: None, database_url: str) -> Iterator[WebProcess]:
-    with running_web(database_url) as process:
-        yield process
 
 
 @pytest.fixture

@@ -8,13 +8,17 @@ import signal
 import socket
 import stat
 import time
+import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from orchestrator.local.instance_lock import RECORD
 from orchestrator.local.processes import ProcessMark
+from providers.driver import LABEL_INSTANCE
+from tests.support.container_starts import containers_of, engine_client
 from tests.support.running import STOP_SECONDS, RunningGantry, running_gantry
 from tests.support.waiting import wait_until
 
@@ -24,11 +28,19 @@ MOST_CONNECTIONS = 25
 
 
 @pytest.fixture(scope="module")
-def gantry(docker_image: str) -> Iterator[RunningGantry]:
-    """One instance for all tests of this file; each leaves it running."""
-    with running_gantry() as gantry:
-        gantry.start()
-        yield gantry
+def begun(docker_image: str) -> Iterator[RunningGantry]:
+    """One instance for all tests of this file, which is told no password."""
+    with running_gantry({"GANTRY_ADMIN_PASSWORD": ""}) as begun:
+        begun.start()
+        yield begun
+
+
+@pytest.fixture
+def gantry(begun: RunningGantry) -> RunningGantry:
+    """It, running."""
+    if begun.process.poll() is not None:
+        begun.start()
+    return begun
 
 
 def _mark(gantry: RunningGantry, name: str) -> ProcessMark:
@@ -47,6 +59,10 @@ def _serves(gantry: RunningGantry) -> bool:
         return gantry.get("/ready")[0] == 200
     except OSError:
         return False
+
+
+def test_a_first_start_tells_the_password_it_made(gantry: RunningGantry) -> None:
+    assert gantry.output().count("First admin: admin with password") == 1
 
 
 def test_the_first_page_asks_to_sign_in(gantry: RunningGantry) -> None:
@@ -112,7 +128,7 @@ def test_backup_works_while_it_runs(gantry: RunningGantry, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_stop_signal_ends_all_of_it_in_time(
+def test_a_stop_signal_ends_all_of_it_in_time_and_a_later_start_makes_nothing_anew(
     gantry: RunningGantry, number: signal.Signals
 ) -> None:
     marks = [_mark(gantry, name) for name in ("web", "orchestrate", "qcluster")]
@@ -121,13 +137,6 @@ def test_a_stop_signal_ends_all_of_it_in_time(
     assert time.monotonic() - before <= STOP_SECONDS
     assert not any(mark.session() for mark in marks)
     assert not list(gantry.data_dir.glob("postgres/postmaster.pid")), "Postgres ended cleanly"
-    gantry.start()
-
-
-def test_a_later_start_serves_pages_again_without_making_anything_anew(
-    gantry: RunningGantry,
-) -> None:
-    gantry.stop()
     told = len(gantry.output())
     gantry.start()
     assert gantry.get("/")[0] == 200
@@ -151,16 +160,6 @@ def test_down_ends_what_up_started(gantry: RunningGantry) -> None:
     assert "Gantry ended." in gantry.manage("down")
     assert gantry.process.wait(STOP_SECONDS) == 0
     assert not any(mark.session() for mark in marks)
-    gantry.start()
-
-
-def test_a_first_start_tells_the_password_it_made_once(docker_image: str) -> None:
-    with running_gantry({"GANTRY_ADMIN_PASSWORD": ""}) as other:
-        other.start()
-        assert other.output().count("First admin: admin with password") == 1
-        other.stop()
-        other.start()
-        assert other.output().count("First admin") == 1
 
 
 def test_an_engine_that_was_named_and_does_not_answer_is_waited_for() -> None:
@@ -171,3 +170,18 @@ def test_an_engine_that_was_named_and_does_not_answer_is_waited_for() -> None:
             other.start()
             assert f"DOCKER_HOST names {address}, which does not answer" in other.output()
             assert other.ask("SELECT kind FROM providers_provider") == [("docker",)]
+
+
+def _fail_with_a_container_at_work(gantry: RunningGantry, image: str, instance: str) -> None:
+    gantry.instances.add(instance)
+    with closing(engine_client()) as client:
+        labels = {LABEL_INSTANCE: instance}
+        client.start(client.create_container(image, ["sleep", "600"], labels=labels))
+    assert containers_of(instance) == [], "it is at work"
+
+
+def test_what_runs_when_a_test_fails_goes_with_its_gantry(docker_image: str) -> None:
+    mine = str(uuid.uuid4())
+    with pytest.raises(AssertionError, match="at work"), running_gantry() as other:
+        _fail_with_a_container_at_work(other, docker_image, mine)
+    assert containers_of(mine) == []

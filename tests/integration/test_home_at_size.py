@@ -15,9 +15,15 @@ from django.utils import timezone
 
 from jobs.models import Attempt, Job
 from orchestrator.home import CARDS
-from providers.models import HealthSample
-from tests.support.builders import make_job, make_project, make_provider, make_user
+from tests.support.builders import (
+    look_at_providers,
+    make_job,
+    make_project,
+    make_provider,
+    make_user,
+)
 from tests.support.figures import p95, tell
+from tests.support.many_samples import add_many_samples
 from tests.support.pages import signed_in, words_of
 
 pytestmark = pytest.mark.django_db
@@ -59,12 +65,7 @@ def many(number: int, providers: int, names: int, owner: User) -> None:
             given = {"cpu_millis": 1000, "memory_mb": 512, "phase": "running"}
             attempts.append(Attempt(job=job, provider_id=job.provider_id, number=1, **given))
     Attempt.objects.bulk_create(attempts)
-    minutes = range(0, 1440, 5)
-    HealthSample.objects.bulk_create(
-        HealthSample(provider=node, at=now - timedelta(minutes=m), health="healthy")
-        for node in nodes
-        for m in minutes
-    )
+    add_many_samples(nodes, minutes_apart=5)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
@@ -72,6 +73,7 @@ def many(number: int, providers: int, names: int, owner: User) -> None:
 def queries(browser: Client) -> dict[str, int]:
     found = {}
     for address in ADDRESSES:
+        look_at_providers()
         with CaptureQueriesContext(connection) as captured:
             assert "cannot be shown" not in words_of(browser.get(address))
         found[address] = len(captured)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from projects.actor import Actor
 from tests.support.sessions import sign_in
@@ -21,6 +21,18 @@ WATCH_POLICY = """
     window.refused.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
   });
 """
+
+_WIDTH = """
+  () => new Promise((told) => requestAnimationFrame(() => requestAnimationFrame(
+    () => told(document.documentElement.scrollWidth))))
+"""
+
+
+def width_in(page: Page, width: int, height: int) -> int:
+    """How wide an open page is once its window has this size: more than `width` scrolls
+    sideways. No script of ours looks at the width once only, so it need not be loaded anew."""
+    page.set_viewport_size({"width": width, "height": height})
+    return int(page.evaluate(_WIDTH))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from ctypes.util import find_library
@@ -47,10 +48,14 @@ def open_browser() -> Iterator[Browser]:
     expect.set_options(timeout=DEADLINE_MS)
     try:
         with (
+            tempfile.TemporaryDirectory(prefix="gantry-browser-") as folder,
             still_network(program) if root else nullcontext(program) as executable,
             sync_playwright() as playwright,
             playwright.chromium.launch(
-                executable_path=executable, args=arguments, headless=True
+                executable_path=executable,
+                args=arguments,
+                headless=True,
+                env={**os.environ, "TMPDIR": folder},  # what it leaves behind goes with it
             ) as browser,
         ):
             yield browser

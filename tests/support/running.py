@@ -19,6 +19,7 @@ import psycopg
 
 from orchestrator.local.instance_lock import RECORD, end_leftovers
 from orchestrator.local.postgres import EmbeddedPostgres
+from tests.support.container_starts import remove_containers
 from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,8 @@ class RunningGantry:
         self._environment = dict(environment)
         self._log = self.aside / "up.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self.instances: set[str] = set()
+        """The ids that its containers are labelled with, over all its starts."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -99,6 +102,13 @@ class RunningGantry:
             return self.output().count("Gantry is ready") > told
 
         wait_until(ready, START_SECONDS, "Gantry is ready")
+        self.instances.add(self.instance)
+
+    @property
+    def instance(self) -> str:
+        """The id that its containers are labelled with now."""
+        ((told,),) = self.ask("SELECT instance_id::text FROM projects_instancesettings")
+        return str(told)
 
     def manage(self, *words: str) -> str:
         """Run a management command of this instance; its standard output."""
@@ -143,7 +153,8 @@ class RunningGantry:
         EmbeddedPostgres(self.data_dir).stop()
 
     def destroy(self) -> None:
-        """End everything and delete the data folder, whatever state it is in."""
+        """End everything, delete the data folder and remove the containers, whatever state it
+        is in."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -157,6 +168,8 @@ class RunningGantry:
         for folder in (postgres.home.cluster, postgres.home.sockets):
             shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(self.data_dir)
+        for instance in self.instances:
+            remove_containers(instance)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -24,6 +25,8 @@ class Command(BaseCommand):
 
     help = "Run the engine loop: place jobs, run them on providers, keep their logs."
     requires_migrations_checks = False
+    # Those of settings. The others read all URLs, and with them the pages and the API.
+    requires_system_checks = [Tags.compatibility, Tags.security]
 
     def handle(self, *args: Any, **options: Any) -> None:
         database = connections.settings["default"]

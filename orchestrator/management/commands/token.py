@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
@@ -21,6 +22,7 @@ from projects import tokens
 class Command(BaseCommand):
     """Prints the token once; only its hash is kept."""
 
+    requires_system_checks = [Tags.compatibility, Tags.security]
     help = "Make an API token for USER and print it. It cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""A web process, a job whose output the test writes, and somebody who reads it.
+"""A job whose output the test writes, and somebody who reads it.
 
 Imports of ours stand inside, because this file is read before Django is set up.
 """
@@ -14,14 +14,6 @@ from playwright.sync_api import Browser, BrowserContext, Page
 if TYPE_CHECKING:
     from jobs.models import Attempt
     from tests.support.web import WebProcess
-
-
-@pytest.fixture(scope="module")
-def web(django_db_setup: None, database_url: str) -> Iterator[WebProcess]:
-    from tests.support.web import running_web
-
-    with running_web(database_url) as process:
-        yield process
 
 
 @pytest.fixture
