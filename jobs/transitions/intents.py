@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from jobs.asks import ask
+from jobs.asks import Ask, ask
 from jobs.intake import admit
 from jobs.models import Job
 from jobs.queue_classes import class_ids
@@ -67,8 +68,7 @@ def submit(new: Sequence[NewJob], actor: Actor) -> list[Job]:
         classes = class_ids(set(asks))
         jobs = Job.objects.bulk_create(
             Job(
-                # What its class was told before is seen when the job is read again.
-                queue_class=QueueClass(pk=classes[asked]),
+                queue_class=_class_of(asked, classes[asked]),
                 project_id=n.project_id,
                 name=n.name,
                 spec=dict(n.spec),
@@ -154,6 +154,16 @@ def request_cancel(jobs: Sequence[int], actor: Actor) -> CancelResult:
         if requested:
             notify_engine("cancel")
     return CancelResult([job.pk for job in cancelled], [job.pk for job in requested], already)
+
+
+def _class_of(asked: Ask, number: int) -> QueueClass:
+    """The class of a new job, unread: what it has been told is seen when the job is read again."""
+    return QueueClass(
+        pk=number,
+        project_id=asked.project,
+        priority=asked.priority,
+        demand=json.loads(asked.demand),
+    )
 
 
 def _queue_until(seconds: int | None) -> Any:
