@@ -69,7 +69,9 @@ def _place(rooms: Rooms, job: int, waiting: WaitingClass, picks: Picks) -> Place
     index = picks(rooms, demand, found)
     rooms.take(index, demand, waiting.project)
     view = rooms.fleet.views[index]
-    return Placed(job, waiting.project, view.id, view.name, demand, waiting.key)
+    return Placed(
+        job, waiting.id, waiting.project, view.id, view.name, demand, waiting.key
+    )  # fmt: skip
 
 
 def _first(rooms: Rooms, demand: Demand, found: NDArray[np.intp]) -> int:

@@ -34,12 +34,11 @@ SCHEDULERS: dict[str, tuple[Scheduler, bool]] = {
     "first come": (first_come, True),
 }
 """By name; with it whether providers pack, which only Gantry looks at."""
-ONE_PROJECT = "openb, one project"
-"""Without turns between projects the aging bound is strict."""
+OURS = ("Gantry, pack", "Gantry, spread")
 SEEDS = (1, 2, 3, 4, 5)
-EVERY_NODE = 60
+EVERY_NODE = 100
 """The trace's own times leave its cluster nearly empty: of its nodes, in the order of model and
-size, every sixtieth is kept, which makes a queue."""
+size, every hundredth is kept: then there is too little for some days."""
 TASKS, HOURS = 6_000, 24
 
 
@@ -72,15 +71,12 @@ def settings(traces: Path | None, seed: int) -> Iterator[tuple[str, Replay]]:
     """The loads by name."""
     if traces is not None:
         yield "openb", partial(replay, traces)
-        yield ONE_PROJECT, partial(replay, traces, one_project=True)
     yield "made up", partial(made_up, seed)
 
 
-def replay(traces: Path, *, pack: bool, one_project: bool = False) -> Setting:
+def replay(traces: Path, *, pack: bool) -> Setting:
     """The trace in its own times on a part of its nodes."""
     tasks = openb.tasks(traces)
-    if one_project:
-        tasks = [replace(task, arrival=replace(task.arrival, project=1)) for task in tasks]
     nodes = openb.nodes(traces, pack=pack)
     nodes.sort(key=lambda view: (view.labels.get("gpu_model", ""), view.total_gpus, view.id))
     return Setting("openb", tasks, nodes[::EVERY_NODE], openb.projects())

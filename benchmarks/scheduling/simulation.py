@@ -39,7 +39,7 @@ class Course:
     """Project → what it held, as its dominant share times seconds, while anybody waited."""
     free_by: dict[int, float] = field(default_factory=dict)
     """Job → by when it has to start: from the moment on when it is overdue and the one that has
-    waited longest, the time until one provider suited is wholly free."""
+    waited longest, until all has ended that runs on the provider that lacks least for it."""
     never: frozenset[int] = frozenset()
     """Jobs that no provider is large enough for: they are left out of everything."""
 
@@ -81,15 +81,20 @@ def _watch_the_oldest(course: Course, world: World, now: float, ends: dict[int, 
     oldest = world.oldest()
     if oldest is None or now - oldest.since < world.patience or oldest.job in course.free_by:
         return
-    empty_at: dict[int, float] = {}
-    for placed in world.running.values():
-        at = max(empty_at.get(placed.provider, now), ends[placed.job])
-        empty_at[placed.provider] = at
-    course.free_by[oldest.job] = min(
-        empty_at.get(view.id, now)
-        for view in world.providers.values()
-        if suits(oldest.demand, view)
+    suited = [v for v in world.providers.values() if suits(oldest.demand, v)]
+    kept = min(suited, key=lambda view: (_lacks(oldest.demand, view), view.id))
+    there = [ends[p.job] for p in world.running.values() if p.provider == kept.id]
+    course.free_by[oldest.job] = max([now, *there])
+
+
+def _lacks(demand: Demand, view: ProviderView) -> float:
+    """The largest part of what it asks for that is not free there."""
+    asked = (
+        (demand.cpu_millis, view.free_cpu_millis),
+        (demand.memory_mb, view.free_memory_mb),
+        (demand.gpus, view.free_gpus),
     )
+    return max([0.0, *((need - free) / need for need, free in asked if need)])
 
 
 def suits(demand: Demand, view: ProviderView) -> bool:
