@@ -37,6 +37,15 @@ class Arrival:
         return self.project, self.priority, self.demand, self.key
 
 
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """The job that has waited longest."""
+
+    job: int
+    since: float
+    demand: Demand
+
+
 class World:
     """Waiting and running jobs, providers and projects. Times are seconds."""
 
@@ -53,6 +62,7 @@ class World:
         self.waiting = 0
         self._keys: dict[tuple[int, str], list[int]] = {}
         self._numbers: dict[ClassOf, int] = {}
+        self._class_of: dict[int, int] = {}
         self._queues: dict[int, deque[tuple[int, float]]] = {}
         self._classes: dict[int, WaitingClass] = {}
         self._stale: set[int] = set()
@@ -66,6 +76,7 @@ class World:
                 number, one.project, one.priority, one.demand, (), (), key=one.key
             )
         self._queues[number].append((one.job, since))
+        self._class_of[one.job] = number
         self._stale.add(number)
         self.waiting += 1
 
@@ -103,6 +114,14 @@ class World:
         if gone:
             self._leave(gone)
 
+    def oldest(self) -> Oldest | None:
+        """The one that has waited longest; None where nobody waits."""
+        heads = [(*queue[0][::-1], number) for number, queue in self._queues.items() if queue]
+        if not heads:
+            return None
+        since, job, number = min(heads)
+        return Oldest(job, since, self._classes[number].demand)
+
     def end(self, job: int) -> None:
         """A running job is over."""
         placed = self.running.pop(job)
@@ -111,13 +130,12 @@ class World:
         self._hold(placed, -1)
 
     def _leave(self, gone: set[int]) -> None:
-        for number, one in self._classes.items():
-            if number in self._stale or not gone.isdisjoint(one.jobs):
-                queue = self._queues[number]
-                kept = deque(pair for pair in queue if pair[0] not in gone)
-                self.waiting -= len(queue) - len(kept)
-                self._queues[number] = kept
-                self._stale.add(number)
+        for number in {self._class_of.pop(job) for job in gone if job in self._class_of}:
+            queue = self._queues[number]
+            kept = deque(pair for pair in queue if pair[0] not in gone)
+            self.waiting -= len(queue) - len(kept)
+            self._queues[number] = kept
+            self._stale.add(number)
 
     def _hold(self, placed: Placed, sign: int) -> None:
         demand, view = placed.demand, self.providers[placed.provider]

@@ -2,7 +2,9 @@
 first come. Pure; `jobs/sql/line.sql` says the same of stored rows, and a test compares them.
 
 *Priority with age*: a job's level is its priority, 0 to 100, and rises evenly to 100 while it
-waits; after `patience` seconds it is overdue, and overdue jobs come before all others.
+waits; after `patience` seconds it is overdue, and overdue jobs come before all others, the one
+that has waited longest first. Among them there are no turns: a job whose project has much that
+runs on and on would else never have its own, as long as others are overdue too.
 
 *Fair turn*: of projects whose next jobs have the same level, the one comes first that uses the
 least of the instance by its weight. Use is the dominant share of Ghodsi et al., "Dominant
@@ -151,7 +153,7 @@ class Line:
 
     def _line_up(self, project: int) -> None:
         minus_level, since, job, _, _ = self._queues[project][0]
-        turn = self._turns[project].share
+        turn = 0.0 if -minus_level == OVERDUE else self._turns[project].share
         heapq.heappush(self._next, (minus_level, turn, since, job, project))
 
     def _queued(self, index: int, position: int) -> _Queued:

@@ -158,7 +158,8 @@ class PlainPlanner:
 
     def _turn(self, waiting: WaitingClass, job: int) -> tuple[int, float, float, int]:
         since = dict(zip(waiting.jobs, waiting.since, strict=True))[job]
-        return -self._level(waiting, job), self._share(waiting.project), since, job
+        high = self._level(waiting, job)
+        return -high, 0 if high == 101 else self._share(waiting.project), since, job
 
     def _level(self, waiting: WaitingClass, job: int) -> int:
         since = dict(zip(waiting.jobs, waiting.since, strict=True))[job]

@@ -80,6 +80,13 @@ def test_an_overdue_job_goes_before_every_priority() -> None:
     assert order_of(made) == [2, 1]
 
 
+def test_of_overdue_jobs_the_one_that_has_waited_longest_goes_first_whoevers_turn_it_is() -> None:
+    longest, idle = waiting(1, waited=5000), waiting(2, project=2, waited=4000)
+    busy = replace(project(1), cpu_millis=3000)
+    made = planned([longest, idle], place(), projects=[busy, project(2)])
+    assert order_of(made) == [1, 2]
+
+
 def test_a_provider_is_kept_free_for_an_overdue_job_that_has_no_room() -> None:
     large, small = waiting(1, cpu=4000, waited=4000), waiting(2, cpu=500)
     made = planned([large, small], place(free_cpu_millis=1000))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.reasons import WAITS, reason_text
-from orchestrator.scheduling.order import level
+from orchestrator.scheduling.order import OVERDUE, level
 from orchestrator.scheduling.policy import Placed, Plan, plan
 from orchestrator.scheduling.snapshot import ProviderView, Snapshot, WaitingClass
 from providers.fit import matches
@@ -198,15 +198,16 @@ def _holding(view: ProviderView, here: list[Placed]) -> ProviderView:
 
 
 def _behind(snapshot: Snapshot, waiting: WaitingClass, at: int) -> set[int]:
-    """Jobs that come after this one whatever the fair turn: of a lower level, or of its own
-    project and level and later."""
+    """Jobs that come after this one whatever the fair turn: of a lower level, or later and of
+    the same level in its own project, or overdue as it is."""
     mine = _level(snapshot, waiting, at)
     found = set()
     for other in snapshot.classes:
         for place, job in enumerate(other.jobs):
             theirs = _level(snapshot, other, place)
             later = (other.since[place], job) > (waiting.since[at], waiting.jobs[at])
-            if theirs < mine or (theirs == mine and other.project == waiting.project and later):
+            no_turns = mine == OVERDUE or other.project == waiting.project
+            if theirs < mine or (theirs == mine and no_turns and later):
                 found.add(job)
     return found
 
