@@ -9,6 +9,7 @@ from ninja import Router
 
 from jobs import schemas
 from jobs.dry_run import dry_run
+from jobs.fit_check import too_small_by
 from jobs.models import Job
 from jobs.reasons import reason_text
 from jobs.selectors import job_get
@@ -16,7 +17,7 @@ from jobs.wait_history import wait_history
 from jobs.why import Why, why
 from jobs.why_waiting import missing
 from projects.http import json_body, json_reply, request_actor
-from providers.fit import Answer, Fit
+from providers.fit import Answer, Fit, Need
 from providers.models import Provider
 
 router = Router(tags=["Jobs"])
@@ -44,7 +45,7 @@ def job_dry_run(request: HttpRequest) -> HttpResponse:
             "text": found.check.headline,
             "forbidden": found.forbidden or None,
             "ways_out": found.ways_out,
-            "providers": [_answer_values(p, one) for p, one in found.answers],
+            "providers": [_answer_values(found.need, p, one) for p, one in found.answers],
         }
     )
 
@@ -74,16 +75,16 @@ def _why_values(job: Job, found: Why | None) -> dict[str, Any]:
     if found.place is not None:
         values |= {"place": found.place.place, "waiting": found.place.waiting}
     values["ways_out"] = found.ways_out
-    values["providers"] = [_answer_values(p, one) for p, one in found.answers]
+    values["providers"] = [_answer_values(found.need, p, one) for p, one in found.answers]
     return values
 
 
-def _answer_values(provider: Provider, one: Fit) -> dict[str, Any]:
+def _answer_values(need: Need, provider: Provider, one: Fit) -> dict[str, Any]:
     return {
         "id": provider.pk,
         "name": provider.name,
         "answer": one.answer,
-        "text": _words(provider, one),
+        "text": _words(need, provider, one),
         "free": {
             "cpu_millis": one.free_cpu_millis,
             "memory_mb": one.free_memory_mb,
@@ -98,7 +99,7 @@ def _answer_values(provider: Provider, one: Fit) -> dict[str, Any]:
     }
 
 
-def _words(provider: Provider, one: Fit) -> str:
+def _words(need: Need, provider: Provider, one: Fit) -> str:
     match one.answer:
         case Answer.FITS:
             return "It has room now."
@@ -106,7 +107,7 @@ def _words(provider: Provider, one: Fit) -> str:
             amounts = missing(one)
             return f"It needs {amounts} more." if amounts else "All its slots are taken."
         case Answer.SMALL:
-            return f"It is too small: {missing(one)} short even when nothing else runs there."
+            return f"It is too small by {too_small_by(need, provider)}."
         case Answer.OFF:
             return "It is switched off."
     return f"{one.why[:1].upper()}{one.why[1:]}."

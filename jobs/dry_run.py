@@ -12,7 +12,7 @@ from jobs.standing import demand_of, live_on, need_of_demand, standing_of
 from jobs.way_out import ways_out
 from projects.actor import Actor
 from projects.selectors import project_get
-from providers.fit import Fit
+from providers.fit import Fit, Need
 from providers.models import Provider
 from providers.selectors import provider_list
 
@@ -27,6 +27,7 @@ class DryRun:
     forbidden: str
     ways_out: tuple[str, ...]
     answers: Sequence[tuple[Provider, Fit]]
+    need: Need
 
 
 def dry_run(actor: Actor, /, *, data: object) -> DryRun:
@@ -45,4 +46,5 @@ def dry_run(actor: Actor, /, *, data: object) -> DryRun:
         forbidden=standing.forbidden,
         ways_out=() if goes_to else ways_out(answers, live, actor.project_ids()),
         answers=answers,
+        need=need,
     )

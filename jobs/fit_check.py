@@ -181,7 +181,7 @@ def _answer(
         case Answer.DOWN:
             return _down(provider, one, now)
         case Answer.SMALL:
-            return "cancelled", f"Too small by {_too_small_by(need, provider)}: {_all_of(provider)}"
+            return "cancelled", f"Too small by {too_small_by(need, provider)}: {_all_of(provider)}"
         case Answer.UNSUITED:
             return "cancelled", f"Ruled out: {one.why}"
     return "cancelled", "Switched off by an operator"
@@ -209,7 +209,7 @@ def _free(need: Need, provider: Provider, one: Fit, used: ProviderUse) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _too_small_by(need: Need, provider: Provider) -> str:
+def too_small_by(need: Need, provider: Provider) -> str:
     """What even an idle provider would lack."""
     return missing(
         Fit(

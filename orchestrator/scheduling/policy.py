@@ -114,7 +114,9 @@ def plan(snapshot: Snapshot) -> Plan:
     waits: list[Waiting] = []
     for index in line.passed_over():
         waiting = snapshot.classes[index]
-        why = limits.refusal(waiting) or no_room(waiting, sieved[index], rooms)
+        # What no provider will ever take is told so first: no limit would help it.
+        kept = limits.refusal(waiting) if sieved[index].large else None
+        why = kept or no_room(waiting, sieved[index], rooms)
         if (why.reason, why.detail) != waiting.told:
             waits.append(Waiting(waiting.id, why.reason, why.detail))
     started = {p.job for p in placements}

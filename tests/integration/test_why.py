@@ -152,6 +152,14 @@ def test_a_dry_run_tells_where_a_job_would_start_and_submits_nothing(
     assert Event.objects.count() == events
 
 
+def test_one_that_is_too_small_tells_by_how_much_of_all_that_it_has(
+    browser: Client, project: Project
+) -> None:
+    full(project)
+    (answer,) = dry_run(browser, resources={"memory_mb": 24_576})["providers"]
+    assert (answer["answer"], answer["text"]) == ("small", "It is too small by 8 GiB.")
+
+
 def test_a_dry_run_tells_what_would_have_to_end(browser: Client, project: Project) -> None:
     full(project)
     found = dry_run(browser, resources={"memory_mb": 6144})

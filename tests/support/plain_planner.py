@@ -232,8 +232,6 @@ class PlainPlanner:
 
     def _why(self, waiting: WaitingClass) -> str:
         demand, project = waiting.demand, waiting.project
-        if limited := self._limited(waiting):
-            return limited
         if not self.sites:
             return "no_provider"
         asked = Demand(0, 0, 0, demand.provider, demand.requires)
@@ -244,6 +242,8 @@ class PlainPlanner:
         if not large:
             known = [site for site in selected if site.view.total_memory_mb]
             return "too_large" if known or not selected[0].view.down else "provider_down"
+        if limited := self._limited(waiting):
+            return limited
         if all(site.view.down for site in large):
             return "provider_down"
         roomy = [site for site in self.sites if site.has_room(demand)]

@@ -107,10 +107,16 @@ def test_a_class_of_which_nobody_waits_any_more_is_no_longer_told_a_reason() -> 
 
 def test_why_a_class_waits_is_told_by_how_things_stand_at_the_end_of_the_look() -> None:
     """So that the next look, with nothing changed, has nothing to say."""
-    large, small = waiting(1, cpu=5000, priority=60), waiting(2)
-    made = planned([large, small], place(cpu=4000), projects=[project(running=1)])
+    large, small = waiting(1, cpu=4000, priority=60), waiting(2)
+    busy = place(cpu=4000, free_cpu_millis=2000)
+    made = planned([large, small], busy, projects=[project(running=1)])
     assert order_of(made) == [2]
     assert reason_of(made, 1) == "project_limit"
+
+
+def test_what_no_provider_will_ever_take_is_told_before_any_limit() -> None:
+    made = planned([waiting(1, cpu=5000)], place(cpu=4000), projects=[project(running=0)])
+    assert reason_of(made, 1) == "too_large"
 
 
 # --- depth -------------------------------------------------------------------------
