@@ -48,7 +48,7 @@ def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
     """What wants this person's attention, the most urgent first."""
     marks = marks_of(actor, now)
     jobs = whose.jobs(actor)
-    failed = jobs.filter(state=JobState.FAILED, finished_at__gt=marks.until)
+    failed = jobs.filter(state=JobState.FAILED, finished_at__gt=marks.failed_after)
     rows = _rows(failed.order_by("-finished_at"), "finished_at", MOST_FAILED)
     again = Job.objects.filter(rerun_of__in=[row.id for row in rows])
     rerun = {pk for pk in again.values_list("rerun_of", flat=True) if pk is not None}
@@ -63,9 +63,9 @@ def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
             state=JobState.PENDING,
             held=False,
             reason__in=troubles.HOPELESS,
-            queued_at__lt=now - troubles.PATIENCE,
+            reason_since__range=(marks.until - troubles.PATIENCE, now - troubles.PATIENCE),
         ),
-        "queued_at",
+        "reason_since",
         MOST_WAITING,
     )
     names = list(dict.fromkeys(row.name for row in rows))[:MOST_NAMES]
@@ -74,7 +74,7 @@ def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
         [
             *troubles.failures(rows, rerun, marks, runs),
             *troubles.overlong(running, runs, marks, now),
-            *troubles.waits(waiting, marks),
+            *troubles.waits(waiting, marks, now),
         ]
     )
     return Attention(

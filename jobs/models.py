@@ -28,7 +28,8 @@ class Job(models.Model):
 
     What the planner and the lists need of the spec stands in columns of its own, written
     once at submission. `reason` is why it waits or how it ended; `not_before` is when a
-    retry is due; `queued_at` is when the present wait began.
+    retry is due; `queued_at` is when the present wait began, `reason_since` when the reason that
+    a pending job waits for did.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="jobs")
@@ -46,6 +47,7 @@ class Job(models.Model):
     state = models.CharField(max_length=12, default=JobState.PENDING)
     reason = models.CharField(max_length=40, default="queued")
     reason_detail = models.JSONField(default=dict)
+    reason_since = models.DateTimeField(db_default=Now())
     held = models.BooleanField(default=False)
     exit_code = models.IntegerField(null=True)
     provider = models.ForeignKey(
@@ -301,17 +303,18 @@ class StatPage(models.Model):
 
 class Seen(models.Model):
     """Until when a person has seen what went wrong (jobs/seen.py): of everything where
-    `project` is empty, else of the jobs of that name in it."""
+    `project` is empty, else what is of that kind with the jobs of that name in it."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="+")
     name = models.CharField(max_length=120, default="")
+    kind = models.CharField(max_length=12, db_default="", default="")
     until = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["user", "project", "name"], name="seen_once", nulls_distinct=False
+                fields=["user", "project", "name", "kind"], name="seen_once", nulls_distinct=False
             )
         ]
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from jobs import hello, seen
 from jobs.first_job import has_run
-from jobs.last_runs import Name
+from jobs.seen import Thing
 from jobs.services import job_submit
 from jobs.whose import Whose, whose_of
 from orchestrator.home import ATTENTION, BY_NAME, CARDS, START, Card, Look
@@ -36,7 +36,6 @@ def home(request: HttpRequest) -> HttpResponse:
     if not has_run(actor):
         start = _parts(request, Look(actor, whose), START)
         return render(request, "orchestrator/start.html", start)
-    seen.begin(actor)
     look, shown = Look(actor, whose), dict[str, str]()
     for one in CARDS:
         shown |= _parts(request, look, one)
@@ -53,9 +52,9 @@ def card(request: HttpRequest, name: str) -> HttpResponse:
 @require_POST
 @refusals
 def acknowledge(request: HttpRequest) -> HttpResponse:
-    """What the page showed is seen: all of it, or that of one name in a project."""
+    """What the page showed is seen: all of it, or one of its entries."""
     actor = page_actor(request)
-    seen.acknowledge(actor, _until(request), _name(request, actor))
+    seen.acknowledge(actor, _until(request), _thing(request, actor))
     whose = whose_of(request.POST.get("whose", ""))
     if request.headers.get("HX-Request"):
         return _apart(request, Look(actor, whose), ATTENTION)
@@ -115,12 +114,15 @@ def _until(request: HttpRequest) -> datetime:
     raise BadRequest("Until when it was seen is missing; reload the page and try again.")
 
 
-def _name(request: HttpRequest, actor: Actor) -> Name | None:
-    """Whose entry it is; None for all of them."""
+def _thing(request: HttpRequest, actor: Actor) -> Thing | None:
+    """What the entry tells of; None for all of them."""
     project, name = request.POST.get("project", ""), request.POST.get("name", "")
     if not project and not name:
         return None
     known = project.isascii() and project.isdecimal() and len(project) < 19
     if not known or not projects_of(actor).filter(pk=int(project)).exists():
         raise NotFound("There is no such project that you can see.")
-    return int(project), name[:120].replace("\0", "")
+    kind = request.POST.get("kind", "")
+    if kind not in seen.KINDS:
+        raise BadRequest("What was seen is missing; reload the page and try again.")
+    return kind, (int(project), name[:120].replace("\0", ""))

@@ -6,6 +6,7 @@ SET state = m.state, reason = m.reason, reason_detail = m.detail, rev = j.rev + 
     started_at = coalesce(m.started_at, j.started_at),
     finished_at = CASE WHEN m.ends THEN now() END,
     queued_at = CASE WHEN m.state = 'pending' THEN now() ELSE j.queued_at END,
+    reason_since = CASE WHEN m.state = 'pending' THEN now() ELSE j.reason_since END,
     not_before = CASE WHEN m.state = 'pending' THEN now() + make_interval(secs => m.delay) END,
     provider_id = CASE WHEN m.state = 'pending' THEN NULL ELSE j.provider_id END
 FROM jsonb_to_recordset(%s::jsonb) AS m

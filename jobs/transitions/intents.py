@@ -168,7 +168,12 @@ def release(jobs: Sequence[int], actor: Actor) -> list[int]:
     with transaction.atomic():
         held = [job for job in _locked(jobs) if job.state == JobState.PENDING and job.held]
         Job.objects.filter(pk__in=[job.pk for job in held]).update(
-            held=False, reason="queued", reason_detail={}, queued_at=Now(), rev=F("rev") + 1
+            held=False,
+            reason="queued",
+            reason_detail={},
+            reason_since=Now(),
+            queued_at=Now(),
+            rev=F("rev") + 1,
         )
         record(
             [
