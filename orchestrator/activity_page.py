@@ -55,8 +55,7 @@ def rows(actor: Actor, found: Asked, query: QueryDict) -> dict[str, Any]:
     return context | {
         "lines": lines(actor, page.items),
         "mark": "" if cursor else page.mark,
-        "news": news(actor, found.wanted, mark, most=MOST_NEWS) if mark else 0,
-        "most_news": MOST_NEWS,
+        "news": news(actor, found.wanted, mark, most=MOST_NEWS) if mark else None,
         "next_query": encoded(base, page.next_cursor) if page.next_cursor else "",
         "searched_to": page.searched_to,
         "anything": bool(page.items) or _anything(actor),

@@ -311,6 +311,41 @@ def test_what_is_committed_late_is_new_and_moves_no_line(monkeypatch: pytest.Mon
     ]  # fmt: skip
 
 
+def _mark(browser: Client, query: str) -> str:
+    found = re.search(
+        r'data-held-value="([^"]+)"', browser.get(f"/_/activity?{query}").content.decode()
+    )
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_news_are_looked_for_among_the_newest_and_a_number_that_is_not_whole_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = make_project("etl")
+    user = make_user("ada", project=project)
+    browser, actor = signed_in(user), make_actor(user)
+    happened(project, actor, "job.submitted")
+    mark = _mark(browser, "")
+
+    def pill() -> str:
+        words = words_of(browser.get("/_/activity", {"mark": mark}))
+        return words[: words.index("When,")].strip()
+
+    assert pill() == ""
+    happened(project, actor, *["job.submitted"] * 4)
+    assert pill() == "4 new"
+    monkeypatch.setattr(activity_page, "MOST_NEWS", 3)
+    assert pill() == "3+ new"
+    monkeypatch.setattr(activity, "NEWS_LOOKED_AT", 2)
+    assert pill() == "2+ new"
+    happened(project, HOST, *["job.placed"] * 2)
+    assert pill() == "Perhaps some new"
+    monkeypatch.setattr(activity, "NEWS_LOOKED_AT", 100)
+    assert pill() == "3+ new"
+
+
 # --- the file ---
 
 
