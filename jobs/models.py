@@ -118,6 +118,8 @@ class Job(models.Model):
             models.Index(fields=["provider", "-id"], name="job_by_provider"),
             # what somebody submitted, newest first
             models.Index(fields=["submitted_by", "-id"], name="job_by_submitter"),
+            # the last runs of a name in its project
+            models.Index(fields=["project", "name", "-id"], name="job_by_project_name"),
             # name search by prefix
             models.Index(
                 fields=["name", "-id"],

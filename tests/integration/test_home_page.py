@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from jobs import day, search
 from jobs.hello import IMAGE
 from jobs.models import Job, Seen
 from orchestrator import home
@@ -375,6 +376,32 @@ def test_each_number_is_that_of_the_list_it_leads_to(
         link = re.search(pattern, markup)
         assert link is not None, words
         assert rows_of(browser, link[1]) == count
+
+
+def test_a_day_of_more_jobs_than_there_is_time_for_says_how_far_it_was_counted(
+    browser: Client, etl: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(5):
+        ended(etl, minutes=100 - n)
+    monkeypatch.setattr(search, "FIRST_SIZE", 2)
+    words = shown(browser, "day")
+    assert "5completed" in words
+    assert "Counted back to" not in words
+    monkeypatch.setattr(day, "SECONDS", 0.0)
+    words = shown(browser, "day")
+    assert "2completed" in words
+    assert "Counted back to" in words
+
+
+def test_the_median_wait_is_of_those_that_began_at_the_first_try(
+    browser: Client, etl: Project
+) -> None:
+    for wait, attempt in ((10, 1), (20, 1), (90, 1), (4000, 2)):
+        at = ago(hours=3)
+        began = at + timedelta(seconds=wait)
+        make_job(project=etl, state="completed", created_at=at, started_at=began, attempt=attempt)
+    make_job(project=etl)
+    assert "20 smedian wait" in shown(browser, "day")
 
 
 def rows_of(browser: Client, query: str) -> int:
