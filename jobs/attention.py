@@ -13,7 +13,7 @@ from jobs import troubles
 from jobs.last_runs import Name
 from jobs.models import Job, LogChunk
 from jobs.records import NO_RECORD, Record, records
-from jobs.seen import marks_of
+from jobs.seen import Marks
 from jobs.states import JobState
 from jobs.troubles import Entry, Row, Trouble
 from jobs.whose import Whose
@@ -44,9 +44,8 @@ class Attention:
         return self.count - len(self.shown)
 
 
-def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
-    """What wants this person's attention, the most urgent first."""
-    marks = marks_of(actor, now)
+def attention(actor: Actor, whose: Whose, marks: Marks, now: datetime) -> Attention:
+    """What wants the attention of a person with these marks, the most urgent first."""
     jobs = whose.jobs(actor)
     failed = jobs.filter(state=JobState.FAILED, finished_at__gt=marks.failed_after)
     rows = _rows(failed.order_by("-finished_at"), "finished_at", MOST_FAILED)

@@ -47,6 +47,12 @@ class Marks:
         """Failures are looked for from then on."""
         return max(self.past, self.until)
 
+    @property
+    def text(self) -> str:
+        """Differs where other things are marked."""
+        latest = max((self.until, *self.of_things.values()))
+        return f"{len(self.of_things)}-{latest.timestamp()}"
+
     def hide(self, kind: str, name: Name, at: datetime) -> bool:
         """Whether what came to be then was seen."""
         return at <= max(self.until, self.of_things.get((kind, name), NEVER))
@@ -54,7 +60,8 @@ class Marks:
 
 def marks_of(actor: Actor, now: datetime) -> Marks:
     """A person's marks; two queries."""
-    joined = User.objects.filter(pk=actor.id).values_list("date_joined", flat=True).first()
+    person = User.objects.filter(pk__in=[] if actor.id is None else [actor.id])
+    joined = person.values_list("date_joined", flat=True).first()
     until, things = NEVER, dict[Thing, datetime]()
     for mark in Seen.objects.filter(user=actor.id):
         if mark.project_id is None:
