@@ -55,7 +55,7 @@ def membership_remove(actor: Actor, *, project: Project, user: User) -> None:
 def token_issue(
     actor: Actor, *, user: User, name: str, expires_at: datetime | None = None
 ) -> tuple[ApiToken, str]:
-    """A new token, for oneself only. Its text is shown once."""
+    """A new token, for oneself only. Its text is shown once. Raises Conflict at the bound."""
     if actor.id != user.pk:
         raise Forbidden("Tokens are made by their owner.")
     name = name.strip()

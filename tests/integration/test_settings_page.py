@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import re
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -208,6 +210,24 @@ def test_a_token_may_never_expire_and_an_expired_one_says_so(browser: Client, ad
     assert ApiToken.objects.get().expires_at is None
     tokens.issue(ada, "old", timezone.now() - timedelta(days=2))
     assert "expired 2 d ago" in words_of(browser.get("/settings"))
+
+
+def test_nobody_has_more_tokens_than_a_page_shows_and_is_told_what_to_do(
+    browser: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MOST", 2)
+    tokens.issue(ada, "old", timezone.now() - timedelta(days=2))
+    revoked, _ = tokens.issue(ada, "laptop")
+    refused = made(browser)
+    assert refused.status_code == 409
+    words = words_of(refused)
+    assert "ada has 2 tokens, and nobody may have more. Revoke one" in words
+    assert 'value="nightly import"' in refused.content.decode()
+    assert ApiToken.objects.count() == 2
+    with pytest.raises(CommandError, match="nobody may have more"):
+        call_command("token", "ada", "--name", "ci", stdout=StringIO())
+    browser.post(f"/settings/tokens/{revoked.pk}/revoke")
+    assert made(browser).status_code == 200
 
 
 def test_a_revoked_token_opens_nothing_and_is_listed_no_more(browser: Client, ada: User) -> None:
