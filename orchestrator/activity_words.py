@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from jobs.models import Job
@@ -27,12 +28,19 @@ VIA = {
 _WORDS = {
     "instance.renewed": "New identity",
     "instance.settings": "Settings changed",
+    "password.changed": "Password changed",
     "provider.health": "Health changed",
     "provider.mode": "Mode changed",
     "provider.updated": "Changed",
     "retention.deleted": "Old jobs deleted",
 }
-_MARKS = {"instance": "shield", "project": "user", "provider": "server", "token": "key"}
+_MARKS = {
+    "instance": "shield",
+    "project": "user",
+    "provider": "server",
+    "token": "key",
+    "user": "user",
+}
 _SHOWN_CHARACTERS = 200
 
 
@@ -74,7 +82,7 @@ class Line:
 
 
 def lines(actor: Actor, events: Sequence[Event]) -> list[Line]:
-    """The events with the names of what they speak of; three queries, however many they are."""
+    """The events with the names of what they speak of; four queries, however many they are."""
     slugs = project_slugs(actor, sorted({e.project_id for e in events if e.project_id}))
     jobs = dict(Job.objects.filter(pk__in=_ids(events, "job")).values_list("pk", "name"))
     providers = {
@@ -83,7 +91,8 @@ def lines(actor: Actor, events: Sequence[Event]) -> list[Line]:
             "pk", "name", "deleted_at"
         )
     }
-    return [_line(event, slugs, jobs, providers) for event in events]
+    users = dict(User.objects.filter(pk__in=_ids(events, "user")).values_list("pk", "username"))
+    return [_line(event, slugs, jobs, providers, users) for event in events]
 
 
 def _ids(events: Sequence[Event], kind: str) -> list[int]:
@@ -95,6 +104,7 @@ def _line(
     slugs: Mapping[int, str],
     jobs: Mapping[int, str],
     providers: Mapping[int, tuple[str, bool]],
+    users: Mapping[int, str],
 ) -> Line:
     project = slugs.get(event.project_id or 0, "")
     number = event.subject_id
@@ -111,6 +121,9 @@ def _line(
         case "token":
             name = str(event.detail.get("name") or "token")
             subject = Subject("token", name, None if name != "token" else number)
+        case "user":
+            name = users.get(number, "user")
+            subject = Subject("user", name, None if name != "user" else number)
         case "instance":
             subject = Subject("instance", "this instance")
         case kind:

@@ -36,7 +36,8 @@ _BEYOND_ALL = 2**63 - 1
 _QUEUE_MOVES = ("job.placed", "job.requeued", "job.retried", "job.submitted")
 _SUBJECT_OF = {
     "attempt": "job", "instance": "instance", "job": "job", "member": "project",
-    "provider": "provider", "retention": "instance", "token": "token",
+    "password": "user", "project": "project", "provider": "provider", "retention": "instance",
+    "token": "token",
 }  # fmt: skip
 
 

@@ -78,7 +78,7 @@ def token_revoke(actor: Actor, *, token_id: int) -> None:
 
 
 def password_changed(actor: Actor) -> None:
-    """Record that somebody has changed their own password."""
+    """Record that somebody has changed their own password, inside the caller's transaction."""
     if actor.id is None:
         raise Forbidden("Only a person has a password.")
     record([Happening("user", actor.id, "password.changed")], actor)

@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -94,9 +95,10 @@ class PasswordPage(PasswordChangeView):
     success_url = reverse_lazy("settings:page")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Saves it, records that it was changed, and says what follows from that."""
-        response = super().form_valid(form)
-        services.password_changed(page_actor(self.request))
+        """Saves it and records that it was changed, both or neither, and says what follows."""
+        with transaction.atomic():
+            response = super().form_valid(form)
+            services.password_changed(page_actor(self.request))
         words = "Your password is changed. Your other browsers are signed out; tokens still work."
         messages.success(self.request, words)
         return response
