@@ -7,7 +7,6 @@ from typing import Any
 from django.http import QueryDict
 
 from jobs.list_page import encoded
-from orchestrator.activity_export import MOST_EXPORTED
 from orchestrator.activity_filter import PERIODS, TYPES, Asked, asked
 from orchestrator.activity_words import lines
 from projects.activity import ActivityFilter, Who, activity_page, news
@@ -31,7 +30,6 @@ def whole(actor: Actor, query: QueryDict) -> dict[str, Any]:
             (word, encoded(found.as_query(who=who)), who is found.wanted.who)
             for who, word in _CHIPS
         ],
-        "most_exported": MOST_EXPORTED,
         "sees_instance": actor.may_operate,
     }
 
