@@ -15,6 +15,7 @@ from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
 from projects.events import Happening, record
 from projects.models import ApiToken, InstanceSettings, Membership, Project, Role
 from projects.selectors import project_get
+from projects.sql import fetch
 
 
 def project_create(actor: Actor, *, slug: str, name: str) -> Project:
@@ -91,6 +92,7 @@ def instance_id_renew(actor: Actor) -> uuid.UUID:
     new = uuid.uuid4()
     with transaction.atomic():
         InstanceSettings.objects.filter(pk=1).update(instance_id=new)
+        fetch("settle_feed")  # it may have been cloned from another cluster
         record([Happening("instance", 1, "instance.renewed", detail={"id": str(new)})], actor)
     return new
 

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs import views_live
+from jobs import list_page
 from jobs.models import Job
 from orchestrator import home
 from projects import live_marks
@@ -90,7 +90,7 @@ def test_a_known_region_is_not_even_read(
     def gathered(*_: object) -> None:
         raise AssertionError("it is known")
 
-    monkeypatch.setattr(views_live.list_page, "rows", gathered)
+    monkeypatch.setattr(list_page, "rows", gathered)
     assert status(browser, "/_/jobs/rows", etag) == 304
 
 

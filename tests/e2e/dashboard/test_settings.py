@@ -64,7 +64,7 @@ def test_a_page_of_what_broke_leaves_the_chosen_zone_alone(
     def broken(_: object) -> bool:
         raise RuntimeError("no")
 
-    client = signed_in(User.objects.get(pk=actor.id))
+    client = signed_in(User.objects.get(username=actor.name))
     client.raise_request_exception = False
     with monkeypatch.context() as patch:
         patch.setattr(views_home, "has_run", broken)
