@@ -3,9 +3,8 @@ that are as unlike as can be, for every filter and order there is."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from tests.support.builders import make_job, make_project, make_provider, make_u
 from tests.support.figures import p95, tell
 from tests.support.many_jobs import add_many_jobs
 from tests.support.pages import signed_in, words_of
+from tests.support.plans import looked_at, nodes_of
 
 pytestmark = pytest.mark.django_db
 
@@ -127,29 +127,6 @@ ORDERS = {
 MOST_SORTED = 10_000
 
 
-def nodes_of(statement: str, values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-    """The parts of the plan of a statement, which is executed."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
-        ((plans,),) = cursor.fetchall()
-    nodes = [plan["Plan"] for plan in (json.loads(plans) if isinstance(plans, str) else plans)]
-    while nodes:
-        node = nodes.pop()
-        nodes += node.get("Plans", ())
-        yield node
-
-
-def looked_at(statement: str, values: Mapping[str, Any] | None = None) -> int:
-    """How many rows of jobs a statement read, those that it passed over among them."""
-    number = 0.0
-    for node in nodes_of(statement, values):
-        if node.get("Relation Name") == "jobs_job":
-            passed = node.get("Rows Removed by Filter", 0)
-            passed += node.get("Rows Removed by Index Recheck", 0)
-            number += (node["Actual Rows"] + passed) * node["Actual Loops"]
-    return round(number)
-
-
 def bad_plans(statement: str, values: Mapping[str, Any] | None = None) -> list[str]:
     """What the plan of a statement has that no list may have: all of the jobs walked without
     an index, or a sort of very many rows."""
@@ -206,7 +183,7 @@ def test_among_200_000_skewed_jobs_no_filter_and_no_order_walks_or_sorts_them_al
         for project in (etl, small):  # in the latter hardly a job has such a name
             values = {"projects": [project.pk] * 50, "names": names, "most": MOST_RUNS}
             assert bad_plans(text, values) == []
-            assert looked_at(text, values) <= len(names) * MOST_RUNS
+            assert looked_at("jobs_job", text, values) <= len(names) * MOST_RUNS
 
 
 def home_reads_no_more_than_a_stretch(who: str, browser: Client) -> None:
@@ -217,7 +194,7 @@ def home_reads_no_more_than_a_stretch(who: str, browser: Client) -> None:
     took = (time.perf_counter() - begun) * 1000
     assert "cannot be shown" not in words
     statements = [q["sql"] for q in captured if "jobs_job" in q["sql"]]
-    most = max(looked_at(statement) for statement in statements)
+    most = max(looked_at("jobs_job", statement) for statement in statements)
     cut = "" if "Counted back to" not in words else ", cut short"
     figure = f"{took:.0f} ms, {len(statements)} statements of at most {most:,} rows{cut}"
     tell("check 27", f"{MANY:,} skewed jobs, {who}: the last day {figure}")
