@@ -95,6 +95,7 @@ def test_check_21_the_sheet_lists_the_keys_of_every_page_and_of_this_one(page: P
     page.goto("/jobs")
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog", name="Shortcuts")
+    expect(sheet).to_be_visible()
     for words in ("search or jump to", "G J Jobs", "G S Settings", "N New job", "J K", "/ Filter"):
         kept = re.sub(r"\s+", " ", " ".join(sheet.locator("dl > div").all_text_contents()))
         assert words.replace(" ", "") in kept.replace(" ", ""), (words, kept)
