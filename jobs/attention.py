@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
 
 from jobs import troubles
 from jobs.last_runs import Name
 from jobs.models import Job, LogChunk
+from jobs.queue_models import QueueClass
 from jobs.records import NO_RECORD, Record, records
-from jobs.seen import marks_of
+from jobs.seen import Marks
 from jobs.states import JobState
 from jobs.troubles import Entry, Row, Trouble
 from jobs.whose import Whose
@@ -44,11 +46,10 @@ class Attention:
         return self.count - len(self.shown)
 
 
-def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
-    """What wants this person's attention, the most urgent first."""
-    marks = marks_of(actor, now)
+def attention(actor: Actor, whose: Whose, marks: Marks, now: datetime) -> Attention:
+    """What wants the attention of a person with these marks, the most urgent first."""
     jobs = whose.jobs(actor)
-    failed = jobs.filter(state=JobState.FAILED, finished_at__gt=marks.until)
+    failed = jobs.filter(state=JobState.FAILED, finished_at__gt=marks.failed_after)
     rows = _rows(failed.order_by("-finished_at"), "finished_at", MOST_FAILED)
     again = Job.objects.filter(rerun_of__in=[row.id for row in rows])
     rerun = {pk for pk in again.values_list("rerun_of", flat=True) if pk is not None}
@@ -59,14 +60,19 @@ def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
         MOST_RUNNING,
     )
     waiting = _rows(
-        live.filter(
+        # class by class, as they stand in the index, however long the queue is
+        live.order_by("queue_class_id", "queued_at", "pk")
+        .filter(
             state=JobState.PENDING,
             held=False,
-            reason__in=troubles.HOPELESS,
-            queued_at__lt=now - troubles.PATIENCE,
-        ),
-        "queued_at",
+            not_before__isnull=True,
+            queue_class__in=QueueClass.objects.filter(reason__in=troubles.HOPELESS),
+        )
+        .annotate(told_since=Greatest("queued_at", "queue_class__since"))
+        .filter(told_since__range=(marks.until - troubles.PATIENCE, now - troubles.PATIENCE)),
+        "told_since",
         MOST_WAITING,
+        "queue_class__reason",
     )
     names = list(dict.fromkeys(row.name for row in rows))[:MOST_NAMES]
     runs = records([*names, *(row.name for row in running)])
@@ -74,7 +80,7 @@ def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
         [
             *troubles.failures(rows, rerun, marks, runs),
             *troubles.overlong(running, runs, marks, now),
-            *troubles.waits(waiting, marks),
+            *troubles.waits(waiting, marks, now),
         ]
     )
     return Attention(
@@ -85,15 +91,15 @@ def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
     )
 
 
-def _rows(found: QuerySet[Job], stamp: str, most: int) -> list[Row]:
-    """The first of them, with the time that stands in that column."""
-    listed = found.values_list("pk", "project_id", "name", stamp, "reason")[:most]
+def _rows(found: QuerySet[Job], stamp: str, most: int, why: str = "reason") -> list[Row]:
+    """The first of them, with the time and the reason that stand in these columns."""
+    listed = found.values_list("pk", "project_id", "name", stamp, why)[:most]
     return [Row(pk, (project, name), at, reason) for pk, project, name, at, reason in listed]
 
 
 def _told(entries: Sequence[Entry], runs: Mapping[Name, Record]) -> list[Trouble]:
     """The entries in words, each with its job as a whole: what to do is told by its spec."""
-    jobs = Job.objects.select_related("project", "provider").defer(*_LARGE)
+    jobs = Job.objects.select_related("project", "provider", "queue_class").defer(*_LARGE)
     whole = jobs.in_bulk([one.id for one in entries])
     last = LogChunk.objects.filter(
         attempt__job__in=[one.id for one in entries if one.kind == "overlong"],

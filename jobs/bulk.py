@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from jobs import services, transitions
+from jobs import search, services, transitions
 from jobs.bulk_words import Action, Fate
 from jobs.filters import JobFilter
 from jobs.models import Job
@@ -27,7 +27,7 @@ from projects.models import Role
 MOST = 1000
 """Jobs of one action; there may be more, and it is told."""
 SECONDS = 0.5
-"""What each search of a preview may take."""
+"""What a preview may take: its searches one after the other, each until that time is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,13 @@ def preview(actor: Actor, action: Action, meant: JobFilter | Sequence[int]) -> P
     else:
         where, among, size = Q(pk__in=listed), ALL, len(ALL)
     found = jobs_of(actor).filter(where)
+    end = search.clock() + SECONDS
 
     def first(condition: Q, number: int) -> Found:
-        return first_of(found.filter(condition), number, among, seconds=SECONDS, size=size)
+        left = end - search.clock()
+        if left <= 0:
+            return Found([], among)
+        return first_of(found.filter(condition), number, among, seconds=left, size=size)
 
     def count(condition: Q) -> tuple[int, bool]:
         some = first(condition, MOST_COUNTED + 1)

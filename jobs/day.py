@@ -6,14 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.db.models import Aggregate, DurationField, ExpressionWrapper, F, QuerySet
+from django.db.models.functions import TruncHour
+
 from jobs.filters import JobFilter
+from jobs.models import Job
 from jobs.query import Term
-from jobs.sql import fetch
+from jobs.search import first_of, ids_of, tally_of
 from jobs.states import JobState
+from jobs.stretches import Ids
 from jobs.whose import Whose
 from projects.actor import Actor
 
-MOST_LOOKED_AT = 20_000
+SECONDS = 0.05
+"""What the counting may take, and again the search for waits."""
+MOST_WAITS = 1_000
+"""So many waits, the newest, make the median."""
 HOURS = 25
 """The hours of a clock that 24 hours touch; the first and the last are cut."""
 HEIGHT = 64.0
@@ -100,22 +108,40 @@ Counts = Mapping[tuple[datetime, JobState], int]
 
 
 def day_of(actor: Actor, whose: Whose, now: datetime) -> Day:
-    """The day of the jobs that the actor may see; one query, of bounded work."""
-    projects = actor.project_ids()
-    values = {
-        "projects": None if projects is None else sorted(projects),
-        "by": actor.id if whose is Whose.MINE else None,
-        "most": MOST_LOOKED_AT,
-    }
-    counts: dict[tuple[datetime, JobState], int] = {}
-    total, oldest, median = 0, None, None
-    for hour, state, count, first, waited in fetch("day", values):
-        if hour is None:
-            total, oldest, median = count, first, waited
-        else:
-            counts[hour, JobState(state)] = count
-    cut = oldest if total >= MOST_LOOKED_AT else None
-    return drawn(counts, whose.terms(actor), now, median_wait=median, since=cut)
+    """The day of the jobs that the actor may see. However many there are it takes a bounded
+    time, and counts the newest if that does not suffice."""
+    found = whose.jobs(actor).filter(created_at__gte=now - 24 * _HOUR)
+    among = ids_of(JobFilter((Term("since", "24h"),)))
+    by_hour = found.annotate(hour=TruncHour("created_at", tzinfo=UTC))
+    tally = tally_of(by_hour, ("hour", "state"), among, seconds=SECONDS)
+    counts = {(hour, JobState(state)): n for (hour, state), n in tally.counts.items()}
+    return drawn(
+        counts,
+        whose.terms(actor),
+        now,
+        median_wait=_median_wait(found, among),
+        since=_submitted(tally.unseen.high + 1) if tally.unseen else None,
+    )
+
+
+class _Median(Aggregate):
+    function = "PERCENTILE_CONT"
+    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+
+
+def _median_wait(found: QuerySet[Job], among: Ids) -> float | None:
+    """How long the newest jobs whose program began at the first try had waited, in seconds."""
+    began = found.filter(attempt=1, started_at__isnull=False)
+    newest = first_of(began, MOST_WAITS, among, seconds=SECONDS).ids
+    waited = ExpressionWrapper(F("started_at") - F("created_at"), DurationField())
+    middle = Job.objects.filter(pk__in=newest).aggregate(middle=_Median(waited))["middle"]
+    return max(0.0, middle.total_seconds()) if middle is not None else None
+
+
+def _submitted(edge: int) -> datetime | None:
+    """When the job was submitted at which the counting ended."""
+    later = Job.objects.filter(pk__gte=edge).order_by("pk")
+    return later.values_list("created_at", flat=True).first()
 
 
 def drawn(

@@ -25,6 +25,7 @@ from jobs.use import use_of
 from jobs.why import why
 from jobs.why_waiting import why_waiting
 from projects.actor import Actor
+from projects.live_marks import BEAT, thing_mark
 from projects.models import Role
 from providers.selectors import provider_list
 
@@ -155,10 +156,10 @@ def regions(
     return context
 
 
-def etag(job: Job, scope: str, *parts: object) -> str:
+def etag(actor: Actor, job: Job, *parts: object) -> str:
     """A mark of what a region shows. A job that goes on also changes with time."""
-    beat = "" if job.state in TERMINAL else int(timezone.now().timestamp() // 10)
-    return ".".join(str(part) for part in ("job", job.pk, job.rev, scope, beat, *parts))
+    beat = 0 if job.state in TERMINAL else BEAT
+    return thing_mark(actor, "job", job.pk, job.rev, *parts, beat=beat)
 
 
 def _title(job: Job, reason: str) -> str:

@@ -162,6 +162,8 @@ class Job(models.Model):
             models.Index(fields=["provider", "-id"], name="job_by_provider"),
             # what somebody submitted, newest first
             models.Index(fields=["submitted_by", "-id"], name="job_by_submitter"),
+            # the last runs of a name in its project
+            models.Index(fields=["project", "name", "-id"], name="job_by_project_name"),
             # name search by prefix
             models.Index(
                 fields=["name", "-id"],
@@ -357,17 +359,18 @@ class StatPage(models.Model):
 
 class Seen(models.Model):
     """Until when a person has seen what went wrong (jobs/seen.py): of everything where
-    `project` is empty, else of the jobs of that name in it."""
+    `project` is empty, else what is of that kind with the jobs of that name in it."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="+")
     name = models.CharField(max_length=120, default="")
+    kind = models.CharField(max_length=12, db_default="", default="")
     until = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["user", "project", "name"], name="seen_once", nulls_distinct=False
+                fields=["user", "project", "name", "kind"], name="seen_once", nulls_distinct=False
             )
         ]
 

@@ -21,7 +21,7 @@ from jobs.seen import Marks
 HOPELESS = ("no_match", "no_provider", "too_large")
 """Waits that end only when somebody changes something."""
 PATIENCE = timedelta(minutes=1)
-"""A hopeless wait is told after this: a provider that is being added comes first."""
+"""A wait is told once it was hopeless for this long: a provider that is being added comes first."""
 _FAR = 1.5
 _FAR_SECONDS = 120.0
 NOBODY: Name = (0, "")
@@ -52,7 +52,7 @@ _WAITS = {
 @dataclass(frozen=True, slots=True)
 class Row:
     """A job as far as the decision needs it: what it is called, and when it failed, began to
-    run or to wait."""
+    run, or began to wait for its reason."""
 
     id: int
     name: Name
@@ -112,7 +112,7 @@ def failures(
     run again, whose rerun tells how it went."""
     groups: dict[Name, list[Row]] = {}
     for row in rows:
-        if row.id not in rerun and not marks.hide(row.name, row.at):
+        if row.id not in rerun and not marks.hide("failed", row.name, row.at):
             groups.setdefault(row.name, []).append(row)
     found = []
     for name, group in groups.items():
@@ -139,18 +139,19 @@ def overlong(
         limit = limits.get(row.name)
         if limit is not None:
             at = row.at + timedelta(seconds=limit)
-            if at <= now and not marks.hide(row.name, at):
+            if at <= now and not marks.hide("overlong", row.name, at):
                 groups.setdefault(row.name, []).append(replace(row, at=at))
     return [_of_several("overlong", min(group, key=_at), group) for group in groups.values()]
 
 
-def waits(waiting: Iterable[Row], marks: Marks) -> list[Entry]:
+def waits(waiting: Iterable[Row], marks: Marks, now: datetime) -> list[Entry]:
     """Jobs whose wait nothing will end, by name; those without any provider together."""
     groups: dict[tuple[str, Name], list[Row]] = {}
     for row in waiting:
-        if row.reason in HOPELESS and not marks.hide(row.name, row.at):
+        at = row.at + PATIENCE
+        if row.reason in HOPELESS and at <= now and not marks.hide("waits", row.name, at):
             together = NOBODY if row.reason == "no_provider" else row.name
-            groups.setdefault((row.reason, together), []).append(row)
+            groups.setdefault((row.reason, together), []).append(replace(row, at=at))
     return [_of_several("waits", group[0], group) for group in groups.values()]
 
 

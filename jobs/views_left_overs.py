@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from jobs.left_overs import MOST_SHOWN, left_overs
 from projects.actor import Actor
+from projects.live_marks import list_mark
 from projects.pages import fragment, page_actor, refusals
 from providers.selectors import provider_get
 from providers.views_live import request_context
@@ -31,7 +32,9 @@ def page(request: HttpRequest) -> HttpResponse:
 @refusals
 def rows(request: HttpRequest) -> HttpResponse:
     """The table, live."""
-    return fragment(request, "jobs/_left_overs.html", _context(request, page_actor(request)))
+    actor = page_actor(request)
+    mark = list_mark(actor, "providers")
+    return fragment(request, "jobs/_left_overs.html", lambda: _context(request, actor), etag=mark)
 
 
 def _context(request: HttpRequest, actor: Actor) -> dict[str, Any]:

@@ -9,24 +9,32 @@ from django.views.decorators.http import require_safe
 
 from jobs import job_page, list_page
 from jobs.selectors import attempts_of, job_get, last_rerun
-from projects.pages import fragment, page_actor, refusals, viewer_scope
+from projects.live_marks import list_mark
+from projects.pages import fragment, page_actor, refusals
 
 
 @require_safe
 @refusals
 def rows(request: HttpRequest) -> HttpResponse:
     """The rows of the list."""
-    found = list_page.asked(request.GET)
-    context = list_page.rows(page_actor(request), found, request.GET)
-    return fragment(request, "jobs/_rows.html", context)
+    actor = page_actor(request)
+
+    def context() -> dict[str, Any]:
+        return list_page.rows(actor, list_page.asked(request.GET), request.GET)
+
+    return fragment(request, "jobs/_rows.html", context, etag=list_mark(actor, "jobs"))
 
 
 @require_safe
 @refusals
 def counts(request: HttpRequest) -> HttpResponse:
     """The state filters with their counts."""
-    context = list_page.counts(page_actor(request), list_page.asked(request.GET))
-    return fragment(request, "jobs/_chips.html", context)
+    actor = page_actor(request)
+
+    def context() -> dict[str, Any]:
+        return list_page.counts(actor, list_page.asked(request.GET))
+
+    return fragment(request, "jobs/_chips.html", context, etag=list_mark(actor, "jobs"))
 
 
 @require_safe
@@ -36,7 +44,7 @@ def header(request: HttpRequest, job_id: int) -> HttpResponse:
     actor = page_actor(request)
     job = job_get(actor, job_id)
     rerun = last_rerun(job)
-    mark = job_page.etag(job, viewer_scope(actor), "header", rerun)
+    mark = job_page.etag(actor, job, "header", rerun)
 
     def context() -> dict[str, Any]:
         return job_page.header(actor, job, attempts_of(job), rerun=rerun)
@@ -54,8 +62,11 @@ def attempts(request: HttpRequest, job_id: int) -> HttpResponse:
     found = attempts_of(job)
     shown = int(given) if given.isdecimal() and len(given) < 9 else len(found) or 1
     tab = request.GET.get("tab", "log")
-    context = job_page.attempts_nav(job, found, tab=tab, shown=shown, chosen=bool(given))
-    mark = job_page.etag(job, viewer_scope(actor), "attempts", shown, tab)
+    mark = job_page.etag(actor, job, "attempts", shown, tab)
+
+    def context() -> dict[str, Any]:
+        return job_page.attempts_nav(job, found, tab=tab, shown=shown, chosen=bool(given))
+
     return fragment(request, "jobs/_attempts.html", context, etag=mark)
 
 
@@ -64,8 +75,9 @@ def attempts(request: HttpRequest, job_id: int) -> HttpResponse:
 def waiting(request: HttpRequest, job_id: int) -> HttpResponse:
     """Why it waits."""
     actor = page_actor(request)
-    context = job_page.waiting(actor, job_get(actor, job_id))
-    return fragment(request, "jobs/_waiting.html", context)
+    job = job_get(actor, job_id)
+    mark = list_mark(actor, "jobs", "providers", also=f"{job.pk}-{job.rev}", beat=5)
+    return fragment(request, "jobs/_waiting.html", lambda: job_page.waiting(actor, job), etag=mark)
 
 
 @require_safe
@@ -86,9 +98,10 @@ def facts(request: HttpRequest, job_id: int) -> HttpResponse:
     """What was asked for, and where it went."""
     actor = page_actor(request)
     job = job_get(actor, job_id)
-    context = job_page.facts(job, attempts_of(job))
-    mark = job_page.etag(job, viewer_scope(actor), "facts")
-    return fragment(request, "jobs/_facts.html", context, etag=mark)
+    mark = job_page.etag(actor, job, "facts")
+    return fragment(
+        request, "jobs/_facts.html", lambda: job_page.facts(job, attempts_of(job)), etag=mark
+    )
 
 
 @require_safe
@@ -97,5 +110,5 @@ def events(request: HttpRequest, job_id: int) -> HttpResponse:
     """What happened."""
     actor = page_actor(request)
     job = job_get(actor, job_id)
-    mark = job_page.etag(job, viewer_scope(actor), "events")
-    return fragment(request, "jobs/_events.html", job_page.events(job), etag=mark)
+    mark = job_page.etag(actor, job, "events")
+    return fragment(request, "jobs/_events.html", lambda: job_page.events(job), etag=mark)

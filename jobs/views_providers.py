@@ -6,12 +6,15 @@ which knows nothing of jobs.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from jobs.provider_list import asked, provider_list
 from jobs.provider_page import provider_page
+from projects.live_marks import list_mark
 from projects.pages import fragment, page_actor, refusals
 from providers.views_live import request_context
 
@@ -28,8 +31,13 @@ def provider_index(request: HttpRequest) -> HttpResponse:
 @refusals
 def rows(request: HttpRequest) -> HttpResponse:
     """The list, live."""
-    context = provider_list(page_actor(request), asked(request.GET))
-    return fragment(request, "providers/_list.html", context)
+    actor = page_actor(request)
+
+    def context() -> dict[str, Any]:
+        return provider_list(actor, asked(request.GET))
+
+    mark = list_mark(actor, "providers", "jobs", beat=5)
+    return fragment(request, "providers/_list.html", context, etag=mark)
 
 
 @require_safe
@@ -51,5 +59,8 @@ def provider_detail(request: HttpRequest, provider_id: int) -> HttpResponse:
 @refusals
 def detail(request: HttpRequest, provider_id: int) -> HttpResponse:
     """One provider, live."""
-    context = provider_page(page_actor(request), provider_id)
-    return fragment(request, "providers/_detail.html", context)
+    actor = page_actor(request)
+    mark = list_mark(actor, f"provider:{provider_id}", "jobs", beat=5)
+    return fragment(
+        request, "providers/_detail.html", lambda: provider_page(actor, provider_id), etag=mark
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs import acts, queue_page
 from jobs.list_page import encoded
 from projects.errors import Conflict
+from projects.live_marks import list_mark
 from projects.pages import fragment, page_actor, refusals
 
 
@@ -26,8 +29,13 @@ def page(request: HttpRequest) -> HttpResponse:
 def head(request: HttpRequest) -> HttpResponse:
     """The sentence, the groups, room and pace."""
     actor = page_actor(request)
-    found = queue_page.asked(actor, request.GET)
-    return fragment(request, "jobs/_queue_head.html", queue_page.head(actor, found))
+
+    def context() -> dict[str, Any]:
+        return queue_page.head(actor, queue_page.asked(actor, request.GET))
+
+    return fragment(
+        request, "jobs/_queue_head.html", context, etag=list_mark(actor, "jobs", "providers")
+    )
 
 
 @require_safe
@@ -35,9 +43,13 @@ def head(request: HttpRequest) -> HttpResponse:
 def rows(request: HttpRequest) -> HttpResponse:
     """The jobs that wait."""
     actor = page_actor(request)
-    found = queue_page.asked(actor, request.GET)
-    context = queue_page.rows(actor, found, request.GET)
-    return fragment(request, "jobs/_queue_rows.html", context)
+
+    def context() -> dict[str, Any]:
+        return queue_page.rows(actor, queue_page.asked(actor, request.GET), request.GET)
+
+    return fragment(
+        request, "jobs/_queue_rows.html", context, etag=list_mark(actor, "jobs", "providers")
+    )
 
 
 @require_POST

@@ -1,4 +1,5 @@
-"""The activity as a file: CSV or JSON, written while it is read, newest first, bounded."""
+"""The activity as a file: CSV or JSON, newest first, written while it is read and as slowly as its
+reader takes it. However long it is, a part of it is at hand at a time."""
 
 from __future__ import annotations
 
@@ -13,15 +14,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from jobs.presenters import event_values
 from orchestrator.activity_filter import Asked
-from projects.activity import Found, activity_page, project_slugs
+from projects.activity import activity_page, project_slugs
 from projects.actor import Actor
 from projects.models import Event
 from projects.offload import in_database
 
-MOST_EXPORTED = 10_000
-"""Events of one file; narrow the filter, or end it where this one ends, for more."""
-MOST_LOOKS = 100
-"""Reads for one file, of which some may find nothing."""
 _AT_ONCE = 500
 _COLUMNS = (
     "id", "at", "type", "subject_kind", "subject_id", "project", "from", "to", "reason",
@@ -44,26 +41,28 @@ class Form(StrEnum):
 
 
 async def exported(actor: Actor, found: Asked, form: Form) -> AsyncIterator[bytes]:
-    """The file, piece by piece. JSON says at its end whether it is `complete`."""
+    """The file, piece by piece: all that there was when it began. JSON says at its end that it is
+    `complete`; of an answer that breaks off every client says so."""
     yield _csv([_COLUMNS]) if form is Form.CSV else b'{"items":['
-    count, cursor = 0, None
-    for _ in range(MOST_LOOKS):
-        values, page = await in_database(_look, actor, found, cursor)
+    first, cursor, more = True, None, True
+    while more:
+        values, cursor = await in_database(_look, actor, found, cursor)
         if values:
-            yield _piece(form, values, first=count == 0)
-        count, cursor = count + len(values), page.next_cursor
-        if cursor is None or count >= MOST_EXPORTED:
-            break
+            yield _piece(form, values, first=first)
+        first, more = first and not values, cursor is not None
     if form is Form.JSON:
-        yield b'],"complete":%s}\n' % (b"true" if cursor is None else b"false")
+        yield b'],"complete":true}\n'
 
 
-def _look(actor: Actor, found: Asked, cursor: str | None) -> tuple[list[dict[str, Any]], Found]:
+def _look(
+    actor: Actor, found: Asked, cursor: str | None
+) -> tuple[list[dict[str, Any]], str | None]:
     page = activity_page(
         actor, found.wanted, limit=_AT_ONCE, cursor=cursor, filters=found.as_query()
     )
     slugs = project_slugs(actor, sorted({e.project_id for e in page.items if e.project_id}))
-    return [_values(event, slugs.get(event.project_id or 0)) for event in page.items], page
+    values = [_values(event, slugs.get(event.project_id or 0)) for event in page.items]
+    return values, page.next_cursor
 
 
 def _values(event: Event, project: str | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from projects.actor import Actor
 from projects.selectors import projects_of
 
 FIELDS = ("who", "person", "project", "type", "subject", "since")
-SUBJECTS = ("job", "provider", "project", "token", "instance")
+SUBJECTS = ("job", "provider", "project", "token", "user", "instance")
 TYPES = (
     ("job", "Jobs"),
     ("job.submitted", "Submitted"),
@@ -30,6 +30,7 @@ TYPES = (
     ("project", "Projects"),
     ("member", "Members"),
     ("token", "Tokens"),
+    ("password", "Passwords"),
     ("instance", "Settings"),
     ("retention", "Deleted by age"),
 )

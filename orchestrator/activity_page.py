@@ -7,7 +7,6 @@ from typing import Any
 from django.http import QueryDict
 
 from jobs.list_page import encoded
-from orchestrator.activity_export import MOST_EXPORTED
 from orchestrator.activity_filter import PERIODS, TYPES, Asked, asked
 from orchestrator.activity_words import lines
 from projects.activity import ActivityFilter, Who, activity_page, news
@@ -31,7 +30,6 @@ def whole(actor: Actor, query: QueryDict) -> dict[str, Any]:
             (word, encoded(found.as_query(who=who)), who is found.wanted.who)
             for who, word in _CHIPS
         ],
-        "most_exported": MOST_EXPORTED,
         "sees_instance": actor.may_operate,
     }
 
@@ -55,8 +53,7 @@ def rows(actor: Actor, found: Asked, query: QueryDict) -> dict[str, Any]:
     return context | {
         "lines": lines(actor, page.items),
         "mark": "" if cursor else page.mark,
-        "news": news(actor, found.wanted, mark, most=MOST_NEWS) if mark else 0,
-        "most_news": MOST_NEWS,
+        "news": news(actor, found.wanted, mark, most=MOST_NEWS) if mark else None,
         "next_query": encoded(base, page.next_cursor) if page.next_cursor else "",
         "searched_to": page.searched_to,
         "anything": bool(page.items) or _anything(actor),

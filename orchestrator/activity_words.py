@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from jobs.models import Job
@@ -27,6 +28,7 @@ VIA = {
 _WORDS = {
     "instance.renewed": "New identity",
     "instance.settings": "Settings changed",
+    "password.changed": "Password changed",
     "project.limits": "Limits changed",
     "project.paused": "Queue paused",
     "project.resumed": "Queue resumed",
@@ -44,7 +46,13 @@ _NAMES = {
     "submits_per_minute": "submitted in a minute",
 }
 """Of a project's limits."""
-_MARKS = {"instance": "shield", "project": "user", "provider": "server", "token": "key"}
+_MARKS = {
+    "instance": "shield",
+    "project": "user",
+    "provider": "server",
+    "token": "key",
+    "user": "user",
+}
 _SHOWN_CHARACTERS = 200
 
 
@@ -86,7 +94,7 @@ class Line:
 
 
 def lines(actor: Actor, events: Sequence[Event]) -> list[Line]:
-    """The events with the names of what they speak of; three queries, however many they are."""
+    """The events with the names of what they speak of; four queries, however many they are."""
     slugs = project_slugs(actor, sorted({e.project_id for e in events if e.project_id}))
     jobs = dict(Job.objects.filter(pk__in=_ids(events, "job")).values_list("pk", "name"))
     providers = {
@@ -95,7 +103,8 @@ def lines(actor: Actor, events: Sequence[Event]) -> list[Line]:
             "pk", "name", "deleted_at"
         )
     }
-    return [_line(event, slugs, jobs, providers) for event in events]
+    users = dict(User.objects.filter(pk__in=_ids(events, "user")).values_list("pk", "username"))
+    return [_line(event, slugs, jobs, providers, users) for event in events]
 
 
 def _ids(events: Sequence[Event], kind: str) -> list[int]:
@@ -107,6 +116,7 @@ def _line(
     slugs: Mapping[int, str],
     jobs: Mapping[int, str],
     providers: Mapping[int, tuple[str, bool]],
+    users: Mapping[int, str],
 ) -> Line:
     project = slugs.get(event.project_id or 0, "")
     number = event.subject_id
@@ -124,6 +134,9 @@ def _line(
         case "token":
             name = str(event.detail.get("name") or "token")
             subject = Subject("token", name, None if name != "token" else number)
+        case "user":
+            name = users.get(number, "user")
+            subject = Subject("user", name, None if name != "user" else number)
         case "instance":
             subject = Subject("instance", "this instance")
         case kind:

@@ -57,7 +57,11 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 def frame_unread(request: HttpRequest) -> dict[str, Any]:
     """The same and its values, without a question to the database."""
     user = getattr(request, "_cached_user", None)  # what the middleware read, if it came to that
-    outside: dict[str, Any] = {"zone_cookie": settings.ZONE_COOKIE_NAME, "messages": ()}
+    outside: dict[str, Any] = {
+        "zone_cookie": settings.ZONE_COOKIE_NAME,
+        "messages": (),
+        "unread": True,  # nobody's choices are known: what the browser has of them stays
+    }
     if user is None or not user.is_authenticated:
         return outside | {"frame": "lone.html"}
     return outside | {"frame": "page.html", "user": user, "shell": _UnreadShell(request)}

@@ -17,9 +17,11 @@ from jobs.first_job import first_job
 from jobs.list_page import encoded
 from jobs.query import Term
 from jobs.running_now import live_counts, mine, running_now
+from jobs.seen import Marks, marks_of
 from jobs.states import JobState
 from jobs.whose import Whose
 from projects.actor import Actor
+from projects.live_marks import list_mark
 from projects.models import Role
 from projects.selectors import projects_of
 from providers.readings import ProviderReading, loads, totals
@@ -49,6 +51,11 @@ class Look:
         """How many jobs wait and run."""
         return live_counts(self.actor, self.whose)
 
+    @cached_property
+    def marks(self) -> Marks:
+        """What the person has seen of what went wrong."""
+        return marks_of(self.actor, self.now)
+
     @property
     def running(self) -> int:
         """How many are on a provider."""
@@ -62,18 +69,28 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One part of the page. `title`: what it is called where it cannot be shown."""
+    """One part of the page. `title`: what it is called where it cannot be shown. It changes
+    with its `topics` (projects/live_marks.py), and with what `also` tells; without topics it is
+    another each time."""
 
     name: str
     title: str
     template: str
     context: Callable[[Look], Mapping[str, Any]]
+    topics: tuple[str, ...] = ("jobs",)
+    also: Callable[[Look], str] = lambda look: ""
+
+    def mark(self, look: Look) -> str | None:
+        """What it was made of."""
+        if not self.topics:
+            return None
+        return list_mark(look.actor, *self.topics, also=self.also(look))
 
 
 def attention_card(look: Look) -> dict[str, Any]:
     """The sentence of the page, and what wants attention: providers first, then jobs."""
     providers = provider_troubles(look.providers)
-    jobs = attention(look.actor, look.whose, look.now)
+    jobs = attention(look.actor, look.whose, look.marks, look.now)
     return {
         "providers": providers[:MOST_TROUBLES],
         "troubles": jobs.shown,
@@ -162,15 +179,28 @@ def start_card(look: Look) -> dict[str, Any]:
     }
 
 
-ATTENTION = Card("attention", "Attention", "orchestrator/home/_attention.html", attention_card)
+ATTENTION = Card(
+    "attention",
+    "Attention",
+    "orchestrator/home/_attention.html",
+    attention_card,
+    ("jobs", "providers"),
+    lambda look: look.marks.text,
+)
 CARDS = (
     ATTENTION,
     Card("day", "Last 24 hours", "orchestrator/home/_day.html", day_card),
     Card("running", "Running now", "orchestrator/home/_running.html", running_card),
-    Card("capacity", "Capacity", "orchestrator/home/_capacity.html", capacity_card),
+    Card(
+        "capacity",
+        "Capacity",
+        "orchestrator/home/_capacity.html",
+        capacity_card,
+        ("jobs", "providers"),
+    ),
     Card("mine", "My jobs", "orchestrator/home/_mine.html", mine_card),
 )
-START = Card("start", "Your first job", "orchestrator/home/_start.html", start_card)
+START = Card("start", "Your first job", "orchestrator/home/_start.html", start_card, ())
 BY_NAME = {card.name: card for card in (*CARDS, START)}
 
 

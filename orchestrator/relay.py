@@ -66,6 +66,7 @@ class Relay:
             finally:
                 was_listening = self._listening.is_set()
                 self._listening.clear()
+                self._hub.hears(False)
             backoff = FIRST_BACKOFF if was_listening else min(backoff * 2, MOST_BACKOFF)
             await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
 
@@ -73,6 +74,7 @@ class Relay:
         async with await psycopg.AsyncConnection.connect(**_address(), autocommit=True) as link:
             await link.execute(f"LISTEN {LIVE_CHANNEL}")
             self._listening.set()
+            self._hub.hears(True)
             self._hub.resync()
             while True:
                 async for notice in link.notifies(timeout=QUIET_SECONDS):

@@ -15,6 +15,7 @@ from jobs.models import Attempt, Job
 from projects.actor import Actor
 from projects.errors import NotFound
 from projects.hub import Key, Message
+from projects.live_marks import topic_keys
 from projects.models import Role
 from providers.selectors import providers_of, request_get
 
@@ -53,7 +54,7 @@ def grants_of(actor: Actor, topics: Iterable[str]) -> list[Grant]:
         if colon and number is not None:
             wanted[kind].append(number)
         elif not colon and kind == "jobs" and _sees_anything(actor):
-            grants.append(Grant(topic, _job_lists(actor)))
+            grants.append(Grant(topic, topic_keys(actor, topic)))
         elif not colon and kind == "providers" and (actor.may_operate or actor.roles):
             grants.append(Grant(topic, (("providers", None),)))
     grants += _jobs(actor, wanted["job"])
@@ -85,13 +86,6 @@ def resync_keys(actor: Actor) -> tuple[Key, ...]:
     if projects is None or not projects:
         return (("project", None),)
     return tuple(("project", number) for number in sorted(projects))
-
-
-def _job_lists(actor: Actor) -> tuple[Key, ...]:
-    projects = actor.project_ids()
-    if projects is None:
-        return (("jobs", None),)
-    return tuple(("jobs", number) for number in sorted(projects))
 
 
 def _sees_anything(actor: Actor) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import close_old_connections, connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -13,6 +15,7 @@ from orchestrator import activity_page
 from orchestrator.activity_export import Form, exported
 from orchestrator.activity_filter import asked
 from projects.errors import BadRequest
+from projects.live_marks import list_mark
 from projects.pages import fragment, page_actor, refusals
 
 
@@ -29,8 +32,12 @@ def page(request: HttpRequest) -> HttpResponse:
 def rows(request: HttpRequest) -> HttpResponse:
     """The lines."""
     actor = page_actor(request)
-    context = activity_page.rows(actor, asked(actor, request.GET), request.GET)
-    return fragment(request, "orchestrator/_activity.html", context)
+
+    def context() -> dict[str, Any]:
+        return activity_page.rows(actor, asked(actor, request.GET), request.GET)
+
+    mark = list_mark(actor, "jobs", "providers")
+    return fragment(request, "orchestrator/_activity.html", context, etag=mark)
 
 
 @require_safe

@@ -10,19 +10,18 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs import hello, seen
 from jobs.first_job import has_run
-from jobs.last_runs import Name
+from jobs.seen import Thing
 from jobs.services import job_submit
 from jobs.whose import Whose, whose_of
 from orchestrator.home import ATTENTION, BY_NAME, CARDS, START, Card, Look
 from projects.actor import Actor
 from projects.errors import BadRequest, Conflict, Forbidden, LimitReached, NotFound
 from projects.models import Role
-from projects.pages import page_actor, refusals
+from projects.pages import page_actor, refusals, unless_known
 from projects.selectors import projects_of
 
 logger = logging.getLogger(__name__)
@@ -35,31 +34,35 @@ def home(request: HttpRequest) -> HttpResponse:
     actor = page_actor(request)
     whose = whose_of(request.GET.get("whose", ""))
     if not has_run(actor):
-        start = _parts(request, Look(actor, whose), START)
+        start = _or_broken(request, Look(actor, whose), START)
         return render(request, "orchestrator/start.html", start)
-    seen.begin(actor)
     look, shown = Look(actor, whose), dict[str, str]()
     for one in CARDS:
-        shown |= _parts(request, look, one)
+        shown |= _or_broken(request, look, one)
     return render(request, "orchestrator/home.html", shown)
 
 
 @require_safe
 def card(request: HttpRequest, name: str) -> HttpResponse:
     """One card."""
-    whose = whose_of(request.GET.get("whose", ""))
-    return _apart(request, Look(page_actor(request), whose), BY_NAME[name])
+    look, one = Look(page_actor(request), whose_of(request.GET.get("whose", ""))), BY_NAME[name]
+    try:
+        mark = one.mark(look)
+        return unless_known(request, lambda: _apart(request, look, one), mark)
+    except Exception:  # told in its place, and no mark is of that
+        return unless_known(request, lambda: HttpResponse(_broken(request, look, one)), None)
 
 
 @require_POST
 @refusals
 def acknowledge(request: HttpRequest) -> HttpResponse:
-    """What the page showed is seen: all of it, or that of one name in a project."""
+    """What the page showed is seen: all of it, or one of its entries."""
     actor = page_actor(request)
-    seen.acknowledge(actor, _until(request), _name(request, actor))
+    seen.acknowledge(actor, _until(request), _thing(request, actor))
     whose = whose_of(request.POST.get("whose", ""))
     if request.headers.get("HX-Request"):
-        return _apart(request, Look(actor, whose), ATTENTION)
+        look = Look(actor, whose)
+        return unless_known(request, lambda: _apart(request, look, ATTENTION), None)
     return redirect("/?whose=mine" if whose is Whose.MINE else "home")
 
 
@@ -85,27 +88,34 @@ def run_hello(request: HttpRequest) -> HttpResponse:
 
 
 def _parts(request: HttpRequest, look: Look, one: Card, *, apart: bool = False) -> dict[str, str]:
-    """The card's markup by its name, or in its place that it cannot be shown. The one of what
-    wants attention brings the page's sentence along, which is swapped where it stands when the
-    card is fetched `apart`."""
+    """The card's markup by its name. The one of what wants attention brings the page's sentence
+    along, which is swapped where it stands when the card is fetched `apart`."""
+    context = {**one.context(look), "whose": look.whose, "apart": apart}
+    parts: dict[str, str] = {one.name: render_to_string(one.template, context, request)}
+    if one is ATTENTION:
+        parts["head"] = render_to_string(HEAD, context, request)
+    return parts
+
+
+def _or_broken(request: HttpRequest, look: Look, one: Card) -> dict[str, str]:
+    """The card's markup by its name, or in its place that it cannot be shown."""
     try:
-        context = {**one.context(look), "whose": look.whose, "apart": apart}
-        parts: dict[str, str] = {one.name: render_to_string(one.template, context, request)}
-        if one is ATTENTION:
-            parts["head"] = render_to_string(HEAD, context, request)
-        return parts
+        return _parts(request, look, one)
     except Exception:  # whatever it is, the other cards are right and are shown
-        logger.exception("the card %s of the home page cannot be shown", one.name)
-        number = getattr(request, "request_id", "")
-        broken = {"card": one, "whose": look.whose, "request_id": number}
-        return {one.name: render_to_string("orchestrator/home/_broken.html", broken, request)}
+        return {one.name: _broken(request, look, one)}
+
+
+def _broken(request: HttpRequest, look: Look, one: Card) -> str:
+    """That a card cannot be shown, said in its place; called where that is found out."""
+    logger.exception("the card %s of the home page cannot be shown", one.name)
+    number = getattr(request, "request_id", "")
+    context = {"card": one, "whose": look.whose, "request_id": number}
+    return render_to_string("orchestrator/home/_broken.html", context, request)
 
 
 def _apart(request: HttpRequest, look: Look, one: Card) -> HttpResponse:
     """The card as a live region fetches it."""
-    response = HttpResponse("".join(_parts(request, look, one, apart=True).values()))
-    patch_cache_control(response, private=True, no_cache=True)
-    return response
+    return HttpResponse("".join(_parts(request, look, one, apart=True).values()))
 
 
 def _until(request: HttpRequest) -> datetime:
@@ -119,12 +129,15 @@ def _until(request: HttpRequest) -> datetime:
     raise BadRequest("Until when it was seen is missing; reload the page and try again.")
 
 
-def _name(request: HttpRequest, actor: Actor) -> Name | None:
-    """Whose entry it is; None for all of them."""
+def _thing(request: HttpRequest, actor: Actor) -> Thing | None:
+    """What the entry tells of; None for all of them."""
     project, name = request.POST.get("project", ""), request.POST.get("name", "")
     if not project and not name:
         return None
     known = project.isascii() and project.isdecimal() and len(project) < 19
     if not known or not projects_of(actor).filter(pk=int(project)).exists():
         raise NotFound("There is no such project that you can see.")
-    return int(project), name[:120].replace("\0", "")
+    kind = request.POST.get("kind", "")
+    if kind not in seen.KINDS:
+        raise BadRequest("What was seen is missing; reload the page and try again.")
+    return kind, (int(project), name[:120].replace("\0", ""))

@@ -3,7 +3,7 @@
 Events of a project are for its members, events of the instance (of providers, tokens, settings)
 for operators. Ids become visible out of order, so a walk through the pages is one of the moment
 in which it began: its cursor carries the snapshot of the first page, what was not committed then
-is on none of its pages, and `news` counts exactly that.
+is on none of its pages, and `news` counts that.
 
 What no index leads to is looked for in so many events at a time: `searched_to` says how far.
 """
@@ -23,8 +23,11 @@ from projects.actor import Actor
 from projects.cursors import make_key_cursor, read_key_cursor
 from projects.errors import BadRequest
 from projects.models import ActorKind, Event, Project
+from projects.sql import fetch
 
 SEARCHED_AT_ONCE = 50_000
+NEWS_LOOKED_AT = 5_000
+"""The newest events that are looked at for news: the work does not grow with a mark's age."""
 MOST_PARTS = 40
 """Projects that are read one by one, each in its own order; more are read all together."""
 _SLACK = 1000
@@ -33,7 +36,8 @@ _BEYOND_ALL = 2**63 - 1
 _QUEUE_MOVES = ("job.placed", "job.requeued", "job.retried", "job.submitted")
 _SUBJECT_OF = {
     "attempt": "job", "instance": "instance", "job": "job", "member": "project",
-    "project": "project", "provider": "provider", "retention": "instance", "token": "token",
+    "password": "user", "project": "project", "provider": "provider", "retention": "instance",
+    "token": "token",
 }  # fmt: skip
 
 
@@ -98,6 +102,25 @@ class Found:
     searched_to: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """How many events were committed since a moment: at least so many, or `exact`."""
+
+    count: int
+    exact: bool
+
+    @property
+    def any(self) -> bool:
+        """True where there are or may be some."""
+        return self.count > 0 or not self.exact
+
+    @property
+    def text(self) -> str:
+        """As people read it: "12 new", "100+ new", "Perhaps some new"."""
+        more = "" if self.exact else "+"
+        return f"{self.count:,}{more} new" if self.count else "Perhaps some new"
+
+
 def activity_page(
     actor: Actor,
     wanted: ActivityFilter,
@@ -134,11 +157,16 @@ def activity_page(
     return Found(items, sealed)
 
 
-def news(actor: Actor, wanted: ActivityFilter, mark: str, *, most: int = 100) -> int:
-    """How many events were committed since that moment, counted to `most`."""
-    found = Event.objects.filter(_visible(actor, wanted), wanted.condition())
-    then = Value(_snapshot_of(mark))
-    return found.filter(_MaybeSince(then), ~Q(_CommittedBy(then))).order_by()[:most].count()
+def news(actor: Actor, wanted: ActivityFilter, mark: str, *, most: int = 100) -> News:
+    """How many events were committed since that moment, counted to `most`, and among the newest
+    NEWS_LOOKED_AT of any kind."""
+    snapshot = _snapshot_of(mark)
+    for xid, first, number in fetch("newest_since", [snapshot, NEWS_LOOKED_AT]):
+        found = Event.objects.filter(_visible(actor, wanted), wanted.condition())
+        since = found.filter(_From(Value(xid), Value(first)), ~Q(_CommittedBy(Value(snapshot))))
+        count = since.order_by()[: most + 1].count()
+        return News(min(count, most), count <= most and number < NEWS_LOOKED_AT)
+    return News(0, True)
 
 
 def project_slugs(actor: Actor, ids: Sequence[int]) -> dict[int, str]:
@@ -219,12 +247,16 @@ class _CommittedBy(Func):
     )
 
 
-class _MaybeSince(Func):
-    """True of every event that was not committed in that moment, and of few others: what the
-    index of the feed leads to."""
+class _From(Func):
+    """True of an event that stands at or after that place in the feed, and of no transaction that
+    is still to come."""
 
     output_field = BooleanField()
-    template = "(projects_event.xid >= pg_snapshot_xmin(%(expressions)s::pg_snapshot))"
+    arg_joiner = "::xid8, "
+    template = (
+        "((projects_event.xid, projects_event.id) >= (%(expressions)s)"
+        " AND projects_event.xid < pg_snapshot_xmax(pg_current_snapshot()))"
+    )
 
 
 def _snapshot_now() -> str:

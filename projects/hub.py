@@ -5,13 +5,16 @@ tells the sockets and log readers of that process. It carries ids and revisions,
 content, so nothing is lost with it that a page does not fetch anyway. A mailbox keeps only
 the newest signal per topic: however slow a socket is, it holds at most one per topic.
 
-Everything here runs on the event loop of the process and is not thread-safe.
+Everything here runs on the event loop of the process and is not thread-safe, but for
+`revision`, which reads numbers that only grow.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -27,6 +30,11 @@ LIST_SECONDS = 0.5
 within a second."""
 LIST_WATCHERS_PER_SECOND = 50
 """All watchers of a list together refetch it less often than this, however many they are."""
+
+
+_OF_FEW = ("jobs", "provider", "providers")
+"""Kinds of which a process may count the signals by key, for there are few keys."""
+_EVERYTHING: Key = ("", None)
 
 
 class Mailbox:
@@ -98,10 +106,25 @@ class Hub:
         self._watchers: dict[Key, set[tuple[Mailbox, str]]] = {}
         self._wakeups: dict[Key, set[Wakeup]] = {}
         self._starter: Callable[[], None] = _nothing_to_start
+        self._name = secrets.token_hex(4)
+        self._heard: Counter[Key] = Counter()
+        self._hears = False
 
     def start_with(self, starter: Callable[[], None]) -> None:
         """Who feeds the hub: called at each use of it, on the event loop."""
         self._starter = starter
+
+    def hears(self, listening: bool) -> None:
+        """Whether changes arrive from now on; what was said before is lost."""
+        self._hears = listening
+        self._heard[_EVERYTHING] += 1
+
+    def revision(self, keys: Iterable[Key]) -> str | None:
+        """A text that differs after each signal on one of these keys of lists and providers, and
+        in each process; None while no changes arrive."""
+        if not self._hears:
+            return None
+        return f"{self._name}-{sum(self._heard[key] for key in (_EVERYTHING, *keys))}"
 
     def subscribe(self, mailbox: Mailbox, topic: str, keys: Iterable[Key]) -> None:
         """Let signals on these keys go to the mailbox, as `topic`."""
@@ -141,6 +164,8 @@ class Hub:
     def signal(self, message: Message, *keys: Key) -> None:
         """Tell everybody who is subscribed to one of the keys."""
         for key in keys:
+            if key[0] in _OF_FEW:
+                self._heard[key] += 1
             for mailbox, topic in self._watchers.get(key, ()):
                 mailbox.put(topic, _as_seen(topic, message))
             for wakeup in self._wakeups.get(key, ()):
@@ -149,6 +174,8 @@ class Hub:
     def resync(self, project_ids: Iterable[int] = ()) -> None:
         """Tell all who see one of these projects to fetch anew; without ids, everybody."""
         keys: list[Key] = [("project", number) for number in project_ids]
+        self._heard.update(("jobs", number) for _, number in keys)
+        self._heard[("jobs", None) if keys else _EVERYTHING] += 1
         if keys:
             keys.append(("project", None))
         else:

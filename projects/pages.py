@@ -49,12 +49,6 @@ def refusals(
     return answer
 
 
-def viewer_scope(actor: Actor) -> str:
-    """A text that differs where two viewers may see different things."""
-    roles = ",".join(f"{project}{role}" for project, role in sorted(actor.roles.items()))
-    return f"{actor.id}.{int(actor.is_superuser)}{int(actor.is_staff)}.{roles}"
-
-
 def fragment(
     request: HttpRequest,
     template: str,
@@ -62,15 +56,26 @@ def fragment(
     *,
     etag: str | None = None,
 ) -> HttpResponse:
-    """One live region. With an `etag` (what it shows, for whom) a known one costs 304 and no
-    rendering, nor the gathering of a context that is a function. Its times are in the zone of
-    the request, so that is part of the tag. Never stored by a shared cache."""
+    """One live region. With an `etag` (projects/live_marks.py) a known one costs 304 and no
+    rendering, nor the gathering of a context that is a function."""
+
+    def made() -> HttpResponse:
+        return render(request, template, dict(context() if callable(context) else context))
+
+    return unless_known(request, made, etag)
+
+
+def unless_known(
+    request: HttpRequest, make: Callable[[], HttpResponse], etag: str | None
+) -> HttpResponse:
+    """An answer of this page to its own region, made unless the browser has the one of this
+    mark. Its times are in the zone of the request, so that is part of the tag. What is wrong
+    in it is not kept, and nothing is by a shared cache."""
     quoted = quote_etag(f"{etag}.{timezone.get_current_timezone_name()}") if etag else None
     response = get_conditional_response(request, etag=quoted) if quoted else None
     if response is None:
-        shown = context() if callable(context) else context
-        response = render(request, template, dict(shown))
-    if quoted:
+        response = make()
+    if quoted and response.status_code < 400:
         response["ETag"] = quoted
     patch_cache_control(response, private=True, no_cache=True)
     return response

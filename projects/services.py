@@ -15,6 +15,7 @@ from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
 from projects.events import Happening, record
 from projects.models import ApiToken, InstanceSettings, Membership, Project, Role
 from projects.selectors import project_get
+from projects.sql import fetch
 
 
 def project_create(actor: Actor, *, slug: str, name: str) -> Project:
@@ -55,7 +56,7 @@ def membership_remove(actor: Actor, *, project: Project, user: User) -> None:
 def token_issue(
     actor: Actor, *, user: User, name: str, expires_at: datetime | None = None
 ) -> tuple[ApiToken, str]:
-    """A new token, for oneself only. Its text is shown once."""
+    """A new token, for oneself only. Its text is shown once. Raises Conflict at the bound."""
     if actor.id != user.pk:
         raise Forbidden("Tokens are made by their owner.")
     name = name.strip()
@@ -78,7 +79,7 @@ def token_revoke(actor: Actor, *, token_id: int) -> None:
 
 
 def password_changed(actor: Actor) -> None:
-    """Record that somebody has changed their own password."""
+    """Record that somebody has changed their own password, inside the caller's transaction."""
     if actor.id is None:
         raise Forbidden("Only a person has a password.")
     record([Happening("user", actor.id, "password.changed")], actor)
@@ -91,6 +92,7 @@ def instance_id_renew(actor: Actor) -> uuid.UUID:
     new = uuid.uuid4()
     with transaction.atomic():
         InstanceSettings.objects.filter(pk=1).update(instance_id=new)
+        fetch("settle_feed")  # it may have been cloned from another cluster
         record([Happening("instance", 1, "instance.renewed", detail={"id": str(new)})], actor)
     return new
 

@@ -49,5 +49,9 @@ class Statements:
         """The rows of `<name>.sql`: see `fetch_prepared`."""
         return fetch_prepared(self._text(name), values)
 
+    def text(self, name: str) -> str:
+        """What `<name>.sql` says, for a connection that is not Django's."""
+        return self._text(name)
+
     def _read(self, name: str) -> str:
         return (self._folder / f"{name}.sql").read_text()

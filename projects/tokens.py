@@ -15,10 +15,12 @@ import zlib
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from projects.actor import Actor
+from projects.errors import Conflict
 from projects.models import ActorKind, ApiToken, Role
 from projects.sql import fetch
 
@@ -27,15 +29,25 @@ _ALPHABET = string.digits + string.ascii_letters
 _RANDOM_CHARS = 27
 _CHECK_CHARS = 6
 _USE_NOTED_EVERY = timedelta(minutes=1)
+MOST = 100
+"""Tokens of one person that are not revoked, expired ones among them."""
 
 
 def issue(user: User, name: str, expires_at: datetime | None = None) -> tuple[ApiToken, str]:
-    """A new token of this user, and its text, which nobody can show again."""
+    """A new token of this user, and its text, which nobody can show again. Raises Conflict where
+    the user has the most that one may have."""
     random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARS))
     text = PREFIX + random + _check(random)
-    token = ApiToken.objects.create(
-        user=user, name=name, digest=_digest(text), hint=text[-4:], expires_at=expires_at
-    )
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)  # one after the other
+        if ApiToken.objects.filter(user=user, revoked_at__isnull=True).count() >= MOST:
+            raise Conflict(
+                f"{user.get_username()} has {MOST} tokens, and nobody may have more. Revoke one "
+                "that nothing uses any more, an expired one for instance; then make the new one."
+            )
+        token = ApiToken.objects.create(
+            user=user, name=name, digest=_digest(text), hint=text[-4:], expires_at=expires_at
+        )
     return token, text
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -15,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from projects import services
-from projects.errors import Invalid, NotFound
+from projects.errors import Conflict, Invalid, NotFound
 from projects.forms import PasswordForm, TokenForm
 from projects.pages import page_actor, refusals
 from projects.preferences import OPTIONS, UNCHOSEN, preferences_chosen, preferences_set
@@ -60,12 +61,16 @@ def token_new(request: HttpRequest) -> HttpResponse:
     actor, form = page_actor(request), TokenForm(request.POST)
     if not form.is_valid():
         return _page(request, form=form, status=422)
-    token, text = services.token_issue(
-        actor,
-        user=cast(User, request.user),
-        name=form.cleaned_data["name"],
-        expires_at=form.expires_at(),
-    )
+    try:
+        token, text = services.token_issue(
+            actor,
+            user=cast(User, request.user),
+            name=form.cleaned_data["name"],
+            expires_at=form.expires_at(),
+        )
+    except Conflict as error:
+        form.add_error("name", str(error))
+        return _page(request, form=form, status=409)
     return _page(request, made=token, text=text)
 
 
@@ -90,9 +95,10 @@ class PasswordPage(PasswordChangeView):
     success_url = reverse_lazy("settings:page")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Saves it, records that it was changed, and says what follows from that."""
-        response = super().form_valid(form)
-        services.password_changed(page_actor(self.request))
+        """Saves it and records that it was changed, both or neither, and says what follows."""
+        with transaction.atomic():
+            response = super().form_valid(form)
+            services.password_changed(page_actor(self.request))
         words = "Your password is changed. Your other browsers are signed out; tokens still work."
         messages.success(self.request, words)
         return response
@@ -111,7 +117,7 @@ def _page(
     context = {
         "prefs": {**UNCHOSEN, **preferences_chosen(cast(int, actor.id))},
         "zones": zones_offered(),
-        "tokens": list(tokens_of(actor)[:200]),
+        "tokens": list(tokens_of(actor)),
         "now": timezone.now(),
         "form": form or TokenForm(),
         "origin": request.build_absolute_uri("/").rstrip("/"),

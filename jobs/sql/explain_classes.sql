@@ -2,7 +2,8 @@
 -- one of the new reason begins. `queued` is no reason to remember.
 WITH changed AS (
     UPDATE jobs_queueclass AS c
-    SET reason = w.reason, reason_detail = w.detail, since = now(), rev = c.rev + 1
+    SET reason = w.reason, reason_detail = w.detail, rev = c.rev + 1,
+        since = CASE WHEN c.reason = w.reason THEN c.since ELSE now() END
     FROM jsonb_to_recordset(%s::jsonb) AS w (waiting bigint, reason text, detail jsonb)
     WHERE c.id = w.waiting
       AND (c.reason, c.reason_detail) IS DISTINCT FROM (w.reason, w.detail)

@@ -11,7 +11,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,6 +32,7 @@ from orchestrator.local.backup import (
     key_fingerprint,
 )
 from orchestrator.local.postgres_tools import run_tool
+from projects import sql as statements
 
 
 class CannotRestore(RuntimeError):
@@ -130,6 +131,7 @@ def _restore_database(dump: Path) -> None:
                 [*arguments, f"--dbname={new}", str(dump)],
                 database,
             )
+            _settle_feed(database, new)
             _refuse_company(server, name)
             _drop(server, old)
             with server.transaction():
@@ -141,15 +143,30 @@ def _restore_database(dump: Path) -> None:
         _drop(server, old)
 
 
-@contextmanager
-def _maintenance(database: dict[str, Any]) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def _settle_feed(database: dict[str, Any], name: str) -> None:
+    """No event is held back until this server has counted as many transactions as the backup's."""
+    with _connected(database, name) as restored:
+        restored.execute(statements.text("settle_feed").encode())
+
+
+def _maintenance(
+    database: dict[str, Any],
+) -> AbstractContextManager[psycopg.Connection[tuple[Any, ...]]]:
     """A connection to the server beside the database in question."""
+    return _connected(database, "postgres")
+
+
+@contextmanager
+def _connected(
+    database: dict[str, Any], name: str
+) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection to the database of that name on the same server."""
     with psycopg.connect(
         host=database["HOST"] or None,
         port=database["PORT"] or None,
         user=database["USER"] or None,
         password=database["PASSWORD"] or None,
-        dbname="postgres",
+        dbname=name,
         autocommit=True,
     ) as server:
         yield server

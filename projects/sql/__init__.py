@@ -4,4 +4,5 @@ from pathlib import Path
 
 from projects.statements import Statements
 
-fetch = Statements(Path(__file__).parent).fetch
+_statements = Statements(Path(__file__).parent)
+fetch, text = _statements.fetch, _statements.text

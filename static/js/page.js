@@ -32,10 +32,10 @@
     target.focus({ preventScroll: true });
   });
 
-  // Where somebody was, for the palette; it is forgotten when they sign out, and then every
-  // other tab of this browser is told at once.
-  const RECENT = "recent", MOST_RECENT = 8;
-  if (/^\/(jobs|providers)\/\d+$/.test(location.pathname) && document.body.dataset.page !== "wrong") {
+  // Where somebody was, for the palette and nobody else; it is forgotten when they sign out, and
+  // then every other tab of this browser is told at once.
+  const { user } = Gantry.prefs, RECENT = `recent.${user}`, MOST_RECENT = 8;
+  if (user && /^\/(jobs|providers)\/\d+$/.test(location.pathname) && document.body.dataset.page !== "wrong") {
     const words = document.querySelector("h1")?.textContent.trim();
     const small = document.querySelector(".crumbs [aria-current]")?.textContent.trim();
     try {

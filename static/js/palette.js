@@ -118,7 +118,7 @@ function known() {
 
 function recent() {
   try {
-    return JSON.parse(localStorage.getItem("recent") ?? "[]").filter(({ url }) => url !== location.pathname).slice(0, MOST_RECENT)
+    return JSON.parse(localStorage.getItem(`recent.${prefs.user}`) ?? "[]").filter(({ url }) => url !== location.pathname).slice(0, MOST_RECENT)
       .map(({ url, words, small }) => ({ group: "Recent", words, small, url, href: icon("clock") }));
   } catch { return []; }
 }

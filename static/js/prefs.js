@@ -4,7 +4,7 @@
    The theme also stands in localStorage.theme, where the Django admin's own switch keeps it:
    what that says, and the server does not know of yet, was chosen last and rules. */
 (() => {
-  const { cookie, chosen, save, user } = document.currentScript.dataset;
+  const { cookie, chosen, save, user, unread } = document.currentScript.dataset;
   const root = document.documentElement, SAVE_AFTER_MS = 250;
   const memory = {
     get(key) { try { return localStorage.getItem(key); } catch { return null; } },
@@ -28,9 +28,12 @@
     keys(value) { root.dataset.keys = value; },
     zone(value) {
       const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+      const kept = document.cookie.split("; ").find((one) => one.startsWith(`${cookie}=`));
+      // Where the server could not read what was chosen, what it said last still holds.
+      if (unread !== undefined && kept) { root.dataset.zone = decodeURIComponent(kept.slice(cookie.length + 1)); return; }
       root.dataset.zone = value && value !== "local" ? value : own;
       const wanted = `${cookie}=${root.dataset.zone}`;
-      if (document.cookie.split("; ").includes(wanted)) return;
+      if (kept === wanted) return;
       document.cookie = `${wanted}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
     },
   };
@@ -107,5 +110,5 @@
   });
   addEventListener("pagehide", send);
 
-  window.Gantry = Object.assign(window.Gantry ?? {}, { prefs: { get, set } });
+  window.Gantry = Object.assign(window.Gantry ?? {}, { prefs: { get, set, user } });
 })();

@@ -18,7 +18,8 @@ WRITER = "jobs/transitions/"
 
 STATE_COLUMNS = {
     # of jobs
-    "state", "reason", "reason_detail", "held", "exit_code", "provider", "provider_id", "attempt",
+    "state", "reason", "reason_detail", "held", "exit_code", "provider",
+    "provider_id", "attempt",
     "charged", "queued_at", "not_before", "started_at", "finished_at", "cancel_requested_at",
     "cancel_requested_by",
     # of attempts

@@ -13,13 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from tests.support.running import PROJECT, RunningGantry, running_gantry
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.usefixtures("docker_image")]
 
 ARCHIVED = "logs/1/1/000001.block"
+FEED = (
+    "SELECT id, type FROM projects_event"
+    " WHERE xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid, id"
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +33,7 @@ def gantry() -> Iterator[RunningGantry]:
     """An instance with one held job and one archived file, running."""
     with running_gantry() as gantry:
         gantry.start()
+        _count_on(gantry, 20_000)
         _submit(gantry, "kept over the backup")
         archived = gantry.data_dir / "archive" / ARCHIVED
         archived.parent.mkdir(parents=True)
@@ -45,8 +52,16 @@ def other() -> Iterator[RunningGantry]:
 
 
 @pytest.fixture(scope="module")
-def backup(gantry: RunningGantry, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backup of it, taken while it runs."""
+def told(gantry: RunningGantry) -> list[tuple[object, ...]]:
+    """What a reader of its feed had been told before the backup."""
+    return gantry.ask(FEED)
+
+
+@pytest.fixture(scope="module")
+def backup(
+    gantry: RunningGantry, told: list[object], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A backup of it, taken while it runs, after that."""
     path = tmp_path_factory.mktemp("backup") / "gantry.backup"
     gantry.manage("backup", str(path))
     return path
@@ -62,6 +77,13 @@ def _submit(gantry: RunningGantry, name: str) -> None:
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         assert answer.status in (200, 201)
+
+
+def _count_on(gantry: RunningGantry, transactions: int) -> None:
+    """As if its server had run for longer than the one into which the backup is restored."""
+    loop = f"FOR n IN 1..{transactions} LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP"
+    with psycopg.connect(gantry.database_url, autocommit=True) as connection:
+        connection.execute(f"DO $$ BEGIN {loop}; END $$".encode())
 
 
 def _refusal(gantry: RunningGantry, *words: str) -> str:
@@ -99,8 +121,8 @@ def test_a_restore_is_refused_while_gantry_runs(gantry: RunningGantry, backup: P
     assert "already runs" in _refusal(gantry, "new_instance_id")
 
 
-def test_an_empty_instance_becomes_the_one_that_was_backed_up(
-    gantry: RunningGantry, backup: Path
+def test_an_empty_instance_becomes_the_one_that_was_backed_up_and_its_feed_goes_on(
+    gantry: RunningGantry, backup: Path, told: list[tuple[object, ...]]
 ) -> None:
     identity = gantry.ask("SELECT instance_id FROM projects_instancesettings")
     key = (gantry.data_dir / "secret_key").read_text()
@@ -114,6 +136,20 @@ def test_an_empty_instance_becomes_the_one_that_was_backed_up(
         assert (other.data_dir / "secret_key").read_text() == key
         assert (other.data_dir / "archive" / ARCHIVED).read_bytes() == b"\0log\xff"
         assert not (other.data_dir / "restoring").exists()
+        _feed_goes_on(other, told)
+
+
+def _feed_goes_on(restored: RunningGantry, told: list[tuple[object, ...]]) -> None:
+    """It tells what was, and then what comes."""
+    assert "job.submitted" in [kind for _, kind in told]
+    feed = restored.ask(FEED)
+    assert set(told) <= set(feed)
+    _submit(restored, "after it")
+    (newest,) = restored.ask(
+        "SELECT max(id), 'job.submitted' FROM projects_event WHERE type = 'job.submitted'"
+    )
+    wait_until(lambda: newest in restored.ask(FEED), 10, "it is in the feed")
+    assert restored.ask(FEED).index(newest) >= len(feed)
 
 
 def test_a_broken_or_foreign_file_changes_nothing(

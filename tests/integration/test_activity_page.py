@@ -311,6 +311,41 @@ def test_what_is_committed_late_is_new_and_moves_no_line(monkeypatch: pytest.Mon
     ]  # fmt: skip
 
 
+def _mark(browser: Client, query: str) -> str:
+    found = re.search(
+        r'data-held-value="([^"]+)"', browser.get(f"/_/activity?{query}").content.decode()
+    )
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_news_are_looked_for_among_the_newest_and_a_number_that_is_not_whole_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = make_project("etl")
+    user = make_user("ada", project=project)
+    browser, actor = signed_in(user), make_actor(user)
+    happened(project, actor, "job.submitted")
+    mark = _mark(browser, "")
+
+    def pill() -> str:
+        words = words_of(browser.get("/_/activity", {"mark": mark}))
+        return words[: words.index("When,")].strip()
+
+    assert pill() == ""
+    happened(project, actor, *["job.submitted"] * 4)
+    assert pill() == "4 new"
+    monkeypatch.setattr(activity_page, "MOST_NEWS", 3)
+    assert pill() == "3+ new"
+    monkeypatch.setattr(activity, "NEWS_LOOKED_AT", 2)
+    assert pill() == "2+ new"
+    happened(project, HOST, *["job.placed"] * 2)
+    assert pill() == "Perhaps some new"
+    monkeypatch.setattr(activity, "NEWS_LOOKED_AT", 100)
+    assert pill() == "3+ new"
+
+
 # --- the file ---
 
 
@@ -324,7 +359,7 @@ def _content(response: Any) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_file_has_what_the_filter_lists_and_no_more_than_its_bound(
+def test_the_file_has_all_that_the_filter_lists_in_as_many_reads_as_it_takes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project = make_project("etl")
@@ -345,9 +380,11 @@ def test_the_file_has_what_the_filter_lists_and_no_more_than_its_bound(
     found = json.loads(_content(browser.get("/activity/export?format=json&who=gantry")))
     assert [item["type"] for item in found["items"]] == ["job.placed"]
     assert found["complete"] is True
-    monkeypatch.setattr(activity_export, "MOST_EXPORTED", 5)
     found = json.loads(_content(browser.get("/activity/export?format=json")))
-    assert (len(found["items"]), found["complete"]) == (6, False)
+    assert (len(found["items"]), found["complete"]) == (7, True)
+    monkeypatch.setattr(activity, "SEARCHED_AT_ONCE", 2)  # reads that find nothing among them
+    found = json.loads(_content(browser.get("/activity/export?format=json&type=job")))
+    assert [item["type"] for item in found["items"]] == [f"job.n{n}" for n in range(7)][::-1]
     token_issue(make_actor(user), user=user, name="ci")
     assert (
         json.loads(_content(browser.get("/activity/export?format=json&type=token")))["items"] == []

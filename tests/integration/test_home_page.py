@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from jobs import day, search
 from jobs.hello import IMAGE
 from jobs.models import Job, Seen
 from orchestrator import home
@@ -118,7 +119,8 @@ def test_a_failure_is_told_with_its_fix_until_it_is_acknowledged(
     assert re.search(r"nightly ran out of memory etl, 1 h ago\. .*Rerun with 4 GiB", words)
     until = re.search(r'name="until" value="([^"]+)"', page.content.decode())
     assert until is not None
-    browser.post("/seen", {"until": until[1], "project": etl.pk, "name": "nightly"})
+    mark = {"until": until[1], "kind": "failed", "project": etl.pk, "name": "nightly"}
+    browser.post("/seen", mark)
     assert "nightly" not in shown(browser)
     assert "hourly" in shown(browser)
     later = failed(etl, name="nightly", minutes=-1)
@@ -171,10 +173,8 @@ def test_nothing_is_missed_by_who_stays_away_for_days_and_a_new_person_begins_wi
     failed(etl, name="old", minutes=3 * 1440)
     ended(etl)
     assert "old" not in shown(browser)
-    browser.get("/")
-    Seen.objects.filter(user=ada).update(until=ago(days=5))
+    User.objects.filter(pk=ada.pk).update(date_joined=ago(days=50))
     assert "old" in shown(browser)
-    Seen.objects.filter(user=ada).update(until=ago(days=50))
     failed(etl, name="ancient", minutes=9 * 1440)
     assert "ancient" not in shown(browser)
 
@@ -205,7 +205,7 @@ def test_a_program_that_runs_far_longer_than_its_like_is_told_with_its_last_outp
 
 
 def test_a_job_that_no_provider_will_ever_take_is_told(browser: Client, etl: Project) -> None:
-    old = {"project": etl, "queued_at": ago(minutes=5)}
+    old = {"project": etl, "queued_at": ago(minutes=5), "reason_since": ago(minutes=5)}
     detail = {"need": "64 CPU", "largest": "8 CPU"}
     make_job(name="huge", reason="too_large", reason_detail=detail, **old)
     make_job(name="held", reason="held", held=True, **old)
@@ -216,6 +216,66 @@ def test_a_job_that_no_provider_will_ever_take_is_told(browser: Client, etl: Pro
     assert "Edit the spec" in words
     assert "held" not in words
     assert "full" not in words
+
+
+def test_a_wait_is_told_from_when_it_became_hopeless_however_old_it_is(
+    browser: Client, etl: Project, ada: User
+) -> None:
+    make_job(
+        project=etl,
+        name="huge",
+        reason="too_large",
+        queued_at=ago(days=30),
+        created_at=ago(days=30),
+        reason_since=ago(minutes=5),
+    )
+    assert "huge is larger than any provider" in shown(browser)
+    browser.post("/seen", {"until": ago(minutes=4, seconds=30).isoformat()})
+    assert "huge" in shown(browser)
+    browser.post("/seen", {"until": ago(minutes=3).isoformat()})
+    assert "huge" not in shown(browser)
+
+
+def test_what_is_in_trouble_now_is_told_for_as_long_as_it_lasts(
+    browser: Client, etl: Project
+) -> None:
+    for n in range(6):
+        ended(etl, name="train", minutes=100 + n, seconds=600)
+    since = {"queued_at": ago(days=20), "reason_since": ago(days=20)}
+    make_job(project=etl, name="huge", reason="too_large", **since)
+    provider = make_provider("node-1")
+    given = {"state": "running", "provider": provider, "started_at": ago(days=12)}
+    job = make_job(project=etl, name="train", **given)
+    make_attempt(job=job, provider=provider, running_at=ago(days=12))
+    words = shown(browser)
+    assert "huge is larger than any provider" in words
+    assert "train has run" in words
+    mark = {"until": ago(seconds=1).isoformat(), "project": etl.pk, "name": "train"}
+    browser.post("/seen", mark | {"kind": "failed"})
+    assert "train has run" in shown(browser)
+    browser.post("/seen", mark | {"kind": "overlong"})
+    words = shown(browser)
+    assert "huge is larger than any provider" in words
+    assert "train has run" not in words
+
+
+def test_marks_of_single_things_do_not_pile_up(browser: Client, etl: Project, ada: User) -> None:
+    Seen.objects.bulk_create(
+        Seen(user=ada, project=etl, kind="failed", name=f"n-{n}", until=ago(hours=30 - n / 10))
+        for n in range(250)
+    )
+    mark = {"until": ago(seconds=1).isoformat(), "project": etl.pk, "name": "last"}
+    browser.post("/seen", mark | {"kind": "waits"})
+    names = set(Seen.objects.filter(user=ada).values_list("name", flat=True))
+    assert names == {"last", *(f"n-{n}" for n in range(51, 250))}
+    browser.post("/seen", {"until": ago(seconds=1).isoformat()})
+    assert [one.name for one in Seen.objects.filter(user=ada)] == [""]
+
+
+def test_a_mark_of_an_unknown_kind_is_refused(browser: Client, etl: Project) -> None:
+    form = {"until": ago(minutes=1).isoformat(), "project": etl.pk, "name": "x", "kind": "all"}
+    assert browser.post("/seen", form).status_code == 400
+    assert not Seen.objects.exists()
 
 
 def test_a_provider_that_does_not_answer_is_told_and_an_operator_may_test_it(
@@ -316,6 +376,32 @@ def test_each_number_is_that_of_the_list_it_leads_to(
         link = re.search(pattern, markup)
         assert link is not None, words
         assert rows_of(browser, link[1]) == count
+
+
+def test_a_day_of_more_jobs_than_there_is_time_for_says_how_far_it_was_counted(
+    browser: Client, etl: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(5):
+        ended(etl, minutes=100 - n)
+    monkeypatch.setattr(search, "FIRST_SIZE", 2)
+    words = shown(browser, "day")
+    assert "5completed" in words
+    assert "Counted back to" not in words
+    monkeypatch.setattr(day, "SECONDS", 0.0)
+    words = shown(browser, "day")
+    assert "2completed" in words
+    assert "Counted back to" in words
+
+
+def test_the_median_wait_is_of_those_that_began_at_the_first_try(
+    browser: Client, etl: Project
+) -> None:
+    for wait, attempt in ((10, 1), (20, 1), (90, 1), (4000, 2)):
+        at = ago(hours=3)
+        began = at + timedelta(seconds=wait)
+        make_job(project=etl, state="completed", created_at=at, started_at=began, attempt=attempt)
+    make_job(project=etl)
+    assert "20 smedian wait" in shown(browser, "day")
 
 
 def rows_of(browser: Client, query: str) -> int:

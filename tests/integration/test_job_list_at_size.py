@@ -3,7 +3,6 @@ that are as unlike as can be, for every filter and order there is."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -20,11 +19,13 @@ from django.utils import timezone
 import jobs.sql
 from jobs.models import Job
 from jobs.records import MOST_RUNS
+from jobs.stretches import LARGEST_SIZE
 from projects.models import Project
 from tests.support.builders import make_job, make_project, make_provider, make_user
 from tests.support.figures import p95, tell
 from tests.support.many_jobs import add_many_jobs
-from tests.support.pages import signed_in
+from tests.support.pages import signed_in, words_of
+from tests.support.plans import looked_at, nodes_of
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +98,9 @@ SKEWED = {
     " WHEN n <= 3 THEN 'cancelled' WHEN n % 500 = 0 THEN 'failed' ELSE 'completed' END",
     "finished_at": "CASE WHEN n > 199950 THEN NULL ELSE p.finished_at END",
     "started_at": "now() - (200000 - n) * interval '30 seconds'",
-    "created_at": "now() - (200001 - n) * interval '30 seconds'",
+    # Half of them in the last day.
+    "created_at": "now() - (200001 - n) * interval '1 second'"
+    " * CASE WHEN n > 100000 THEN 0.7 ELSE 30 END",
     "priority": "n % 100",
     # A name of all but the oldest hundred, and one of those.
     "name": "CASE WHEN n <= 100 THEN 'ancient-' || n ELSE 'load-orders-' || n % 1000 END",
@@ -127,14 +130,8 @@ MOST_SORTED = 10_000
 def bad_plans(statement: str, values: Mapping[str, Any] | None = None) -> list[str]:
     """What the plan of a statement has that no list may have: all of the jobs walked without
     an index, or a sort of very many rows."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
-        ((plans,),) = cursor.fetchall()
-    nodes = [plan["Plan"] for plan in (json.loads(plans) if isinstance(plans, str) else plans)]
     found = []
-    while nodes:
-        node = nodes.pop()
-        nodes += node.get("Plans", ())
+    for node in nodes_of(statement, values):
         if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "jobs_job":
             found.append(f"all jobs are walked by {statement}")
         if "Sort" in node["Node Type"]:
@@ -179,11 +176,30 @@ def test_among_200_000_skewed_jobs_no_filter_and_no_order_walks_or_sorts_them_al
         figure = f"p95 {p95(list(times.values())):.0f} ms of {len(times)} lists, at most {most}"
         tell("check 27", f"{MANY:,} skewed jobs, {who}: {figure} queries; slowest: {told}")
         assert not bad, "\n".join(bad)
+        home_reads_no_more_than_a_stretch(who, browser)
     names = [f"load-orders-{n}" for n in range(50)]
-    values = {"projects": [etl.pk] * 50, "names": names, "most": MOST_RUNS}
     for statement in ("records", "last_runs"):
         text = (Path(jobs.sql.__file__).parent / f"{statement}.sql").read_text()
-        assert bad_plans(text, values) == []
+        for project in (etl, small):  # in the latter hardly a job has such a name
+            values = {"projects": [project.pk] * 50, "names": names, "most": MOST_RUNS}
+            assert bad_plans(text, values) == []
+            assert looked_at("jobs_job", text, values) <= len(names) * MOST_RUNS
+
+
+def home_reads_no_more_than_a_stretch(who: str, browser: Client) -> None:
+    """Half of the jobs are of the last day, which the card of the day counts by and by."""
+    begun = time.perf_counter()
+    with CaptureQueriesContext(connection) as captured:
+        words = words_of(browser.get("/_/home/day"))
+    took = (time.perf_counter() - begun) * 1000
+    assert "cannot be shown" not in words
+    statements = [q["sql"] for q in captured if "jobs_job" in q["sql"]]
+    most = max(looked_at("jobs_job", statement) for statement in statements)
+    cut = "" if "Counted back to" not in words else ", cut short"
+    figure = f"{took:.0f} ms, {len(statements)} statements of at most {most:,} rows{cut}"
+    tell("check 27", f"{MANY:,} skewed jobs, {who}: the last day {figure}")
+    assert most <= LARGEST_SIZE
+    assert [problem for statement in statements for problem in bad_plans(statement)] == []
 
 
 def member_of(project: Project) -> Client:

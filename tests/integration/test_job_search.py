@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from jobs import search
+from jobs import bulk, search
 from jobs.bulk import preview
 from jobs.bulk_words import Action
 from jobs.filters import JobFilter
@@ -22,6 +22,7 @@ from jobs.models import Job
 from jobs.query import Term
 from jobs.selectors import job_page, job_state_counts
 from jobs.states import JobState
+from jobs.stretches import NONE
 from projects.actor import Actor
 from tests.support.builders import bearer, make_actor, make_job, make_project, make_user
 from tests.support.pages import signed_in, words_of
@@ -160,6 +161,24 @@ def test_a_bulk_action_says_when_it_could_not_look_through_all_jobs(actor: Actor
     browser = signed_in(make_user("bob", project=make_project("default")))
     words = words_of(browser.get("/jobs/bulk?action=rerun&all=1&q=label:needle"))
     assert "Not all jobs could be looked through in time" in words
+
+
+@pytest.mark.usefixtures("jobs")
+def test_all_searches_of_a_preview_share_one_time(
+    actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, given = [100.0], list[float]()
+
+    def slow(*_: object, seconds: float, **__: object) -> search.Found:
+        given.append(round(seconds, 3))
+        now[0] += 0.3
+        return search.Found([], NONE)
+
+    monkeypatch.setattr(search, "clock", lambda: now[0])
+    monkeypatch.setattr(bulk, "first_of", slow)
+    seen = preview(actor, Action.CANCEL, NEEDLE)
+    assert given == [0.5, 0.2]
+    assert seen.cut_short
 
 
 def test_jobs_far_apart_are_cancelled_together_when_they_were_selected(actor: Actor) -> None:

@@ -11,16 +11,20 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core import signing
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.models import Attempt, Job
+from projects.activity import NEWS_LOOKED_AT, ActivityFilter, Who, news
 from projects.models import Project
+from projects.sql import text as statement
 from tests.support.attempts import make_attempt
 from tests.support.builders import (
     look_at_providers,
+    make_actor,
     make_job,
     make_project,
     make_provider,
@@ -28,6 +32,7 @@ from tests.support.builders import (
 )
 from tests.support.figures import p95, tell
 from tests.support.pages import signed_in
+from tests.support.plans import looked_at
 
 pytestmark = pytest.mark.django_db
 
@@ -94,7 +99,7 @@ def fill_events(projects: list[int], number: int) -> None:
             """
             INSERT INTO projects_event
                 (subject_kind, subject_id, project_id, at, type, from_state, to_state, reason,
-                 detail, actor_kind, actor_name, via, request_id)
+                 detail, actor_kind, actor_name, via, request_id, xid)
             SELECT 'job', n / 10, (%(projects)s::bigint[])[1 + (n / 10) %% %(many)s],
                    now() - make_interval(secs => (%(number)s - n) * 20),
                    CASE WHEN n %% 40000 = 7 THEN 'job.released'
@@ -104,7 +109,7 @@ def fill_events(projects: list[int], number: int) -> None:
                               'job.completed'])[1 + n %% 10] END,
                    '', '', '', '{}', CASE WHEN n %% 10 = 0 THEN 'token' ELSE 'host' END,
                    CASE WHEN n %% 10 = 0 THEN CASE WHEN n %% 50000 = 0 THEN 'rare' ELSE 'bot' END
-                        ELSE 'engine-1' END, 'api', ''
+                        ELSE 'engine-1' END, 'api', '', (3 + n * 400 / %(number)s)::text::xid8
             FROM generate_series(1, %(number)s) AS n
             """,
             {"projects": projects, "many": len(projects), "number": number},
@@ -185,3 +190,28 @@ def test_check_27_many_events_are_read_by_their_indexes(browser: Client, project
         for sql, plan in plans(captured, "projects_event"):
             assert "Seq Scan" not in plan, f"{name}: {sql}\n{plan}"
     timed(root, ACTIVITY, f"{EVENTS:,} events, superuser")
+
+
+def test_check_27_what_is_new_since_long_ago_costs_no_more_than_since_a_moment(
+    project: Project,
+) -> None:
+    fill_events([project.pk, *[make_project().pk for _ in range(20)]], EVENTS)
+    actor = make_actor(make_user("ada", project=project))
+    before_all = signing.dumps("3:3:", salt="gantry.activity")
+    text, values = statement("newest_since"), ["3:3:", NEWS_LOOKED_AT]
+    assert looked_at("projects_event", text, values) == NEWS_LOOKED_AT
+    for wanted in (
+        ActivityFilter(),
+        ActivityFilter(person="nobody"),
+        ActivityFilter(who=Who.ALL, type="job.released"),
+        ActivityFilter(who=Who.ALL, subject_kind="job", subject=77),
+    ):
+        with CaptureQueriesContext(connection) as captured:
+            begun = time.perf_counter()
+            found = news(actor, wanted, before_all)
+            took = (time.perf_counter() - begun) * 1000
+        assert not found.exact
+        (counting,) = [q["sql"] for q in captured if "newest" not in q["sql"]]
+        rows = looked_at("projects_event", counting)
+        tell("check 27", f"{EVENTS:,} new events, {wanted.type or wanted.person}: {took:.0f} ms")
+        assert rows <= NEWS_LOOKED_AT, counting

@@ -5,16 +5,18 @@ from __future__ import annotations
 import html
 import re
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
 from jobs.services import job_submit
-from projects import tokens
+from projects import services, tokens
 from projects.actor import SYSTEM
 from projects.errors import Forbidden, Invalid
 from projects.models import ApiToken, Event, PreferenceRow
@@ -183,7 +185,7 @@ def test_a_token_is_shown_once_works_and_is_then_known_by_its_end(
     again = words_of(browser.get("/settings"))
     assert text not in again
     assert f"nightly import …{text[-4:]}" in again
-    assert "Last used 0" in again
+    assert re.search(r"Last used \d+ s", again)
     (token,) = ApiToken.objects.all()
     assert token.expires_at is not None
     assert timedelta(days=29) < token.expires_at - timezone.now() < timedelta(days=31)
@@ -208,6 +210,24 @@ def test_a_token_may_never_expire_and_an_expired_one_says_so(browser: Client, ad
     assert ApiToken.objects.get().expires_at is None
     tokens.issue(ada, "old", timezone.now() - timedelta(days=2))
     assert "expired 2 d ago" in words_of(browser.get("/settings"))
+
+
+def test_nobody_has_more_tokens_than_a_page_shows_and_is_told_what_to_do(
+    browser: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MOST", 2)
+    tokens.issue(ada, "old", timezone.now() - timedelta(days=2))
+    revoked, _ = tokens.issue(ada, "laptop")
+    refused = made(browser)
+    assert refused.status_code == 409
+    words = words_of(refused)
+    assert "ada has 2 tokens, and nobody may have more. Revoke one" in words
+    assert 'value="nightly import"' in refused.content.decode()
+    assert ApiToken.objects.count() == 2
+    with pytest.raises(CommandError, match="nobody may have more"):
+        call_command("token", "ada", "--name", "ci", stdout=StringIO())
+    browser.post(f"/settings/tokens/{revoked.pk}/revoke")
+    assert made(browser).status_code == 200
 
 
 def test_a_revoked_token_opens_nothing_and_is_listed_no_more(browser: Client, ada: User) -> None:
@@ -249,6 +269,29 @@ def test_a_new_password_signs_the_other_browsers_out_and_this_one_stays(
     assert ada.check_password("a-good-long-one-42")
     event = Event.objects.get(type="password.changed")
     assert (event.subject_kind, event.subject_id, event.detail) == ("user", ada.pk, {})
+
+
+def test_a_password_is_not_changed_without_its_event(
+    browser: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no room for the event")
+
+    monkeypatch.setattr(services, "record", broken)
+    with pytest.raises(RuntimeError):
+        changed(browser)
+    ada.refresh_from_db()
+    assert ada.check_password("password")
+    assert browser.get("/jobs").status_code == 200
+
+
+def test_an_operator_sees_who_has_changed_a_password(browser: Client, ada: User) -> None:
+    changed(browser)
+    operator = signed_in(make_user("op", staff=True))
+    for query in ("", "?type=password", f"?subject=user:{ada.pk}"):
+        words = words_of(operator.get(f"/activity{query}"))
+        assert "ada through these pages Password changed ada" in words, query
+    assert "Password changed" not in words_of(signed_in(ada).get("/activity"))
 
 
 @pytest.mark.parametrize(

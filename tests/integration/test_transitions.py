@@ -11,9 +11,11 @@ from jobs import transitions
 from jobs.endings import Ending
 from jobs.models import Attempt, Job
 from jobs.states import JOB_EDGES, STARTED_PHASES, TERMINAL, JobState, Outcome, Phase, phase_edge
-from jobs.transitions import Written
+from jobs.transitions import Wait, Written
 from projects.actor import SYSTEM
 from projects.models import Event
+from providers.leases import SCHEDULER, Fence
+from providers.models import Lease
 from tests.support.attempts import make_attempt
 from tests.support.builders import make_job
 from tests.support.engine_rows import (
@@ -137,6 +139,20 @@ def test_a_failure_with_a_retry_left_goes_back_to_the_queue_and_is_charged() -> 
     assert (job["provider_id"], job["finished_at"]) == (None, None)
     assert job["reason_detail"]["next"] == 2
     assert Event.objects.filter(subject_id=attempt.job_id, type="job.retried").exists()
+
+
+def test_a_reason_counts_from_when_it_came_not_from_when_the_wait_began() -> None:
+    placed()
+    scheduler = Fence(SCHEDULER, Lease.objects.get(name=SCHEDULER).term)
+    early = datetime(2026, 1, 1, tzinfo=UTC)
+    kind = make_job(queued_at=early, reason="no_capacity", reason_since=early).queue_class
+    assert kind is not None
+    transitions.explain(scheduler, [Wait(kind.pk, "no_capacity", {"need": "1 CPU"})])
+    kind.refresh_from_db()
+    assert kind.since == early
+    transitions.explain(scheduler, [Wait(kind.pk, "no_match", {})])
+    kind.refresh_from_db()
+    assert kind.since > early
 
 
 def test_an_attempt_that_never_started_costs_its_job_nothing() -> None:

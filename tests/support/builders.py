@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
 from typing import Any
@@ -125,7 +125,8 @@ def make_job(
     spec: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> Job:
-    """A job in that state, with the columns that the state needs."""
+    """A job in that state, with the columns that the state needs. `reason_since`: when what its
+    class tells of a waiting one began."""
     state = JobState(state)
     project = project or make_project("default")
     parsed = parse_spec(make_spec(**(spec or {})) | {"project": project.slug})
@@ -147,11 +148,12 @@ def make_job(
         "finished_at": timezone.now() if state in TERMINAL else None,
         "attempt": 0 if state is JobState.PENDING else 1,
     }
+    since = columns.pop("reason_since", None)
     values |= columns
     if state is JobState.PENDING and (seconds := values.get("queue_timeout_seconds")):
         values.setdefault("queue_until", timezone.now() + timedelta(seconds=seconds))
     if state is JobState.PENDING and "queue_class" not in values:
-        values["queue_class"] = _queue_class(project, values)
+        values["queue_class"] = _queue_class(project, values, since)
     return Job.objects.create(project=project, state=state, provider=provider, **values)
 
 
@@ -159,9 +161,9 @@ _OWN_WAITS = {"queued", "held", "backoff", "requeued"}
 """What a waiting job tells of itself; all else its class tells."""
 
 
-def _queue_class(project: Project, values: dict[str, Any]) -> QueueClass:
+def _queue_class(project: Project, values: dict[str, Any], since: datetime | None) -> QueueClass:
     """The class of a waiting job. One that is to wait for a reason of its class gets a class of
-    its own, which tells it."""
+    its own, which tells it `since` then."""
     asked = ask(Job(**values), project.pk, values["priority"])
     if values["reason"] in _OWN_WAITS:
         return QueueClass.objects.get(pk=class_ids([asked])[asked])
@@ -172,6 +174,7 @@ def _queue_class(project: Project, values: dict[str, Any]) -> QueueClass:
         priority=asked.priority,
         digest=uuid.uuid4().bytes,
         demand=json.loads(asked.demand),
+        since=since or timezone.now(),
         **told,
     )
     WaitSpan.objects.create(queue_class=made, **told)

@@ -63,16 +63,23 @@ def test_a_failure_that_was_run_again_is_told_by_its_rerun_alone() -> None:
 
 def test_what_was_seen_is_not_told_again_and_what_came_after_it_is() -> None:
     rows = [Row(1, NIGHTLY, ago(hours=2)), Row(2, (1, "hourly"), ago(hours=2))]
-    marks = Marks(ago(days=1), {NIGHTLY: ago(hours=2)})
+    marks = Marks(ago(days=1), of_things={("failed", NIGHTLY): ago(hours=2)})
     assert [one.id for one in failures(rows, (), marks, {})] == [2]
     later = Row(3, NIGHTLY, ago(hours=1))
     assert [one.id for one in failures([later], (), marks, {})] == [3]
-    assert failures([*rows, later], (), Marks(ago(hours=1)), {}) == []
+    assert failures([*rows, later], (), Marks(ago(days=1), ago(hours=1)), {}) == []
 
 
 def test_a_mark_of_one_name_never_shows_what_the_mark_of_all_hides() -> None:
-    marks = Marks(ago(hours=1), {NIGHTLY: ago(hours=3)})
-    assert marks.hide(NIGHTLY, ago(hours=2))
+    marks = Marks(ago(days=1), ago(hours=1), {("failed", NIGHTLY): ago(hours=3)})
+    assert marks.hide("failed", NIGHTLY, ago(hours=2))
+
+
+def test_a_mark_hides_what_it_is_of_and_nothing_else_of_that_name() -> None:
+    marks = Marks(ago(days=1), of_things={("failed", NIGHTLY): NOW})
+    assert marks.hide("failed", NIGHTLY, ago(hours=2))
+    assert not marks.hide("waits", NIGHTLY, ago(hours=2))
+    assert not marks.hide("failed", (2, "nightly"), ago(hours=2))
 
 
 def test_a_failure_after_which_a_run_completed_can_wait() -> None:
@@ -142,7 +149,7 @@ def test_several_runs_of_one_name_that_take_too_long_are_one_entry_of_the_longes
 
 def test_a_long_run_that_was_seen_is_not_told_again() -> None:
     running = [Row(1, NIGHTLY, ago(hours=1))]
-    assert overlong(running, {NIGHTLY: TEN_MINUTES}, Marks(ago(minutes=1)), NOW) == []
+    assert overlong(running, {NIGHTLY: TEN_MINUTES}, Marks(ago(days=1), ago(minutes=1)), NOW) == []
 
 
 # waits
@@ -151,7 +158,7 @@ def test_a_long_run_that_was_seen_is_not_told_again() -> None:
 def test_only_a_wait_that_no_time_ends_is_told() -> None:
     reasons = ("no_capacity", "queued", "backoff", "provider_down", "disk_low", "held", "too_large")
     rows = [Row(n, NIGHTLY, ago(hours=1), reason) for n, reason in enumerate(reasons)]
-    (found,) = waits(rows, NEVER)
+    (found,) = waits(rows, NEVER, NOW)
     assert found.id == reasons.index("too_large")
     words = told(found, job(state="pending", reason="too_large"), NO_RECORD)
     assert words.words == "is larger than any provider"
@@ -159,9 +166,17 @@ def test_only_a_wait_that_no_time_ends_is_told() -> None:
     assert words.action.kind == "edit"
 
 
+def test_a_wait_is_told_after_a_minute_and_a_mark_hides_what_was_hopeless_by_then() -> None:
+    young, old = (Row(n, (1, f"job-{n}"), ago(seconds=60 - n), "too_large") for n in (1, 0))
+    (found,) = waits([young, old], NEVER, NOW)
+    assert (found.id, found.at) == (0, NOW)
+    assert waits([old], Marks(ago(days=1), NOW), NOW) == []
+    assert waits([old], Marks(ago(days=1), ago(seconds=1)), NOW) == [found]
+
+
 def test_jobs_that_no_provider_takes_are_one_entry_whatever_their_names() -> None:
     rows = [Row(n, (1, f"job-{n}"), ago(hours=1), "no_provider") for n in range(40)]
-    (found,) = waits(rows, NEVER)
+    (found,) = waits(rows, NEVER, NOW)
     assert (found.count, found.id) == (40, 0)
     assert told(found, job(state="pending", reason="no_provider"), NO_RECORD).action is None
 

@@ -17,6 +17,7 @@ from django.db import OperationalError
 from orchestrator.local.borrowed_postgres import reachable_database
 from orchestrator.local.postgres_tools import ToolFailed
 from projects import tokens
+from projects.errors import Conflict
 
 
 class Command(BaseCommand):
@@ -47,4 +48,7 @@ def _issued(username: str, name: str) -> str:
         raise CommandError(f"There is no user {username!r}.") from None
     if not user.is_active:
         raise CommandError(f"User {username!r} is disabled.")
-    return tokens.issue(user, name)[1]
+    try:
+        return tokens.issue(user, name)[1]
+    except Conflict as error:
+        raise CommandError(str(error)) from None

@@ -12,7 +12,9 @@ from playwright.sync_api import Page, expect
 from jobs.models import Attempt, Job
 from projects.actor import Actor
 from tests.e2e.dashboard.seen import DARK, background, saved, touch
-from tests.support.builders import make_job, make_provider
+from tests.support.builders import make_job, make_provider, make_user
+from tests.support.sessions import sign_in
+from tests.support.web import WebProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -93,6 +95,7 @@ def test_check_21_the_sheet_lists_the_keys_of_every_page_and_of_this_one(page: P
     page.goto("/jobs")
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog", name="Shortcuts")
+    expect(sheet).to_be_visible()
     for words in ("search or jump to", "G J Jobs", "G S Settings", "N New job", "J K", "/ Filter"):
         kept = re.sub(r"\s+", " ", " ".join(sheet.locator("dl > div").all_text_contents()))
         assert words.replace(" ", "") in kept.replace(" ", ""), (words, kept)
@@ -138,7 +141,7 @@ def test_keys_do_nothing_while_somebody_types(page: Page) -> None:
 
 
 def test_the_palette_lists_at_once_what_the_page_knows_and_adds_what_the_server_finds(
-    page: Page, actor: Actor
+    page: Page, actor: Actor, web: WebProcess
 ) -> None:
     jobs = [make_job(name=f"nightly-{n}", state="failed") for n in range(3)]
     make_provider("node-nightly")
@@ -167,6 +170,12 @@ def test_the_palette_lists_at_once_what_the_page_knows_and_adds_what_the_server_
     page.keyboard.press("Control+k")
     recent = page.get_by_role("group", name="Recent")
     expect(recent.get_by_role("option")).to_contain_text("nightly-2")
+    key = sign_in(make_user("bob", superuser=True))  # in the place of one who never signed out
+    page.context.add_cookies([{"name": web.cookie, "value": key, "url": web.url}])
+    page.goto("/jobs")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("group", name="Go to")).to_be_visible()
+    expect(recent).to_have_count(0)
 
 
 def test_the_palette_does_what_buttons_do_and_gives_the_focus_back(
@@ -189,7 +198,9 @@ def test_the_palette_does_what_buttons_do_and_gives_the_focus_back(
     page.keyboard.type("sign out")
     page.keyboard.press("Enter")
     page.wait_for_url("**/login*")
-    assert page.evaluate("localStorage.getItem('recent')") is None
+    assert (
+        page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('recent'))") == []
+    )
 
 
 def test_the_palette_says_when_the_server_cannot_be_asked(page: Page) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from jobs.models import Attempt
 from projects.actor import Actor
 from projects.models import ApiToken
-from projects.preferences import preferences_chosen
+from projects.preferences import preferences_chosen, preferences_set
 from tests.e2e.dashboard.seen import DARK, LIGHT, background, root, saved, touch
 from tests.support.attempts import make_attempt
 from tests.support.browsers import Opens
@@ -51,6 +52,24 @@ def test_check_11_choices_survive_a_reload_and_a_new_session_in_another_browser(
     age = other.locator("#job-facts time[title]").first
     expect(age).to_have_attribute("title", re.compile(r" JST$"))
     tell("check 11", f"kept by the server: {preferences_chosen(actor.id or 0)}")
+
+
+def test_a_page_of_what_broke_leaves_the_chosen_zone_alone(opens: Opens, actor: Actor) -> None:
+    preferences_set(actor, {"zone": "Asia/Tokyo"})
+    page = opens(timezone_id="Europe/Berlin").new_page()
+    page.goto("/jobs")
+    cookies = {one["name"]: one["value"] for one in page.context.cookies()}
+    assert root(page)["zone"] == "Asia/Tokyo"
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE projects_apitoken RENAME TO away")
+    try:
+        page.goto("/settings")
+        expect(page.get_by_role("heading")).to_have_text("Something broke on our side")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE away RENAME TO projects_apitoken")
+    assert root(page)["zone"] == "Asia/Tokyo"
+    assert {one["name"]: one["value"] for one in page.context.cookies()} == cookies
 
 
 def test_check_11_what_cannot_be_sent_now_is_remembered_and_sent_by_a_later_page(

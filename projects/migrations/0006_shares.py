@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("projects", "0004_preferences"),
+        ("projects", "0005_settle_feed"),
     ]
 
     operations = [

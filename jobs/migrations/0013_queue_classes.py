@@ -9,9 +9,9 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0010_saved_views"),
+        ("jobs", "0012_job_by_project_name"),
         ("providers", "0005_groups_cost_images"),
-        ("projects", "0005_shares"),
+        ("projects", "0006_shares"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,159 @@
+"""Live regions that are known are not made again; one that may have changed always is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from jobs import list_page
+from jobs.models import Job
+from orchestrator import home
+from projects import live_marks
+from projects.hub import hub
+from projects.models import Project
+from providers.models import Provider
+from tests.support.builders import make_job, make_project, make_provider, make_user
+from tests.support.pages import signed_in, words_of
+
+pytestmark = pytest.mark.django_db
+
+OF_JOBS = [
+    "/_/jobs/rows", "/_/jobs/counts", "/_/queue/head", "/_/queue/rows", "/_/activity",
+    *(f"/_/home/{card.name}" for card in home.CARDS),
+]  # fmt: skip
+OF_PROVIDERS = ["/_/providers", "/_/providers/{provider}", "/_/jobs/{job}/waiting"]
+
+
+@pytest.fixture(autouse=True)
+def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Changes arrive, and no beat ends meanwhile."""
+    monkeypatch.setattr(live_marks, "clock", lambda: 1_000_000_003.0)
+    hub.hears(True)
+    yield
+    hub.hears(False)
+
+
+@pytest.fixture
+def project() -> Project:
+    return make_project("etl")
+
+
+@pytest.fixture
+def job(project: Project) -> Job:
+    return make_job(project=project)
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return make_provider("node-1")
+
+
+@pytest.fixture
+def operator(project: Project) -> User:
+    return make_user("ada", project=project, staff=True)
+
+
+def status(browser: Client, url: str, etag: str) -> int:
+    return browser.get(url, headers={"If-None-Match": etag}).status_code
+
+
+@pytest.mark.parametrize("address", [*OF_JOBS, *OF_PROVIDERS])
+def test_a_region_is_made_again_when_its_topic_was_signalled_and_not_before(
+    address: str, job: Job, provider: Provider, operator: User
+) -> None:
+    url = address.format(job=job.pk, provider=provider.pk)
+    browser = signed_in(operator)
+    first = browser.get(url)
+    assert (first.status_code, "ETag" in first) == (200, True)
+    assert status(browser, url, first["ETag"]) == 304
+    hub.signal({"t": "job", "id": 0, "rev": 1}, ("job", 0), ("jobs", job.project_id + 1))
+    hub.signal({"t": "provider", "id": 0, "rev": 1}, ("provider", provider.pk + 1))
+    assert status(browser, url, first["ETag"]) == 304
+    if address in OF_PROVIDERS:
+        message = {"t": "provider", "id": provider.pk, "rev": 2}
+        hub.signal(message, ("provider", provider.pk), ("providers", None))
+    else:
+        message = {"t": "job", "id": job.pk, "rev": 2}
+        hub.signal(message, ("job", job.pk), ("jobs", job.project_id), ("jobs", None))
+    assert status(browser, url, first["ETag"]) == 200
+
+
+def test_a_known_region_is_not_even_read(
+    project: Project, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = signed_in(operator)
+    etag = browser.get("/_/jobs/rows")["ETag"]
+
+    def gathered(*_: object) -> None:
+        raise AssertionError("it is known")
+
+    monkeypatch.setattr(list_page, "rows", gathered)
+    assert status(browser, "/_/jobs/rows", etag) == 304
+
+
+def test_what_cannot_be_known_is_made_each_time(
+    job: Job, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = signed_in(operator)
+    etag = browser.get("/_/jobs/rows")["ETag"]
+    hub.hears(False)
+    away = browser.get("/_/jobs/rows", headers={"If-None-Match": etag})
+    assert (away.status_code, "ETag" in away) == (200, False)
+    hub.hears(True)  # and what was said in between is lost
+    assert status(browser, "/_/jobs/rows", etag) == 200
+
+
+def test_a_lost_signal_costs_a_beat_and_no_more(
+    job: Job, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = signed_in(operator)
+    etag = browser.get("/_/jobs/rows")["ETag"]
+    monkeypatch.setattr(live_marks, "clock", lambda: 1_000_000_003.0 + live_marks.BEAT)
+    assert status(browser, "/_/jobs/rows", etag) == 200
+
+
+@pytest.mark.parametrize("projects", [[], [1]])
+def test_a_resync_makes_marks_old(job: Job, operator: User, projects: list[int]) -> None:
+    browser = signed_in(operator)
+    etag = browser.get("/_/jobs/rows")["ETag"]
+    hub.resync([job.project_id] if projects else [])
+    assert status(browser, "/_/jobs/rows", etag) == 200
+
+
+def test_one_persons_mark_is_not_that_of_another_with_other_rights(
+    job: Job, project: Project, operator: User
+) -> None:
+    etag = signed_in(operator).get("/_/jobs/rows")["ETag"]
+    browser = signed_in(make_user(project=project, role="viewer"))  # type: ignore[arg-type]
+    assert status(browser, "/_/jobs/rows", etag) == 200
+
+
+def test_what_was_acknowledged_elsewhere_does_not_come_back(
+    project: Project, operator: User
+) -> None:
+    make_job(project=project, state="failed", name="nightly")
+    browser = signed_in(operator)
+    first = browser.get("/_/home/attention")
+    assert "nightly" in words_of(first)
+    form = {"until": "2999-01-01T00:00:00+00:00", "kind": "failed", "name": "nightly"}
+    browser.post("/seen", form | {"project": project.pk})
+    again = browser.get("/_/home/attention", headers={"If-None-Match": first["ETag"]})
+    assert "nightly" not in words_of(again)
+
+
+def test_a_card_that_could_not_be_shown_is_tried_again(
+    project: Project, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = signed_in(operator)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(home, "day_of", broken)
+        told = browser.get("/_/home/day")
+    assert "This part cannot be shown now" in words_of(told)
+    assert "ETag" not in told
