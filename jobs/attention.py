@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet
 
 from jobs import troubles
 from jobs.last_runs import Name
-from jobs.models import Job, LogChunk
+from jobs.models import Job, LogChunk, QueueClass
 from jobs.records import NO_RECORD, Record, records
 from jobs.seen import marks_of
 from jobs.states import JobState
@@ -59,14 +59,17 @@ def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
         MOST_RUNNING,
     )
     waiting = _rows(
-        live.filter(
+        # class by class, as they stand in the index, however long the queue is
+        live.order_by("queue_class_id", "queued_at", "pk").filter(
             state=JobState.PENDING,
             held=False,
-            reason__in=troubles.HOPELESS,
+            not_before__isnull=True,
+            queue_class__in=QueueClass.objects.filter(reason__in=troubles.HOPELESS),
             queued_at__lt=now - troubles.PATIENCE,
         ),
         "queued_at",
         MOST_WAITING,
+        "queue_class__reason",
     )
     names = list(dict.fromkeys(row.name for row in rows))[:MOST_NAMES]
     runs = records([*names, *(row.name for row in running)])
@@ -85,15 +88,15 @@ def attention(actor: Actor, whose: Whose, now: datetime) -> Attention:
     )
 
 
-def _rows(found: QuerySet[Job], stamp: str, most: int) -> list[Row]:
-    """The first of them, with the time that stands in that column."""
-    listed = found.values_list("pk", "project_id", "name", stamp, "reason")[:most]
+def _rows(found: QuerySet[Job], stamp: str, most: int, why: str = "reason") -> list[Row]:
+    """The first of them, with the time and the reason that stand in these columns."""
+    listed = found.values_list("pk", "project_id", "name", stamp, why)[:most]
     return [Row(pk, (project, name), at, reason) for pk, project, name, at, reason in listed]
 
 
 def _told(entries: Sequence[Entry], runs: Mapping[Name, Record]) -> list[Trouble]:
     """The entries in words, each with its job as a whole: what to do is told by its spec."""
-    jobs = Job.objects.select_related("project", "provider").defer(*_LARGE)
+    jobs = Job.objects.select_related("project", "provider", "queue_class").defer(*_LARGE)
     whole = jobs.in_bulk([one.id for one in entries])
     last = LogChunk.objects.filter(
         attempt__job__in=[one.id for one in entries if one.kind == "overlong"],

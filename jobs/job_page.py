@@ -158,7 +158,7 @@ def regions(
 def etag(job: Job, scope: str, *parts: object) -> str:
     """A mark of what a region shows. A job that goes on also changes with time."""
     beat = "" if job.state in TERMINAL else int(timezone.now().timestamp() // 10)
-    return ".".join(str(part) for part in ("job", job.pk, job.rev, scope, beat, *parts))
+    return ".".join(str(part) for part in ("job", job.pk, job.told_rev, scope, beat, *parts))
 
 
 def _title(job: Job, reason: str) -> str:

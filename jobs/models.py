@@ -126,6 +126,10 @@ class Job(models.Model):
                 name="job_in_line",
                 condition=Q(state="pending", held=False, not_before__isnull=True),
             ),
+            # what is held, by priority
+            models.Index(
+                F("priority").desc(), "id", name="job_held", condition=Q(state="pending", held=True)
+            ),
             # retries that come due, waits that become too long: looked at each second
             models.Index(
                 fields=["not_before"],
@@ -196,6 +200,13 @@ class Job(models.Model):
         kind = self.queue_class if self.in_line else None
         told = kind if kind is not None and kind.reason != "queued" else self
         return told.reason, told.reason_detail
+
+    @property
+    def told_rev(self) -> str:
+        """Changes with whatever is told of it: while it is in line, also with its class."""
+        if self.in_line and self.queue_class is not None:
+            return f"{self.rev}-{self.queue_class.pk}-{self.queue_class.rev}"
+        return str(self.rev)
 
 
 class Attempt(models.Model):
