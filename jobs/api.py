@@ -206,7 +206,7 @@ def _key(request: HttpRequest) -> str | None:
 
 
 def _etag(job: Job) -> str:
-    return f'"job-{job.pk}-{job.told_rev}"'
+    return f'"job-{job.pk}-{presenters.told_rev(job)}"'
 
 
 def _job(job: Job, status: int = 200) -> HttpResponse:

@@ -11,7 +11,8 @@ from django.db.models import F, QuerySet
 
 from jobs import troubles
 from jobs.last_runs import Name
-from jobs.models import Job, LogChunk, QueueClass
+from jobs.models import Job, LogChunk
+from jobs.queue_models import QueueClass
 from jobs.records import NO_RECORD, Record, records
 from jobs.seen import marks_of
 from jobs.states import JobState

@@ -14,6 +14,7 @@ from jobs.glances import shape_of, short_reason
 from jobs.left_overs import name_of
 from jobs.models import Attempt, Job
 from jobs.phases import timeline
+from jobs.presenters import told_rev
 from jobs.reasons import reason_text
 from jobs.selectors import attempts_of, events_of, last_rerun
 from jobs.services import may_force_finish
@@ -158,7 +159,7 @@ def regions(
 def etag(job: Job, scope: str, *parts: object) -> str:
     """A mark of what a region shows. A job that goes on also changes with time."""
     beat = "" if job.state in TERMINAL else int(timezone.now().timestamp() // 10)
-    return ".".join(str(part) for part in ("job", job.pk, job.told_rev, scope, beat, *parts))
+    return ".".join(str(part) for part in ("job", job.pk, told_rev(job), scope, beat, *parts))
 
 
 def _title(job: Job, reason: str) -> str:

@@ -116,7 +116,6 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            # all that waits, by priority
             models.Index(
                 F("priority").desc(), "id", name="job_queue", condition=Q(state="pending")
             ),
@@ -126,9 +125,8 @@ class Job(models.Model):
                 name="job_in_line",
                 condition=Q(state="pending", held=False, not_before__isnull=True),
             ),
-            # what is held, by priority
             models.Index(
-                F("priority").desc(), "id", name="job_held", condition=Q(state="pending", held=True)
+                fields=["-priority", "id"], name="job_held", condition=Q(state="pending", held=True)
             ),
             # retries that come due, waits that become too long: looked at each second
             models.Index(
@@ -141,7 +139,6 @@ class Job(models.Model):
                 name="job_queue_until",
                 condition=Q(state="pending", queue_until__isnull=False),
             ),
-            # jobs without a class
             models.Index(
                 fields=["id"],
                 name="job_classless",
@@ -176,7 +173,6 @@ class Job(models.Model):
             GinIndex(NameWords(F("name")), name="job_by_word"),
             # labels by key, or by key and value
             GinIndex(fields=["labels"], name="job_by_labels"),
-            # submitted since
             models.Index(fields=["-created_at"], name="job_by_time"),
             models.Index(fields=["-finished_at"], name="job_failed", condition=Q(state="failed")),
             models.Index(
@@ -200,13 +196,6 @@ class Job(models.Model):
         kind = self.queue_class if self.in_line else None
         told = kind if kind is not None and kind.reason != "queued" else self
         return told.reason, told.reason_detail
-
-    @property
-    def told_rev(self) -> str:
-        """Changes with whatever is told of it: while it is in line, also with its class."""
-        if self.in_line and self.queue_class is not None:
-            return f"{self.rev}-{self.queue_class.pk}-{self.queue_class.rev}"
-        return str(self.rev)
 
 
 class Attempt(models.Model):

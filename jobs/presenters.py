@@ -47,6 +47,12 @@ def job_values(job: Job) -> dict[str, Any]:
     }
 
 
+def told_rev(job: Job) -> str:
+    """Changes with whatever is told of a job: while it is in line, also with its class."""
+    kind = job.queue_class if job.in_line else None
+    return f"{job.rev}" if kind is None else f"{job.rev}-{kind.pk}-{kind.rev}"
+
+
 def job_detail_values(job: Job) -> dict[str, Any]:
     """A job with its spec; secrets by name only. `queue_class` must have been selected too."""
     return job_values(job) | {"pinned_to": pin_of(job) or None, "spec": in_order(job.spec)}

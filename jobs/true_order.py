@@ -2,8 +2,8 @@
 have a hundred thousand jobs.
 
 It is the order in which the planner walks them (orchestrator/scheduling/order.py tells it, and
-a test compares the two): by level, which is a job's priority and rises with its age; then
-those of the project that uses least by its weight, with what runs and what comes before in
+a test compares the two): by level, which is a job's priority and rises with its age; then, unless
+they are overdue, those of the project that uses least by its weight, with what runs and what comes before in
 this same order; then by when the wait began, then by number.
 """
 
@@ -62,6 +62,7 @@ class TrueOrder:
         by_project = np.lexsort((jobs, since, -level, project))
         turn = np.empty(len(jobs))
         turn[by_project] = _turn(classes, of_class[by_project], project[by_project], totals)
+        turn[level == OVERDUE] = 0.0
         order = np.lexsort((jobs, since, turn, -level))
         self.jobs: Ints = jobs[order]
         self.classes: Ints = of_class[order]

@@ -10,8 +10,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="job",
             index=models.Index(
-                models.OrderBy(models.F("priority"), descending=True),
-                models.F("id"),
+                fields=["-priority", "id"],
                 condition=models.Q(("held", True), ("state", "pending")),
                 name="job_held",
             ),

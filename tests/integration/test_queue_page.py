@@ -70,7 +70,8 @@ def test_the_sentence_says_what_they_wait_for_in_numbers(browser: Client, projec
         make_job(project=project, reason="no_capacity", spec={"resources": {"memory_mb": 4096}})
     make_waiting(project, 50, "held")
     make_waiting(project, 50, "backing off")
-    Job.objects.filter(queue_class__reason="no_capacity").update(queued_at=timezone.now() - 12 * HOUR / 60)
+    full = Job.objects.filter(queue_class__reason="no_capacity")
+    full.update(queued_at=timezone.now() - 12 * HOUR / 60)
     words = words_of(browser.get("/queue"))
     assert "5 wait: 3 for memory, 1 backs off, 1 held; the oldest has waited 12 min" in words
     assert "Those in the queue ask for 3 CPU and 12 GiB together; 6 CPU and 1 GiB free." in words
