@@ -2,9 +2,9 @@
 have a hundred thousand jobs.
 
 It is the order in which the planner walks them (orchestrator/scheduling/order.py tells it, and
-a test compares the two): by level, which is a job's priority and rises with its age; then, unless
-they are overdue, those of the project that uses least by its weight, with what runs and what comes before in
-this same order; then by when the wait began, then by number.
+a test compares the two): by level, which is a job's priority and rises with its age; then,
+unless they are overdue, those of the project that uses least by its weight, with what runs and
+what comes before in this same order; then by when the wait began, then by number.
 """
 
 from __future__ import annotations
