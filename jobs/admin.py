@@ -82,7 +82,7 @@ class JobAdmin(ReadOnlyAdmin):
         "created_at",
     ]  # fmt: skip
     list_display_links = ["id", "name"]
-    list_select_related = ["project", "provider", "submitted_by"]
+    list_select_related = ["project", "provider", "submitted_by", "queue_class"]
     list_filter = [word_filter("state", JobState), ProjectFilter]
     ordering = ["-id"]
     search_fields = ["name"]
@@ -148,7 +148,7 @@ class JobAdmin(ReadOnlyAdmin):
     @admin.display(description="reason")
     def why(self, job: Job) -> str:
         """The reason in plain words."""
-        return reason_text(job.reason, job.reason_detail)
+        return reason_text(*job.told)
 
     @admin.display(description="page")
     def page(self, job: Job) -> SafeString:

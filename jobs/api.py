@@ -70,7 +70,8 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
 @router.get("/jobs/{int:job_id}", response=schemas.JobDetailOut)
 def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
-    """One job. Its ETag changes with `rev`; with If-None-Match an unchanged job is 304.
+    """One job. Its ETag changes with `rev`, and with why it waits; with If-None-Match an
+    unchanged job is 304.
 
     With `wait` the answer comes when the job has ended, with `rev` too as soon as its
     revision is greater, and with what there is when the time is over."""
@@ -205,7 +206,7 @@ def _key(request: HttpRequest) -> str | None:
 
 
 def _etag(job: Job) -> str:
-    return f'"job-{job.pk}-{job.rev}"'
+    return f'"job-{job.pk}-{presenters.told_rev(job)}"'
 
 
 def _job(job: Job, status: int = 200) -> HttpResponse:

@@ -99,9 +99,9 @@ class JobFilter:
         for term in self.terms:
             if term.key == "name" and not term.negated:
                 begun |= _begins_with(term.value)
-            elif term.key != "state" and term.key not in _NAMED:
+            elif term.key not in ("state", "key") and term.key not in _NAMED:
                 where &= ~_holds(term) if term.negated else _holds(term)
-        return where & begun
+        return where & begun & self._condition_of_keys()
 
     def moment(self, key: str) -> Any:
         """The time that `since` or `until` names, for the database; None where it is not given."""
@@ -115,6 +115,12 @@ class JobFilter:
     def has(self, key: str) -> bool:
         """True when something is asked of that key."""
         return any(term.key == key for term in self.terms)
+
+    def _condition_of_keys(self) -> Q:
+        """A job has one concurrency key at most: several are alternatives."""
+        keys, excluded = self.values("key"), self.values("key", negated=True)
+        where = Q(concurrency_key__in=keys) if keys else Q()
+        return where & ~Q(concurrency_key__in=excluded) if excluded else where
 
     def _condition_of_names(self, key: str, column: str, model: type[Model], name: str) -> Q:
         wanted, excluded = self.values(key), self.values(key, negated=True)

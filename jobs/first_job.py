@@ -42,7 +42,9 @@ def has_run(actor: Actor) -> bool:
 
 def first_job(actor: Actor) -> FirstJob | None:
     """The newest job that the actor may see; None while there is none."""
-    job = jobs_of(actor).select_related("project", "provider").order_by("-pk").first()
+    job = (
+        jobs_of(actor).select_related("project", "provider", "queue_class").order_by("-pk").first()
+    )
     if job is None:
         return None
     attempt = attempt_of(job)

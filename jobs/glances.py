@@ -21,6 +21,12 @@ _SHORT = {
     "too_large": "too large",
     "provider_down": "provider not reachable",
     "disk_low": "disk full",
+    "kept_free": "room is kept free",
+    "apart": "kept apart",
+    "paused": "queue paused",
+    "project_limit": "project at its limit",
+    "above_project_limit": "above its project's limit",
+    "key_limit": "key at its limit",
     "oom_killed": "out of memory",
     "timeout": "timed out",
     "queue_timeout": "waited too long",
@@ -62,17 +68,18 @@ def short_reason(job: Job, now: datetime) -> str:
     if job.reason == "backoff" and job.not_before is not None:
         seconds = (job.not_before - now).total_seconds()
         return f"retry in {age_text(seconds)}" if seconds > 0 else "retry due"
-    if job.reason == "exit_code":
+    reason, detail = job.told
+    if reason == "exit_code":
         return f"exit code {job.exit_code}"
-    if job.reason == "signalled":
-        return f"signal {str(job.reason_detail.get('signal', '')).partition(' ')[0]}".strip()
-    if job.reason == "cancelled":
+    if reason == "signalled":
+        return f"signal {str(detail.get('signal', '')).partition(' ')[0]}".strip()
+    if reason == "cancelled":
         return f"by {job.cancel_requested_by}" if job.cancel_requested_by else ""
     if job.state == JobState.COMPLETED:
         return f"on attempt {job.attempt}" if job.attempt > 1 else ""
     if job.state == JobState.RUNNING:
         return ""
-    return _SHORT.get(job.reason, job.reason.replace("_", " "))
+    return _SHORT.get(reason, reason.replace("_", " "))
 
 
 def trigger_text(job: Job) -> str:

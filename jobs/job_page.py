@@ -14,6 +14,7 @@ from jobs.glances import shape_of, short_reason
 from jobs.left_overs import name_of
 from jobs.models import Attempt, Job
 from jobs.phases import timeline
+from jobs.presenters import told_rev
 from jobs.reasons import reason_text
 from jobs.selectors import attempts_of, events_of, last_rerun
 from jobs.services import may_force_finish
@@ -159,7 +160,7 @@ def regions(
 def etag(actor: Actor, job: Job, *parts: object) -> str:
     """A mark of what a region shows. A job that goes on also changes with time."""
     beat = 0 if job.state in TERMINAL else BEAT
-    return thing_mark(actor, "job", job.pk, job.rev, *parts, beat=beat)
+    return thing_mark(actor, "job", job.pk, told_rev(job), *parts, beat=beat)
 
 
 def _title(job: Job, reason: str) -> str:

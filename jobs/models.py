@@ -116,7 +116,6 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            # all that waits, by priority
             models.Index(
                 F("priority").desc(), "id", name="job_queue", condition=Q(state="pending")
             ),
@@ -125,6 +124,9 @@ class Job(models.Model):
                 fields=["queue_class", "queued_at", "id"],
                 name="job_in_line",
                 condition=Q(state="pending", held=False, not_before__isnull=True),
+            ),
+            models.Index(
+                fields=["-priority", "id"], name="job_held", condition=Q(state="pending", held=True)
             ),
             # retries that come due, waits that become too long: looked at each second
             models.Index(
@@ -137,7 +139,6 @@ class Job(models.Model):
                 name="job_queue_until",
                 condition=Q(state="pending", queue_until__isnull=False),
             ),
-            # jobs without a class
             models.Index(
                 fields=["id"],
                 name="job_classless",
@@ -149,18 +150,15 @@ class Job(models.Model):
                 name="job_by_key",
                 condition=Q(state__in=["pending", "scheduled", "running"]) & ~Q(concurrency_key=""),
             ),
-            # cancels that an engine process has to act on, polled each second
             models.Index(
                 fields=["id"],
                 name="job_cancel_wanted",
                 condition=Q(cancel_requested_at__isnull=False, state__in=["scheduled", "running"]),
             ),
-            # lists: all of a project, newest first; one state, newest first
             models.Index(fields=["project", "-id"], name="job_by_project"),
             models.Index(fields=["state", "-id"], name="job_by_state"),
             models.Index(fields=["project", "state", "-id"], name="job_by_project_state"),
             models.Index(fields=["provider", "-id"], name="job_by_provider"),
-            # what somebody submitted, newest first
             models.Index(fields=["submitted_by", "-id"], name="job_by_submitter"),
             # the last runs of a name in its project
             models.Index(fields=["project", "name", "-id"], name="job_by_project_name"),
@@ -174,7 +172,6 @@ class Job(models.Model):
             GinIndex(NameWords(F("name")), name="job_by_word"),
             # labels by key, or by key and value
             GinIndex(fields=["labels"], name="job_by_labels"),
-            # submitted since
             models.Index(fields=["-created_at"], name="job_by_time"),
             models.Index(fields=["-finished_at"], name="job_failed", condition=Q(state="failed")),
             models.Index(

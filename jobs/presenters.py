@@ -15,13 +15,15 @@ from projects.models import Event
 
 
 def job_values(job: Job) -> dict[str, Any]:
-    """A job as lists show it. `project` and `provider` must have been selected with it."""
+    """A job as lists show it. `project`, `provider` and `queue_class` must have been selected
+    with it."""
+    reason, detail = job.told
     return {
         "id": job.pk,
         "name": job.name,
         "state": job.state,
-        "reason": job.reason,
-        "reason_text": reason_text(job.reason, job.reason_detail),
+        "reason": reason,
+        "reason_text": reason_text(reason, detail),
         "exit_code": job.exit_code,
         "project": job.project.slug,
         "provider": job.provider.name if job.provider else None,
@@ -43,6 +45,12 @@ def job_values(job: Job) -> dict[str, Any]:
         "rerun_of": job.rerun_of_id,
         "rev": job.rev,
     }
+
+
+def told_rev(job: Job) -> str:
+    """Changes with whatever is told of a job: while it is in line, also with its class."""
+    kind = job.queue_class if job.in_line else None
+    return f"{job.rev}" if kind is None else f"{job.rev}-{kind.pk}-{kind.rev}"
 
 
 def job_detail_values(job: Job) -> dict[str, Any]:

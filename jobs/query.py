@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from jobs.states import JobState
 from projects.strict import text_problem
 
-KEYS = ("state", "project", "provider", "by", "name", "label", "since", "until")
+KEYS = ("state", "project", "provider", "by", "name", "key", "label", "since", "until")
 LISTED = ("state", "project", "provider", "by")
 TIMES = ("since", "until")
 MAX_TEXT = 255

@@ -37,15 +37,23 @@ GROUPS: dict[str, Group] = {
         Group("gpu", "For a GPU", "pending", "for a GPU", moves=True),
         Group("slot", "For a slot", "pending", "for a slot", moves=True),
         Group(ROOM, "For room", "pending", "for room", moves=True),
+        Group("kept_free", "Kept free", "pending", "for room that is kept free", moves=True),
+        Group("apart", "Kept apart", "pending", "for a provider without its like", moves=True),
+        Group("key_limit", "Key's limit", "pending", "for its key", "for their keys", moves=True),
+        Group("project_limit", "Project's limit", "pending", "for its project", "for their project",
+              moves=True),
+        Group("paused", "Paused", "held", "in a paused queue", "in paused queues"),
         Group("provider_down", "Provider away", "warn", "for a provider that takes nothing now"),
         Group("disk_low", "Disk full", "warn", "for a provider whose disk is full"),
         Group("no_provider", "No provider", "failed", "without any provider"),
         Group("no_match", "No provider fits", "failed", "fits no provider", "fit no provider"),
         Group("too_large", "Too large", "failed", "too large for any provider"),
+        Group("above_project_limit", "Above a limit", "failed", "above its project's limit",
+              "above their project's limit"),
         Group(BACKOFF, "Backing off", "warn", "backs off", "back off"),
         Group(HELD, "Held", "held", "held"),
     )
-}
+}  # fmt: skip
 """By key, in the order in which pages tell them."""
 BY_SCARCE = ("memory", "cpu", "gpu", "slot", ROOM)
 """The groups into which jobs without room are told apart."""

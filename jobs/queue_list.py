@@ -1,5 +1,5 @@
 """The jobs that wait, as far as the actor may see them: counted by what they wait for, and
-page by page in the planner's order.
+which of them a list of those has.
 
 Which measure a job without room lacks is worked out now, demand by demand, from what providers
 have free; all else is what the planner has stored. So a count and the list it leads to are of
@@ -12,33 +12,44 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from jobs.models import Job
 from jobs.orders import SpecUnreadable, requirements
-from jobs.queue_groups import BY_SCARCE, GROUPS, NO_CAPACITY, ROOM, codes_of, group_of, named_codes
+from jobs.queue_groups import (
+    BACKOFF,
+    BY_SCARCE,
+    GROUPS,
+    HELD,
+    NO_CAPACITY,
+    ROOM,
+    codes_of,
+    group_of,
+    named_codes,
+)
 from jobs.queue_groups import scarce as scarce_on
+from jobs.queue_walk import BACKING_OFF, IN_LINE, Wanted
+from jobs.queue_walk import HELD as PART_HELD
 from jobs.sql import fetch
+from jobs.whole_line import Waiting
 from projects.actor import Actor
-from projects.cursors import Page, make_key_cursor, read_key_cursor
 from providers.fit import Answer, Need, fit
 from providers.models import Provider
 from providers.selectors import ProviderUse
 
 MOST_DEMANDS = 100
 """Demands told apart by what they lack; jobs of rarer ones wait "for room"."""
-_BEFORE_ALL = (-1, 0, 0)
+_ASIDE = {BACKOFF: BACKING_OFF, HELD: PART_HELD}
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What some jobs ask for, as it is stored."""
+    """What some jobs ask for, as their classes have it; `requires` is JSON."""
 
     cpu_millis: int
     memory_mb: int
     gpus: int
     provider: str
-    requires: Any
+    requires: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +72,6 @@ class Room:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a job stands. `part`: 0 in the queue, 1 backing off, 2 held; `number` from 1 among
-    all jobs in the queue, whoever may see them."""
-
-    job: int
-    priority: int
-    part: int
-    number: int | None
-
-
 def projects_seen(actor: Actor, project: int | None) -> list[int] | None:
     """The projects whose jobs are listed; None: all. `project` is one that the actor may see."""
     if project is not None:
@@ -90,9 +90,8 @@ def scarcities(projects: list[int] | None, room: Room) -> dict[str, list[tuple[D
     """What jobs without room lack: the demands of each group, and how many jobs make them."""
     rows = fetch("waiting_demands", {"projects": projects, "most": MOST_DEMANDS})
     found: dict[str, list[tuple[Demand, int]]] = {key: [] for key in BY_SCARCE}
-    for cpu, memory, gpus, provider, requires, number in rows:
-        stored = json.loads(requires) if isinstance(requires, str) else requires
-        demand = Demand(cpu, memory, gpus, provider, stored)
+    for *asked, number in rows:
+        demand = Demand(*asked)
         found[_scarce(demand, room)].append((demand, number))
     return found
 
@@ -111,33 +110,28 @@ def grouped(
     return {key: found[key] for key in GROUPS if key in found and found[key].number}
 
 
-def waiting_page(
-    projects: list[int] | None,
-    why: str,
-    lacking: Mapping[str, Sequence[tuple[Demand, int]]],
-    *,
-    limit: int,
-    cursor: str | None = None,
-    filters: Mapping[str, Sequence[str]],
-) -> Page[Place]:
-    """A page of the jobs that wait for `why` (a group, or empty: for whatever), in order.
-
-    Raises BadRequest for a cursor of another list.
-    """
-    bound = {**filters, "list": ["queue"]}
-    after = read_key_cursor(cursor, bound, len(_BEFORE_ALL)) if cursor else _BEFORE_ALL
-    rows = _rows(projects, after=after, most=limit + 1, **_condition(why, lacking))
-    items = rows[:limit]
-    if len(rows) <= limit:
-        return Page(items)
-    last = items[-1]
-    return Page(items, make_key_cursor((last.part, last.priority, last.job), bound))
-
-
-def places_of(projects: list[int] | None, jobs: Sequence[int]) -> dict[int, Place]:
-    """Where these jobs stand now; those that do not wait any more are left out."""
-    rows = _rows(projects, after=_BEFORE_ALL, most=len(jobs), only=list(jobs))
-    return {place.job: place for place in rows}
+def wanted_of(
+    projects: list[int] | None, why: str, lacking: Mapping[str, Sequence[tuple[Demand, int]]]
+) -> Wanted:
+    """Which jobs a list of those that wait for `why` (a group, or empty: for whatever) has."""
+    if not why:
+        return Wanted(projects)
+    if why in _ASIDE:
+        return Wanted(projects, (_ASIDE[why],))
+    codes = codes_of(why)
+    named = named_codes()
+    if codes is None:
+        return Wanted(projects, (IN_LINE,), lambda one: one.reason not in named)
+    if why not in BY_SCARCE:
+        return Wanted(projects, (IN_LINE,), lambda one: one.reason in codes)
+    # Those for room are all that lack nothing by name, rare demands included.
+    keys = [key for key in BY_SCARCE if key != ROOM] if why == ROOM else [why]
+    demands = {demand for key in keys for demand, _ in lacking[key]}
+    return Wanted(
+        projects,
+        (IN_LINE,),
+        lambda one: one.reason in codes and (_demand(one) in demands) == (why != ROOM),
+    )
 
 
 def jobs_listed(projects: list[int] | None, jobs: Iterable[int]) -> dict[int, Job]:
@@ -145,13 +139,13 @@ def jobs_listed(projects: list[int] | None, jobs: Iterable[int]) -> dict[int, Jo
     found = Job.objects.filter(pk__in=list(jobs))
     if projects is not None:
         found = found.filter(project__in=projects)
-    found = found.select_related("project", "provider", "submitted_by")
+    found = found.select_related("project", "provider", "queue_class")
     return {job.pk: job for job in found.defer("spec", "secrets", "idempotency_digest")}
 
 
 def _scarce(demand: Demand, room: Room) -> str:
     try:
-        conditions = requirements(demand.requires)
+        conditions = requirements(json.loads(demand.requires))
     except SpecUnreadable:
         conditions = ()
     need = Need(demand.cpu_millis, demand.memory_mb, demand.gpus, demand.provider, conditions)
@@ -184,45 +178,7 @@ def _together(one: Count, other: Count) -> Count:
     )
 
 
-def _condition(why: str, lacking: Mapping[str, Sequence[tuple[Demand, int]]]) -> dict[str, Any]:
-    """The parameters of waiting_rows.sql that ask for one group."""
-    if not why:
-        return {}
-    codes = codes_of(why)
-    if codes is None:
-        return {"other_codes": list(named_codes())}
-    if why not in BY_SCARCE:
-        return {"codes": list(codes)}
-    # Those for room are all that lack nothing by name, rare demands included.
-    keys = [key for key in BY_SCARCE if key != ROOM] if why == ROOM else [why]
-    demands = [demand for key in keys for demand, _ in lacking[key]]
-    return {"codes": list(codes), "among": why != ROOM, "demands": _as_json(demands)}
-
-
-def _as_json(demands: Sequence[Demand]) -> str:
-    return json.dumps([
-        {"cpu_millis": d.cpu_millis, "memory_mb": d.memory_mb, "gpus": d.gpus,
-         "provider": d.provider, "requires": d.requires}
-        for d in demands
-    ])  # fmt: skip
-
-
-def _rows(
-    projects: list[int] | None,
-    *,
-    after: Sequence[int],
-    most: int,
-    only: list[int] | None = None,
-    codes: list[str] | None = None,
-    other_codes: list[str] | None = None,
-    among: bool | None = None,
-    demands: str = "[]",
-) -> list[Place]:
-    part, priority, last = after
-    values = {
-        "projects": projects, "only": only, "codes": codes, "other_codes": other_codes,
-        "among": among, "demands": demands, "part": part, "priority": priority, "id": last,
-        "most": most,
-    }  # fmt: skip
-    rows = fetch("waiting_rows", values)
-    return [Place(job, priority, part, number) for part, priority, job, number in rows]
+def _demand(waiting: Waiting) -> Demand:
+    return Demand(
+        waiting.cpu_millis, waiting.memory_mb, waiting.gpus, waiting.provider, waiting.requires
+    )

@@ -17,20 +17,21 @@ from jobs.queue_groups import BACKOFF, BY_SCARCE, GROUPS, HELD
 from jobs.queue_list import (
     Count,
     Demand,
-    Place,
     Room,
     grouped,
     jobs_listed,
-    places_of,
     projects_seen,
     scarcities,
     waiting_counts,
-    waiting_page,
+    wanted_of,
 )
 from jobs.queue_pace import drain_of, flow_of
+from jobs.queue_walk import Place, Spot, place_of, walk
 from jobs.reasons import reason_text
 from jobs.selectors import job_any
 from jobs.states import JobState
+from jobs.true_order import TOP
+from jobs.whole_line import whole_line
 from projects.actor import Actor
 from projects.models import Project, Role
 from projects.selectors import projects_of
@@ -75,6 +76,14 @@ class Row:
     place: Place | None
     why: str
     changeable: bool
+
+    @property
+    def risen(self) -> str:
+        """To what its priority has risen while it waited; "" while it has not."""
+        level = self.place.level if self.place is not None else None
+        if level is None or level <= self.job.priority:
+            return ""
+        return "overdue" if level > TOP else str(level)
 
     @property
     def in_queue(self) -> bool:
@@ -155,14 +164,17 @@ def _rows(actor: Actor, found: Asked, query: QueryDict, lacking: Lacking) -> dic
     context = {"rows_query": encoded(base, cursor), "first_query": encoded(base), "asked": found}
     if found.problems:
         return context | {"rows": [], "kept": ""}
-    projects = _projects(actor, found)
-    page = waiting_page(projects, found.why, lacking, limit=PAGE_SIZE, cursor=cursor, filters=base)
+    projects, filters = _projects(actor, found), {**base, "list": ["queue"]}
+    after = Spot.read(cursor, filters) if cursor else None
+    line = whole_line(after.moment if after else None)
+    wanted = wanted_of(projects, found.why, lacking)
+    page = walk(line, wanted, limit=PAGE_SIZE, filters=filters, after=after)
     fresh = {place.job: place for place in page.items}
     kept = _numbers(query.get("rows", ""))
-    places = places_of(projects, kept) if kept else fresh
     jobs = jobs_listed(projects, kept or fresh)
-    mine, now = actor.project_ids(Role.SUBMITTER), timezone.now()
-    shown = [_row(jobs[pk], places.get(pk), mine, now) for pk in (kept or fresh) if pk in jobs]
+    places = {pk: place_of(line, jobs[pk]) for pk in kept if pk in jobs} if kept else fresh
+    mine = actor.project_ids(Role.SUBMITTER)
+    shown = [_row(jobs[pk], places[pk], mine) for pk in places if pk in jobs]
     return context | {
         "rows": shown,
         "selectable": mine is None or bool(mine),
@@ -220,20 +232,16 @@ def _wanted(counts: Sequence[Count]) -> tuple[int, int] | None:
     return (cpu, sum(count.memory_mb for count in counts)) if cpu else None
 
 
-def _row(job: Job, place: Place | None, changeable: frozenset[int] | None, now: datetime) -> Row:
+def _row(job: Job, place: Place | None, changeable: frozenset[int] | None) -> Row:
     may = place is not None and (changeable is None or job.project_id in changeable)
-    if place is None:
-        return Row(job, None, _left(job), may)
-    between = place.part == 0 and job.reason in ("held", "backoff")
-    why = reason_text("queued") if between else reason_text(job.reason, job.reason_detail)
-    return Row(job, place, why, may)
+    return Row(job, place, _left(job) if place is None else reason_text(*job.told), may)
 
 
 def _left(job: Job) -> str:
     """What became of a job that was in the list."""
     if job.state in (JobState.SCHEDULED, JobState.RUNNING) and job.provider is not None:
         return f"{job.state.capitalize()} on {job.provider.name}."
-    return reason_text(job.reason, job.reason_detail)
+    return reason_text(*job.told)
 
 
 def _came(fresh: list[int], kept: set[int], *, more: bool) -> int:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-
-from django.db.models import Q
-from django.db.models.functions import Now
+from datetime import UTC, datetime
 
 from jobs.models import Job
-from jobs.sql import fetch
-from jobs.states import JobState
+from jobs.whole_line import whole_line
 from projects.actor import Actor
 
 AROUND = 2
@@ -27,37 +23,42 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """Its place from 1, how many wait in all, and since when the one that waits longest."""
+    """Its place from 1, how many wait in all, since when the one that waits longest, and the
+    level to which its priority has risen (jobs/true_order.py)."""
 
     place: int
     waiting: int
-    oldest: datetime | None
+    oldest: datetime
+    level: int
     around: tuple[Neighbour, ...]
 
 
 def queue_place(actor: Actor, job: Job) -> QueuePlace | None:
-    """The place of a job; None while it is not in the queue: held, or before its retry."""
-    if job.state != JobState.PENDING or job.held or job.reason == "backoff":
+    """The place of a job; None while it is not in line: held, or before its retry."""
+    if not job.in_line:
         return None
-    ((before, waiting, oldest),) = fetch("queue_place", {"priority": job.priority, "id": job.pk})
-    if not waiting:
+    order = whole_line().order
+    index, oldest = order.index(job.pk), order.oldest
+    if index is None or oldest is None:
         return None
-    queue = Job.objects.filter(
-        Q(not_before__isnull=True) | Q(not_before__lte=Now()), state="pending", held=False
-    ).defer("spec", "secrets", "idempotency_digest")
-    later = Q(priority__lt=job.priority) | Q(priority=job.priority, pk__gt=job.pk)
-    earlier = Q(priority__gt=job.priority) | Q(priority=job.priority, pk__lt=job.pk)
-    ahead = list(queue.filter(earlier).order_by("priority", "-pk")[:AROUND])[::-1]
-    behind = list(queue.filter(later).order_by("-priority", "pk")[:AROUND])
-    place = int(before) + 1
-    first = place - len(ahead)
+    first = max(0, index - AROUND)
+    near = order.jobs[first : index + AROUND + 1].tolist()
+    rows = Job.objects.select_related("queue_class").defer("spec", "secrets", "idempotency_digest")
+    found = rows.in_bulk(near)
     around = [
-        Neighbour(first + n, one if one is job or _sees(actor, one) else None, one is job)
-        for n, one in enumerate([*ahead, job, *behind])
+        Neighbour(first + n + 1, _seen(actor, found.get(pk)), pk == job.pk)
+        for n, pk in enumerate(near)
     ]
-    return QueuePlace(place, max(int(waiting), place), oldest, tuple(around))
+    return QueuePlace(
+        index + 1,
+        len(order),
+        datetime.fromtimestamp(oldest, UTC),
+        -order.key(index)[0],
+        tuple(around),
+    )
 
 
-def _sees(actor: Actor, job: Job) -> bool:
+def _seen(actor: Actor, job: Job | None) -> Job | None:
     visible = actor.project_ids()
-    return visible is None or job.project_id in visible
+    may = job is not None and (visible is None or job.project_id in visible)
+    return job if may else None

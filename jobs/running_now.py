@@ -130,7 +130,7 @@ def live_counts(actor: Actor, whose: Whose) -> Mapping[JobState, int]:
 
 def mine(actor: Actor) -> list[Mine]:
     """The person's latest jobs, of each name the newest; two queries."""
-    found = Whose.MINE.jobs(actor).select_related("project").defer(*_LARGE)
+    found = Whose.MINE.jobs(actor).select_related("project", "queue_class").defer(*_LARGE)
     jobs = newest_of_each(found.order_by("-pk")[:LOOKED_AT], MOST_SHOWN)
     runs = last_runs([name_of(job) for job in jobs])
     return [Mine(job, runs.get(name_of(job), NONE)) for job in jobs]

@@ -129,22 +129,19 @@ def counts_of(
 
 ORDERS: dict[Sort, tuple[OrderBy | str, ...]] = {
     Sort.LONGEST_RUNNING: (F("started_at").asc(nulls_last=True), "pk"),
-    Sort.QUEUE: ("-priority", "pk"),
 }
-"""The orders that are not the ids'. Each is of one live state, of which there are so few jobs
-that its index may be walked."""
+"""The orders that are neither the ids' nor the queue's. Each is of one live state, of which
+there are so few jobs that its index may be walked."""
 
 
-def after_in_order(sort: Sort, last: int | None) -> Q:
+def after_in_order(last: int | None) -> Q:
     """The jobs that come after that one in such an order. Raises BadRequest when it is gone."""
     if last is None:
         return Q()
-    row = Job.objects.filter(pk=last).values_list("started_at", "priority").first()
+    row = Job.objects.filter(pk=last).values_list("started_at").first()
     if row is None:
         raise BadRequest("The job that this page begins after is gone; begin again without it.")
-    started_at, priority = row
-    if sort is Sort.QUEUE:
-        return Q(priority__lt=priority) | Q(priority=priority, pk__gt=last)
+    (started_at,) = row
     if started_at is None:
         return Q(started_at__isnull=True, pk__gt=last)
     same = Q(started_at=started_at, pk__gt=last)

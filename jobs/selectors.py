@@ -7,7 +7,7 @@ were ever run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from django.db.models.fields.json import KT
 
 from jobs.filters import JobFilter
 from jobs.models import Attempt, Job
+from jobs.queue_search import in_turn
 from jobs.search import ORDERS, Found, after_in_order, counts_of, first_of, ids_of
 from jobs.sorts import Sort
 from jobs.states import TERMINAL, JobState
@@ -31,7 +32,7 @@ MOST_COUNTED = 1000
 _MAX_ID = 2**63 - 1
 _LISTED = PreparedQuery(
     lambda: (
-        Job.objects.select_related("project", "provider", "submitted_by")
+        Job.objects.select_related("project", "provider", "submitted_by", "queue_class")
         .defer("spec", "secrets", "idempotency_digest")
         .annotate(max_attempts=KT("spec__retry__max_attempts"))
         .filter(pk__any=Place(0))
@@ -89,26 +90,35 @@ def job_page(
     BadRequest for a cursor of other filters.
     """
     query = wanted.as_query() | sort.as_query()
-    after = read_cursor(cursor, query) if cursor else None
     found = jobs_of(actor).filter(wanted.condition())
     among = ids_of(wanted).within(high=newest)
+    if sort is Sort.QUEUE:
+        ids, more = in_turn(found.filter(pk__lte=among.high), limit, query, cursor)
+        return JobPage(_listed(ids), more, None, among.high)
+    after = read_cursor(cursor, query) if cursor else None
     if sort.by_id:
         if after is not None:
             among = among.within(low=after + 1) if sort.upward else among.within(high=after - 1)
         seen = first_of(found, limit + 1, among, upward=sort.upward)
     else:
-        later = found.filter(after_in_order(sort, after), pk__lte=among.high)
+        later = found.filter(after_in_order(after), pk__lte=among.high)
         rows = later.order_by(*ORDERS[sort]).values_list("pk", flat=True)
         seen = Found(list(rows[: limit + 1]), NONE)
     ids, rest = seen.ids[:limit], seen.unseen
-    jobs = {job.pk: job for job in _LISTED.fetch(ids)} if ids else {}
-    items = [jobs[pk] for pk in ids if pk in jobs]
+    items = _listed(ids)
     if rest:
         edge = rest.low - 1 if sort.upward else rest.high + 1
         reached = _submitted_near(edge, sort) if len(ids) < limit else None
         return JobPage(items, make_cursor(edge, query), reached, among.high)
-    more = len(seen.ids) > limit
-    return JobPage(items, make_cursor(ids[-1], query) if more else None, None, among.high)
+    if len(seen.ids) > limit:
+        return JobPage(items, make_cursor(ids[-1], query), None, among.high)
+    return JobPage(items, None, None, among.high)
+
+
+def _listed(ids: Sequence[int]) -> list[Job]:
+    """These jobs in this order, without those that are gone."""
+    jobs = {job.pk: job for job in _LISTED.fetch(ids)} if ids else {}
+    return [jobs[pk] for pk in ids if pk in jobs]
 
 
 def _submitted_near(edge: int, sort: Sort) -> datetime | None:

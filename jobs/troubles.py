@@ -18,7 +18,7 @@ from jobs.reasons import reason_text
 from jobs.records import NO_RECORD, Record, Usual, coarse
 from jobs.seen import Marks
 
-HOPELESS = ("no_match", "no_provider", "too_large")
+HOPELESS = ("no_match", "no_provider", "too_large", "above_project_limit")
 """Waits that end only when somebody changes something."""
 PATIENCE = timedelta(minutes=1)
 """A wait is told once it was hopeless for this long: a provider that is being added comes first."""
@@ -45,6 +45,7 @@ _FAILED = {
 _WAITS = {
     "no_match": "fits no provider",
     "too_large": "is larger than any provider",
+    "above_project_limit": "is larger than its project's limit",
     "no_provider": "waits, and no provider takes jobs",
 }
 
@@ -167,9 +168,10 @@ def told(entry: Entry, job: Job, record: Record) -> Trouble:
         words = f"usually {coarse(usual.half)}" if usual else "longer than usual"
         return Trouble(entry, job, words, _sentence(usual))
     if entry.kind == "waits":
-        text = reason_text(job.reason, job.reason_detail)
-        action = None if job.reason == "no_provider" else EDIT
-        return Trouble(entry, job, _WAITS.get(job.reason, "waits"), text, action)
+        reason, told_of = job.told
+        action = None if reason == "no_provider" else EDIT
+        text = reason_text(reason, told_of)
+        return Trouble(entry, job, _WAITS.get(reason, "waits"), text, action)
     numbers = {"exit_code": job.exit_code, "limit": "–", "signal": "–"} | job.reason_detail
     known = _FAILED.get(job.reason)
     words = known.format_map(numbers) if known else f"failed: {reason_text(job.reason, numbers)}"

@@ -43,6 +43,10 @@ _FILTERS: dict[str, tuple[Document, str]] = {
         {"type": "array", "items": _TEXT, "maxItems": 50},
         "What the name begins with; one of them holds.",
     ),
+    "key": (
+        {"type": "array", "items": _TEXT, "maxItems": 50},
+        "Concurrency keys; one of them holds.",
+    ),
     "label": (
         {"type": "array", "items": _TEXT, "maxItems": 50},
         "key=value, or key alone; all must hold.",

@@ -42,7 +42,7 @@ def read_cursor(cursor: str, filters: Mapping[str, Sequence[str]]) -> int:
     return int(last_id)
 
 
-def make_key_cursor(keys: Sequence[int | str], filters: Mapping[str, Sequence[str]]) -> str:
+def make_key_cursor(keys: Sequence[float | str], filters: Mapping[str, Sequence[str]]) -> str:
     """The cursor after the row with these keys, of a list that is in an order of its own.
 
     Name the list among the filters, so that no other list takes its cursors.

@@ -3,11 +3,12 @@
 -- second sort, which was half of the time with 10,000 jobs.
 SELECT cpu_millis, memory_mb, gpus, pinned, requires, count(*), (array_agg(id))[:%(first)s::int]
 FROM (
-    SELECT id, cpu_millis, memory_mb, gpus, coalesce(spec ->> 'provider', '') AS pinned,
-           spec ->> 'requires' AS requires
-    FROM jobs_job
-    WHERE state = 'pending' AND NOT held
-    ORDER BY priority DESC, id LIMIT %(most)s
+    SELECT j.id, j.cpu_millis, j.memory_mb, j.gpus,
+           coalesce(c.demand ->> 'provider', j.spec ->> 'provider', '') AS pinned,
+           coalesce(c.demand ->> 'requires', j.spec ->> 'requires') AS requires
+    FROM jobs_job AS j LEFT JOIN jobs_queueclass AS c ON c.id = j.queue_class_id
+    WHERE j.state = 'pending' AND NOT j.held
+    ORDER BY j.priority DESC, j.id LIMIT %(most)s
 ) AS queue
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY count(*) DESC

@@ -96,6 +96,8 @@ def event_changes(event: Event) -> list[str]:
 @register.filter
 def reason_of(subject: object) -> str:
     """The plain words of the reason of a job, an attempt or an event."""
+    if isinstance(subject, Job):
+        return reason_text(*subject.told) if subject.told[0] else ""
     code = getattr(subject, "reason", "")
     detail = getattr(subject, "reason_detail", None) or getattr(subject, "detail", None)
     return reason_text(code, detail) if code else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Min, Q
+from django.db.models import Min
 from django.utils import timezone
 
 from jobs.models import Attempt, Job
@@ -28,10 +28,8 @@ def look() -> Iterator[Finding]:
 
 
 def _queue() -> Iterator[Finding]:
-    waiting = Job.objects.filter(state=JobState.PENDING, held=False).filter(
-        Q(not_before=None) | Q(not_before__lte=timezone.now())
-    )
-    first = waiting.order_by("queued_at").first()
+    waiting = Job.objects.filter(state=JobState.PENDING, held=False, not_before=None)
+    first = waiting.select_related("queue_class").order_by("queued_at").first()
     if first is None:
         yield ok("queue", "Nobody waits.")
         return
@@ -40,7 +38,7 @@ def _queue() -> Iterator[Finding]:
     if timezone.now() - first.queued_at < LONG_WAIT:
         yield ok("queue", f"{words}.")
         return
-    why = reason_text(first.reason, first.reason_detail)
+    why = reason_text(*first.told)
     yield warning("queue", f"{words}. Job {first.pk}: {why}", "The reason says what is missing.")
 
 

@@ -1,5 +1,5 @@
 """The true order of what waits: priority with age, then a fair turn between projects, then
-first come. Pure; `jobs/sql/line.sql` says the same of stored rows, and a test compares them.
+first come. Pure; `jobs/true_order.py` says the same of a whole line, and a test compares them.
 
 *Priority with age*: a job's level is its priority, 0 to 100, and rises evenly to 100 while it
 waits; after `patience` seconds it is overdue, and overdue jobs come before all others, the one

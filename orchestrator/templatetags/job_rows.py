@@ -82,7 +82,7 @@ def job_rows(
                 project=job.project.slug,
                 shape=shape(shape_of(job)),
                 state=job.state.capitalize(),
-                reason=reason_text(job.reason, job.reason_detail) if job.reason else "",
+                reason=reason_text(*job.told) if job.told[0] else "",
                 why=_why(job, usual.get(job.pk), now),
                 url=f"{pages}{job.pk}",
                 way=icon(_way(job)),

@@ -207,6 +207,16 @@ def test_every_order_lists_what_it_says_and_is_walked_without_loss(
         "runs-3", "runs-2", "runs-1", "runs-1", "runs-0"
     ]  # fmt: skip
     assert listed("sort=queue&q=state:pending") == ["waits-1", "waits-3", "waits-0", "waits-2"]
+    make_job(name="held-99", priority=99, held=True)
+    make_job(name="held-98", priority=98, held=True)
+    make_job(name="again-1", priority=1, reason="backoff", not_before=now + timedelta(hours=1))
+    assert listed("sort=queue&q=state:pending") == [
+        "waits-1", "waits-3", "waits-0", "waits-2", "again-1", "held-99", "held-98",
+    ]  # fmt: skip
+    assert listed("sort=queue&q=state:pending+-name:waits-3+-name:held-99") == [
+        "waits-1", "waits-0", "waits-2", "again-1", "held-98",
+    ]  # fmt: skip
+    Job.objects.filter(name__in=["held-99", "held-98", "again-1"]).delete()
     assert listed("sort=longest-waiting&q=state:pending") == [f"waits-{n}" for n in range(4)]
     assert listed("sort=oldest")[:2] == ["runs-3", "runs-1"]
     assert listed("sort=newest") == listed("") == listed("sort=oldest")[::-1]
@@ -236,9 +246,12 @@ def test_a_cursor_belongs_to_its_order(client: Client) -> None:
         make_job()
     cursor = client.get("/api/v1/jobs?limit=1&sort=oldest", **headers).json()["next_cursor"]  # type: ignore[arg-type]
     assert client.get(f"/api/v1/jobs?cursor={cursor}", **headers).status_code == 400  # type: ignore[arg-type]
-    gone = client.get("/api/v1/jobs?limit=1&sort=queue&q=state:pending", **headers).json()  # type: ignore[arg-type]
+    longest = "limit=1&sort=longest-running&q=state:running"
+    for _ in range(2):
+        make_job(state="running")
+    gone = client.get(f"/api/v1/jobs?{longest}", **headers).json()  # type: ignore[arg-type]
     Job.objects.all().delete()
-    query = f"sort=queue&q=state:pending&cursor={quote(gone['next_cursor'])}"
+    query = f"{longest}&cursor={quote(gone['next_cursor'])}"
     assert "is gone" in client.get(f"/api/v1/jobs?{query}", **headers).json()["detail"]  # type: ignore[arg-type]
 
 
@@ -261,3 +274,21 @@ def test_the_list_is_copied_as_a_command_that_reads_it_from_the_api() -> None:
     address = "http://testserver/api/v1/jobs?q=state%3Arunning&sort=oldest"
     assert f"curl '{address}' -H \"Authorization: Bearer $GANTRY_TOKEN\"" in page
     assert "curl http://testserver/api/v1/jobs -H" in browser.get("/jobs?all").content.decode()
+
+
+def test_jobs_of_a_concurrency_key_are_found_by_it(client: Client) -> None:
+    headers = bearer(make_user("bob", project=make_project("default")))
+    make_job(name="one", concurrency_key="deploy")
+    make_job(name="two", concurrency_key="deploy", state="completed")
+    make_job(name="three", concurrency_key="train, nightly")
+    make_job(name="none")
+
+    def listed(query: str) -> set[str]:
+        found = client.get(f"/api/v1/jobs?{query}", **headers)  # type: ignore[arg-type]
+        return {job["name"] for job in found.json()["items"]}
+
+    assert listed("q=key:deploy") == listed("key=deploy") == {"one", "two"}
+    assert listed("q=key:deploy+state:pending") == {"one"}
+    assert listed('q=key:deploy+key:"train,+nightly"') == {"one", "two", "three"}
+    assert listed("q=-key:deploy") == {"three", "none"}
+    assert listed("q=key:nobodys") == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 from django.test import Client
 from django.utils import timezone
@@ -16,7 +17,7 @@ HOUR = timedelta(hours=1)
 KINDS = ("queued", "queued", "held", "backing off", "due again")
 
 
-def make_waiting(project: Project, priority: int, kind: str) -> Job:
+def make_waiting(project: Project, priority: int, kind: str, **columns: Any) -> Job:
     later = {"backing off": HOUR, "due again": -HOUR}.get(kind)
     return make_job(
         project=project,
@@ -24,6 +25,7 @@ def make_waiting(project: Project, priority: int, kind: str) -> Job:
         held=kind == "held",
         reason="backoff" if later else "held" if kind == "held" else "queued",
         not_before=timezone.now() + later if later else None,
+        **columns,
     )
 
 
