@@ -212,7 +212,8 @@ class PlainPlanner:
             and not site.shunned(demand, project)
             and not site.kept_for
         ]
-        if able:
+        kept = sum(1 for site in self.sites if site.kept_for)
+        if able and kept < max(1, len(self.sites) // 10):
             min(able, key=lambda one: (one.lacks(demand), one.view.id)).kept_for = job
 
     def _limited(self, waiting: WaitingClass) -> str:

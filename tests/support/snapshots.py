@@ -1,10 +1,16 @@
-"""Snapshots of any shape, for properties of the planner."""
+"""Snapshots of any shape, for properties of the planner.
+
+Made from a seed that hypothesis draws: drawn piece by piece they are mostly empty, and nearly
+nothing is ever placed.
+"""
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import strategies as st
 
-from jobs.allowance import Amounts
+from jobs.allowance import NO_LIMITS, Amounts
 from orchestrator.scheduling.snapshot import (
     Demand,
     Key,
@@ -20,122 +26,124 @@ from tests.support.planning import NOW, PATIENCE
 
 LABELS = ("disk", "zone", "gbit")
 VALUES = ("a", "b", "8", "16")
-IMAGES = ("", "tool", "base")
+OPERATORS = ("eq", "neq", "in", "not_in", "exists", "not_exists", "gt", "lt")
+IMAGES = ("tool", "base")
 KEYS = ("deploy", "load")
 PROJECTS = (1, 2, 3)
 APART = (("app", "db"), ("app", "web"))
-AGES = (0.0, 1.0, 900.0, 900.5, 1800.0, 3599.0)
+AGES = (0.0, 0.0, 1.0, 900.0, 900.5, 1800.0, 3599.0)
 OVERDUE_AGES = (3600.0, 3601.0, 9000.0)
 
-requirements = st.builds(
-    Requirement,
-    st.sampled_from(LABELS),
-    st.sampled_from(["eq", "neq", "in", "not_in", "exists", "not_exists", "gt", "lt"]),
-    st.tuples(st.sampled_from(VALUES)),
-)
-demands = st.builds(
-    Demand,
-    cpu_millis=st.sampled_from([100, 500, 1000, 3000, 20_000]),
-    memory_mb=st.sampled_from([64, 512, 4096, 100_000]),
-    gpus=st.sampled_from([0, 0, 0, 1, 2]),
-    provider=st.sampled_from(["", "", "", "", "p1", "p2", "nobody"]),
-    requires=st.lists(requirements, max_size=1).map(tuple),
-    apart=st.sampled_from([(), (), (), APART[:1], APART]),
-    image=st.sampled_from(IMAGES),
-)
-keys = st.none() | st.builds(
-    Key,
-    st.sampled_from(KEYS),
-    st.integers(0, 3),
-    st.sampled_from([Overflow.QUEUE, Overflow.QUEUE, *Overflow]),
-)
-amounts = st.builds(
-    Amounts,
-    running=st.none() | st.integers(0, 6),
-    cpu_millis=st.none() | st.sampled_from([400, 2000, 6000]),
-    memory_mb=st.none() | st.sampled_from([512, 4096, 9000]),
-    gpus=st.none() | st.integers(0, 2),
-)
+# of 64 bits, because hypothesis likes small numbers and those near the ends
+chances = st.binary(min_size=8, max_size=8).map(Random)
 
 
-@st.composite
-def providers(draw: st.DrawFn, number: int) -> ProviderView:
-    """One; what is free may be negative: an operator made a busy provider smaller."""
-    cpu, memory = draw(st.sampled_from([0, 1000, 8000])), draw(st.sampled_from([0, 512, 16_384]))
-    gpus = draw(st.sampled_from([0, 0, 1, 2, 4]))
-    down = draw(st.sampled_from(["", "", "", "it is draining"]))
-    beside = st.tuples(st.sampled_from(PROJECTS), st.sampled_from(APART)).map(
-        lambda pair: (pair[0], *pair[1])
+def demand(chance: Random) -> Demand:
+    """Mostly small; sometimes pinned, with a condition, or larger than anything."""
+    condition = Requirement(
+        chance.choice(LABELS), chance.choice(OPERATORS), (chance.choice(VALUES),)
     )
+    return Demand(
+        cpu_millis=20_000 if chance.random() < 0.04 else chance.choice((100, 500, 500, 1000, 3000)),
+        memory_mb=100_000 if chance.random() < 0.04 else chance.choice((64, 400, 512, 4096)),
+        gpus=chance.choice((0, 0, 0, 0, 0, 0, 1, 2)),
+        provider=chance.choice(("p1", "p2", "nobody")) if chance.random() < 0.1 else "",
+        requires=(condition,) if chance.random() < 0.15 else (),
+        apart=chance.choice((APART[:1], APART)) if chance.random() < 0.25 else (),
+        image=chance.choice(("", *IMAGES)),
+    )
+
+
+def provider(chance: Random, number: int) -> ProviderView:
+    """One; what is free may be negative: an operator made a busy provider smaller."""
+    cpu = 0 if chance.random() < 0.05 else chance.choice((2000, 8000, 8000))
+    memory = chance.choice((512, 16_384, 16_384, 16_384))
+    gpus = chance.choice((0, 0, 0, 1, 2, 4))
+    down = chance.random() < 0.15
+    beside = ((chance.choice(PROJECTS), *chance.choice(APART)),)
     return ProviderView(
         id=number,
         name=f"p{number}",
-        labels=draw(st.dictionaries(st.sampled_from(LABELS), st.sampled_from(VALUES))),
+        labels={label: chance.choice(VALUES) for label in LABELS if chance.random() < 0.6},
         total_cpu_millis=cpu,
         total_memory_mb=memory,
         total_gpus=gpus,
-        free_cpu_millis=draw(st.sampled_from([-500, cpu // 2, cpu - 300, cpu, cpu])),
-        free_memory_mb=draw(st.sampled_from([-500, memory // 2, memory - 100, memory, memory])),
-        free_gpus=draw(st.integers(-1, gpus)),
-        free_slots=draw(st.none() | st.integers(0, 5)),
+        free_cpu_millis=chance.choice((-500, 0, cpu // 2, cpu - 300, cpu, cpu)),
+        free_memory_mb=chance.choice((-500, memory // 2, memory - 100, memory, memory)),
+        free_gpus=chance.choice((-1, 0, gpus, gpus, gpus // 2)) if gpus else 0,
+        free_slots=chance.randrange(6) if chance.random() < 0.25 else None,
         down_reason="provider_down" if down else "",
-        down=down,
-        pack=draw(st.booleans()),
-        cost_per_hour=draw(st.sampled_from([0.0, 0.0, 0.5, 2.0])),
-        images=draw(st.frozensets(st.sampled_from(IMAGES[1:]))),
-        apart=draw(st.frozensets(beside, max_size=1)),
+        down="it is draining" if down else "",
+        pack=chance.random() < 0.5,
+        cost_per_hour=chance.choice((0.0, 0.0, 0.5, 2.0)),
+        images=frozenset(image for image in IMAGES if chance.random() < 0.5),
+        apart=frozenset(beside if chance.random() < 0.25 else ()),
     )
 
 
-@st.composite
-def projects(draw: st.DrawFn, number: int) -> ProjectView:
+def project(chance: Random, number: int) -> ProjectView:
     """One, which may hold more than its limits: they were lowered."""
+    bounds = Amounts(
+        running=chance.choice((None, None, 2, 6)),
+        cpu_millis=chance.choice((None, None, 400, 4000, 9000)),
+        memory_mb=chance.choice((None, None, 4096, 9000)),
+        gpus=chance.choice((None, None, 0, 2)),
+    )
     return ProjectView(
         id=number,
         slug=f"team-{number}",
-        weight=draw(st.sampled_from([1, 50, 100, 300])),
-        running=draw(st.integers(0, 5)),
-        cpu_millis=draw(st.sampled_from([0, 0, 500, 3000])),
-        memory_mb=draw(st.sampled_from([0, 0, 512, 5000])),
-        gpus=draw(st.integers(0, 1)),
-        limits=draw(st.just(Amounts()) | amounts),
-        paused=draw(st.sampled_from(["", "", "", "by ada"])),
+        weight=chance.choice((1, 50, 100, 100, 300)),
+        running=chance.randrange(4),
+        cpu_millis=chance.choice((0, 0, 500, 3000)),
+        memory_mb=chance.choice((0, 0, 512, 5000)),
+        gpus=chance.choice((0, 0, 1)),
+        limits=bounds if chance.random() < 0.4 else NO_LIMITS,
+        paused="by ada" if chance.random() < 0.1 else "",
     )
 
 
-@st.composite
-def snapshots(draw: st.DrawFn, *, overdue: bool = True, whole: bool = False) -> Snapshot:
-    """A queue of up to eight classes against up to five providers. Not `overdue`: no job has
-    waited beyond patience. `whole`: the snapshot holds all that waits."""
-    ages = st.sampled_from(AGES + OVERDUE_AGES if overdue else AGES)
-    classes, next_job = [], 1
-    for number in range(1, draw(st.integers(0, 8)) + 1):
-        count = draw(st.sampled_from([1, 1, 2, 3, 5]))
-        waits = sorted((draw(ages) for _ in range(count)), reverse=True)
-        classes.append(
+def snapshot(chance: Random, *, overdue: bool = True, whole: bool = False) -> Snapshot:
+    """Up to ten classes against up to six, sometimes twenty, providers. Not `overdue`: no job has waited beyond
+    patience. `whole`: the snapshot holds all that waits."""
+    classes, providers = chance.randrange(11), chance.choice((0, 1, 2, 3, 4, 5, 6, 20))
+    ages = AGES + OVERDUE_AGES if overdue and chance.random() < 0.4 else AGES
+    hurries = chance.random() < 0.5  # jobs with keys that cancel, which is looked at again
+    made, next_job = [], 1
+    for number in range(1, classes + 1):
+        count = chance.choice((1, 1, 2, 3, 5, 8))
+        waits = sorted((chance.choice(ages) for _ in range(count)), reverse=True)
+        overflow = chance.choice(tuple(Overflow)) if hurries else Overflow.QUEUE
+        key = Key(chance.choice(KEYS), chance.randrange(5), overflow)
+        made.append(
             WaitingClass(
                 id=number,
-                project=draw(st.sampled_from(PROJECTS)),
-                priority=draw(st.sampled_from([0, 50, 50, 51, 100])),
-                demand=draw(demands),
+                project=chance.choice(PROJECTS),
+                priority=chance.choice((0, 50, 50, 50, 51, 100)),
+                demand=demand(chance),
                 jobs=tuple(range(next_job, next_job + count)),
                 since=tuple(NOW - waited for waited in waits),
-                more=False if whole else draw(st.sampled_from([False] * 7 + [True])),
-                key=draw(keys),
+                more=not whole and chance.random() < 0.08,
+                key=key if chance.random() < 0.25 else None,
             )
         )
         next_job += count
-    live = {}
-    for project in PROJECTS:
-        for at, key in enumerate(KEYS):
-            first = 1000 * project + 100 * at
-            jobs = tuple(range(first, first + draw(st.integers(0, 3))))
-            live[project, key] = KeyView(jobs, frozenset(jobs[: draw(st.integers(0, 1))]))
+    chance.shuffle(made)
     return Snapshot(
-        classes=tuple(draw(st.permutations(classes))),
-        providers=tuple(draw(providers(n)) for n in range(1, draw(st.integers(0, 5)) + 1)),
-        projects={number: draw(projects(number)) for number in PROJECTS},
-        keys=live,
+        classes=tuple(made),
+        providers=tuple(provider(chance, number) for number in range(1, providers + 1)),
+        projects={number: project(chance, number) for number in PROJECTS},
+        keys={(of, key): _live(chance, of, at) for of in PROJECTS for at, key in enumerate(KEYS)},
         now=NOW,
         patience=PATIENCE,
     )
+
+
+def snapshots(*, overdue: bool = True, whole: bool = False) -> st.SearchStrategy[Snapshot]:
+    """Of any seed."""
+    return chances.map(lambda chance: snapshot(chance, overdue=overdue, whole=whole))
+
+
+def _live(chance: Random, project: int, at: int) -> KeyView:
+    first = 1000 * project + 100 * at
+    jobs = tuple(range(first, first + chance.choice((0, 0, 1, 3))))
+    return KeyView(jobs, frozenset(jobs[: chance.randrange(2)]))

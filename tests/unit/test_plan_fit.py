@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 from hypothesis import given, settings
@@ -17,31 +18,37 @@ from orchestrator.scheduling.snapshot import Demand
 from providers.fit import Answer, Need, fit, rank
 from providers.models import Mode, Provider, Strategy
 from providers.selectors import ProviderUse
-from tests.support.snapshots import LABELS, VALUES, demands
+from tests.support.snapshots import IMAGES, LABELS, VALUES, chances
+from tests.support.snapshots import demand as demand_of
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
-rows = st.fixed_dictionaries(
-    {
-        "name": st.sampled_from(["p1", "p2"]),
-        "mode": st.sampled_from([Mode.ACTIVE, Mode.ACTIVE, Mode.DRAINING]),
-        "health": st.sampled_from(["healthy", "healthy", "degraded", "unreachable"]),
-        "probed_at": st.sampled_from([NOW, NOW, NOW - timedelta(minutes=5)]),
-        "found_cpu_millis": st.sampled_from([1000, 8000]),
-        "found_memory_mb": st.sampled_from([512, 16_384]),
-        "found_gpus": st.integers(0, 2),
-        "slots": st.none() | st.integers(0, 3),
-        "disk_free_bytes": st.sampled_from([None, 2**30, 2**40]),
-        "labels": st.dictionaries(st.sampled_from(LABELS), st.sampled_from(VALUES)),
+
+def columns_of(chance: Random) -> dict[str, Any]:
+    """A provider's row."""
+    return {
+        "name": chance.choice(["p1", "p2"]),
+        "mode": chance.choice([Mode.ACTIVE, Mode.ACTIVE, Mode.ACTIVE, Mode.DRAINING]),
+        "health": chance.choice(["healthy", "healthy", "degraded", "unreachable"]),
+        "probed_at": NOW - timedelta(minutes=chance.choice([0, 0, 0, 5])),
+        "found_cpu_millis": chance.choice([1000, 8000, 8000]),
+        "found_memory_mb": chance.choice([512, 16_384, 16_384]),
+        "found_gpus": chance.choice([0, 0, 1, 2]),
+        "slots": chance.choice([None, None, 0, 2]),
+        "disk_free_bytes": chance.choice([None, None, 2**30, 2**40]),
+        "labels": {label: chance.choice(VALUES) for label in LABELS if chance.random() < 0.6},
+        "cost_per_hour": chance.choice([0, 1, 2]),
     }
-)
-used = st.builds(
-    Held,
-    cpu_millis=st.sampled_from([0, 500, 1000, 5000]),
-    memory_mb=st.sampled_from([0, 400, 512, 16_000]),
-    gpus=st.integers(0, 2),
-    attempts=st.integers(0, 3),
-)
+
+
+def held_by(chance: Random) -> Held:
+    """What live attempts hold of it."""
+    return Held(
+        cpu_millis=chance.choice([0, 500, 1000, 5000]),
+        memory_mb=chance.choice([0, 400, 512, 9000]),
+        gpus=chance.choice([0, 0, 1]),
+        attempts=chance.randrange(4),
+    )
 
 
 def need_of(demand: Demand) -> Need:
@@ -57,11 +64,10 @@ def used_by(held: Held) -> ProviderUse:
 
 
 @settings(max_examples=300)
-@given(rows, used, demands)
-def test_each_answer_of_a_provider_is_what_the_planner_finds_there(
-    columns: dict[str, Any], held: Held, demand: Demand
-) -> None:
-    provider = Provider(pk=1, **columns)
+@given(chances)
+def test_each_answer_of_a_provider_is_what_the_planner_finds_there(chance: Random) -> None:
+    demand, held = demand_of(chance), held_by(chance)
+    provider = Provider(pk=1, **columns_of(chance))
     said = fit(need_of(demand), provider, used_by(held), NOW).answer
     rooms = Rooms(Fleet([view_of(provider, held, NOW)]))
     (found,) = sieve([demand], rooms)
@@ -75,16 +81,16 @@ def test_each_answer_of_a_provider_is_what_the_planner_finds_there(
 
 
 @settings(max_examples=200)
-@given(st.lists(st.tuples(rows, used), max_size=8), demands, st.data())
+@given(chances, st.integers(0, 8))
 def test_the_provider_that_is_chosen_is_the_one_that_pages_rank_first(
-    providers: list[tuple[dict[str, Any], Held]], demand: Demand, data: st.DataObject
+    chance: Random, providers: int
 ) -> None:
-    views, ranks = [], []
-    for at, (columns, held) in enumerate(providers, 1):
-        provider = Provider(pk=at, **columns, cost_per_hour=data.draw(st.sampled_from([0, 1, 2])))
-        if data.draw(st.booleans()):
+    views, ranks, demand = [], [], demand_of(chance)
+    for at in range(1, providers + 1):
+        provider, held = Provider(pk=at, **columns_of(chance)), held_by(chance)
+        if chance.random() < 0.5:
             provider.strategy = Strategy.PACK
-        images = data.draw(st.frozensets(st.sampled_from(["tool", "base"])))
+        images = frozenset(image for image in IMAGES if chance.random() < 0.5)
         views.append(view_of(provider, held, NOW, images=images))
         use = used_by(held)
         if fit(need_of(demand), provider, use, NOW).answer is Answer.FITS:
@@ -95,14 +101,15 @@ def test_the_provider_that_is_chosen_is_the_one_that_pages_rank_first(
 
 
 @settings(max_examples=100)
-@given(st.lists(st.tuples(rows, used), max_size=12), st.lists(demands, min_size=1, max_size=6))
+@given(chances, st.integers(0, 12))
 def test_the_sieve_says_of_many_at_once_what_it_says_of_each(
-    providers: list[tuple[dict[str, Any], Held]], asked: list[Demand]
+    chance: Random, providers: int
 ) -> None:
     views = [
-        view_of(Provider(pk=at, **columns), held, NOW)
-        for at, (columns, held) in enumerate(providers, 1)
+        view_of(Provider(pk=at, **columns_of(chance)), held_by(chance), NOW)
+        for at in range(1, providers + 1)
     ]
+    asked = [demand_of(chance) for _ in range(6)]
     rooms = Rooms(Fleet(views))
     for demand, found in zip(asked, sieve(asked, rooms), strict=True):
         each = [sieve([demand], Rooms(Fleet([view])))[0] for view in views]

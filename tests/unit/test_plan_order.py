@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.scheduling.order import OVERDUE, level
-from orchestrator.scheduling.snapshot import ProjectView, WaitingClass
+from orchestrator.scheduling.snapshot import ProjectView, ProviderView, WaitingClass
 from tests.support.planning import (
     PATIENCE,
     detail_of,
@@ -113,14 +113,27 @@ def test_it_is_one_that_is_large_enough_and_up_and_suits() -> None:
     }
 
 
-def test_no_provider_is_kept_for_two() -> None:
-    first, second = (
-        waiting(1, cpu=4000, waited=5000),
-        waiting(2, cpu=3900, waited=4000),
-    )
-    half = [place(name, at, free_cpu_millis=2000) for at, name in enumerate("abc", 1)]
-    made = planned([first, second, waiting(3)], *half)
-    assert where(made) == ["c"]
+def overdue(count: int) -> list[WaitingClass]:
+    """Classes with one job each, which fit only on an idle provider of 4 cores."""
+    return [waiting(at, cpu=4000 - at, waited=9000 - at) for at in range(1, count + 1)]
+
+
+def busy(count: int) -> list[ProviderView]:
+    return [place(f"p{at}", at, free_cpu_millis=2000) for at in range(1, count + 1)]
+
+
+def test_of_a_few_providers_only_one_is_kept_free() -> None:
+    """Else ten that are overdue would let nothing run on ten providers."""
+    made = planned([*overdue(3), waiting(50)], *busy(3))
+    assert where(made) == ["p2"]
+
+
+def test_of_many_one_in_ten_is_kept_free_and_none_for_two() -> None:
+    pinned = [waiting(100 + at, provider=f"p{at}") for at in range(1, 5)]
+    made = planned([*overdue(5), *pinned], *busy(30))
+    kept = {at: detail_of(made, 100 + at)["job"] for at in (1, 2, 3)}
+    assert kept == {1: 1, 2: 2, 3: 3}
+    assert where(made) == ["p4"]
 
 
 def test_one_class_keeps_one_provider_however_many_of_its_jobs_are_overdue() -> None:

@@ -18,7 +18,7 @@ from providers.fit import matches
 from tests.support.plain_planner import PlainPlanner
 from tests.support.snapshots import snapshots
 
-cases = settings(max_examples=int(os.environ.get("PLAN_CASES", "150")))
+cases = settings(max_examples=int(os.environ.get("PLAN_CASES", "300")))
 
 
 @cases
