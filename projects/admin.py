@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from projects.actor import Actor
 from projects.admin_base import (
     GantryAdmin,
+    NamedFields,
     ProjectFilter,
     ReadOnlyAdmin,
     TabularInline,
@@ -33,6 +34,7 @@ class MembershipInline(TabularInline):
     """Who belongs to a project, or where a person belongs; saved through the services."""
 
     model = Membership
+    formset = NamedFields
     extra = 0
     exclude = ["created_at"]
     autocomplete_fields = ["user", "project"]
@@ -65,6 +67,7 @@ class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]
 
     inlines = [MembershipInline]
     list_display = ["username", "email", "is_active", "is_staff", "is_superuser", "last_login"]
+    readonly_fields = ["last_login", "date_joined"]
     show_full_result_count = False
 
     def get_inlines(self, request: HttpRequest, obj: Model | None) -> Any:

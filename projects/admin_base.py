@@ -18,6 +18,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
+from django.forms.models import BaseInlineFormSet as DjangoInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
     AnyPaginator = Paginator[Any]
+    BaseInlineFormSet = DjangoInlineFormSet[Any, Any, Any]
 else:
+    BaseInlineFormSet = DjangoInlineFormSet
     AnyPaginator = Paginator
     ModelAdmin = admin.ModelAdmin
     TabularInline = admin.TabularInline
@@ -98,6 +101,18 @@ class ReadOnlyAdmin(GantryAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody deletes rows here."""
         return False
+
+
+class NamedFields(BaseInlineFormSet):
+    """Rows whose fields each carry their name: the heading of a column is none to a screen
+    reader."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """Names every field of a row, that which deletes it too."""
+        super().add_fields(form, index)
+        for name, field in form.fields.items():
+            words = field.label or name.replace("_", " ")
+            field.widget.attrs.setdefault("aria-label", words)
 
 
 class ReadOnlyInline(TabularInline):

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from projects.actor import Actor
 from projects.admin_base import (
     GantryAdmin,
+    NamedFields,
     ReadOnlyAdmin,
     TabularInline,
     admin_actor,
@@ -114,6 +115,7 @@ class CredentialInline(TabularInline):
 
     model = RegistryCredential
     form = CredentialForm
+    formset = NamedFields
     extra = 0
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

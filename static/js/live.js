@@ -153,8 +153,15 @@
       el.textContent = { live: "Live", "signed-out": "Signed out" }[state] ?? "Not live";
     }
     if (over) return;
-    if (down > BANNER_MS && (regions().length || logs.size)) banner("Not live: reconnecting…");
-    else if (up) document.querySelector("#live-banner[data-down]")?.remove();
+    if (down > BANNER_MS && (regions().length || logs.size)) {
+      banner(down > STALE_MS ? `Not live since ${clock(downSince)}, reconnecting… What is grey is of then.` : "Not live: reconnecting…");
+    } else if (up) document.querySelector("#live-banner[data-down]")?.remove();
+  }
+
+  /* A moment of performance.now() in the page's time zone. */
+  function clock(moment) {
+    const ms = performance.timeOrigin + moment;
+    return new Date(ms + Gantry.zoneOffset(ms)).toISOString().slice(11, 19);
   }
 
   function banner(words, action = "", href = "") {

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.support.axe import COLOURS, WCAG, judged
 from tests.support.browsers import width_in
 from tests.support.every_page import Address, every_page
 from tests.support.figures import tell
@@ -20,27 +21,6 @@ from tests.support.sessions import sign_in
 from tests.support.web import WebProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-
-AXE = Path(__file__).parents[1] / "vendor" / "axe-core-4.14.1" / "axe.min.js"
-SERIOUS = {"serious", "critical"}
-DJANGOS = ("aria-prohibited-attr", "label", "select-name")
-"""What the admin's own templates of Django lack: names of fields in inlines and of split times."""
-WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-"""Rules up to WCAG 2.2 AA; in the other theme only colours can be different."""
-IN_A_LINE = "[data-log-lines], .lasterr"
-"""The number of a log line is as high as its line (WCAG 2.5.8 lets what stands in text be)."""
-_RUN_AXE = """
-async ([rules, inALine]) => {
-  const options = { runOnly: rules, preload: false, resultTypes: ["violations"] };
-  const words = (node) =>
-    `${node.html.slice(0, 160)} ${node.any.map((a) => a.message).join("; ").slice(0, 200)}`;
-  const meant = (id, node) => id === "target-size" && node.element.closest(inALine);
-  const found = (await axe.run(document, { ...options, elementRef: true })).violations;
-  return found.map(({ id, impact, help, nodes }) =>
-    ({ rule: id, impact, help, nodes: nodes.filter((node) => !meant(id, node)).map(words) }));
-}
-"""
 
 Opens = Callable[..., BrowserContext]
 
@@ -91,19 +71,6 @@ class Walk:
 def documents(filled: Filled, *, admin: bool = False) -> list[Address]:
     """Whole pages; regions are judged as parts of them."""
     return [address for address in every_page(filled, admin=admin) if address.is_document]
-
-
-def judged(page: Page, rules: dict[str, Any]) -> list[str]:
-    """What axe finds serious on the page as it is now."""
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE.read_text())
-    found = page.evaluate(_RUN_AXE, [rules, IN_A_LINE])
-    return [
-        f"{one['impact']} {one['rule']}: {one['help']}\n      {node}"
-        for one in found
-        if one["impact"] in SERIOUS
-        for node in one["nodes"][:3]
-    ]
 
 
 def judge_all(walk: Walk, addresses: list[Address]) -> list[str]:
@@ -190,6 +157,30 @@ def test_check_23_in_forced_colours_shapes_and_borders_stay(opens: Opens) -> Non
     assert button.evaluate("(el) => getComputedStyle(el).borderStyle") == "solid"
 
 
+def test_check_23_in_forced_colours_bars_and_their_legends_are_told_apart(
+    opens: Opens, filled: Filled
+) -> None:
+    page = opens(forced_colors="active").new_page()
+    page.goto(f"/jobs/{filled.jobs['completed'].pk}")
+    canvas = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    for kind in ("queued", "running"):
+        mark = page.locator(f".legend .sw.p-{kind}").first
+        shown = page.locator(f".track .p-{kind}").first
+        look = "(el) => { const s = getComputedStyle(el); return [s.backgroundColor, s.fill]; }"
+        assert mark.evaluate("(el) => getComputedStyle(el).outlineStyle") == "solid", kind
+        assert shown.evaluate("(el) => getComputedStyle(el).stroke") not in ("none", canvas), kind
+        if kind == "running":
+            assert mark.evaluate(look)[0] == shown.evaluate(look)[1] != canvas
+    page.goto(f"/providers/{filled.provider.pk}")
+    bar = page.locator(".cap").first
+    used, reserved = (
+        page.locator(f".sw.{kind}").first.evaluate("(el) => getComputedStyle(el).fill")
+        for kind in ("used", "reserved")
+    )
+    assert bar.evaluate("(el) => getComputedStyle(el).outlineStyle") == "solid"
+    assert len({used, reserved, canvas}) == 3
+
+
 def test_check_23_with_reduced_motion_nothing_moves(opens: Opens, filled: Filled) -> None:
     moves = "document.getAnimations().filter((a) => a.playState === 'running').length"
     for motion, wanted in (("no-preference", True), ("reduce", False)):
@@ -202,10 +193,8 @@ def test_check_23_with_reduced_motion_nothing_moves(opens: Opens, filled: Filled
 @pytest.mark.ui_long
 def test_check_22_the_admin_has_nothing_serious_either(opens: Opens, filled: Filled) -> None:
     addresses = [a for a in documents(filled, admin=True) if a.pattern.startswith("admin/")]
-    found = judge_all(Walk(opens, reduced_motion="reduce"), addresses)
-    wrong = [words for words in found if not any(f" {rule}: " in words for rule in DJANGOS)]
-    figure = f"{len(addresses)} pages of the admin, {len(wrong)} serious of ours (wanted: 0)"
-    tell("check 22", f"{figure}, {len(found) - len(wrong)} of Django's own")
+    wrong = judge_all(Walk(opens, reduced_motion="reduce"), addresses)
+    tell("check 22", f"{len(addresses)} pages of the admin, {len(wrong)} serious (wanted: 0)")
     assert not wrong, "\n".join(wrong)
 
 

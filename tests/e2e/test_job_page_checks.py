@@ -56,7 +56,7 @@ def live(page: Page) -> None:
     expect(page.locator("[data-live-status]")).to_have_text("Live")
 
 
-def test_2_a_change_of_a_job_is_on_its_page_without_reload(page: Page) -> None:
+def test_check_2_a_change_of_a_job_is_on_its_page_without_reload(page: Page) -> None:
     job = make_job(reason="no_capacity", reason_detail={"need": "1 CPU", "best": "node-1"})
     assert job.queue_class_id is not None
     fence = hold()
@@ -76,7 +76,7 @@ def test_2_a_change_of_a_job_is_on_its_page_without_reload(page: Page) -> None:
     assert max(waits) < 20_000
 
 
-def test_18_a_waiting_job_says_why_in_numbers_that_follow_the_providers(
+def test_check_18_a_waiting_job_says_why_in_numbers_that_follow_the_providers(
     page: Page, actor: Actor
 ) -> None:
     one = make_provider("node-1", found_cpu_millis=4000, found_memory_mb=8192)
@@ -159,7 +159,7 @@ ENDS: dict[str, tuple[dict[str, Any], int | None, str]] = {
 }
 
 
-def test_19_each_end_says_what_happened_and_its_first_button_works(page: Page) -> None:
+def test_check_19_each_end_says_what_happened_and_its_first_button_works(page: Page) -> None:
     spec = {"resources": {"memory_mb": 512, "timeout_seconds": 60}}
     sentences, texts = set(), set()
     for reason, (detail, code, leads) in ENDS.items():
@@ -190,7 +190,7 @@ def test_19_each_end_says_what_happened_and_its_first_button_works(page: Page) -
     tell("check 19", f"{len(ENDS)} ends, {len(sentences)} sentences, each first button works")
 
 
-def test_19_a_cancelled_job_says_by_whom_and_is_run_again_by_a_button(page: Page) -> None:
+def test_check_19_a_cancelled_job_says_by_whom_and_is_run_again_by_a_button(page: Page) -> None:
     job = make_job(
         state="cancelled", reason_detail={"by": "grace"},
         cancel_requested_at=ago(5), cancel_requested_by="grace",
@@ -227,7 +227,7 @@ def _tried_twice() -> Job:
     return job
 
 
-def test_20_the_phases_add_up_to_the_whole_and_say_the_same_however_they_are_asked(
+def test_check_20_the_phases_add_up_to_the_whole_and_say_the_same_however_they_are_asked(
     page: Page,
 ) -> None:
     job = _tried_twice()

@@ -60,7 +60,7 @@ def addresses(provider: Provider, jobs: list[Job]) -> list[str]:
     ]
 
 
-def test_no_page_breaks_the_content_policy_or_asks_another_host(
+def test_check_28_no_page_breaks_the_content_policy_or_asks_another_host(
     opens: Opens, web: WebProcess, provider: Provider, jobs: list[Job]
 ) -> None:
     page = opens().new_page()

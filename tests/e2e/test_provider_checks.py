@@ -49,7 +49,7 @@ def live(page: Page) -> None:
     expect(page.locator("[data-live-status]")).to_have_text("Live")
 
 
-def test_18_a_drain_says_who_will_wait_and_their_pages_say_so_at_once(page: Page) -> None:
+def test_check_18_a_drain_says_who_will_wait_and_their_pages_say_so_at_once(page: Page) -> None:
     make_provider("node-1", found_memory_mb=4096)
     node = make_provider("node-2", found_memory_mb=16_384)
     make_attempt(provider=node)

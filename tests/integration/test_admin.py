@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.db import connection
@@ -39,7 +41,9 @@ from providers.models import (
 )
 from tests.support.attempts import make_attempt
 from tests.support.builders import make_job, make_project, make_provider, make_token, make_user
+from tests.support.figures import tell
 from tests.support.log_rows import append, lines
+from tests.support.many_jobs import add_many_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -89,8 +93,6 @@ OURS = [m for m in admin.site._registry if m._meta.app_label in {"jobs", "provid
 
 
 def test_every_table_of_ours_has_a_page() -> None:
-    from django.apps import apps
-
     shown_within_another = {RegistryCredential, Membership}
     labels = ("jobs", "providers", "projects")
     models = {m for label in labels for m in apps.get_app_config(label).get_models()}
@@ -120,16 +122,20 @@ def test_what_engines_own_has_no_form(root: Client, one_of_each: None, model: ty
     assert model._default_manager.filter(pk=row.pk).exists()
 
 
-@pytest.mark.parametrize("rows", [2, 40])
-def test_the_list_of_jobs_takes_few_queries_whatever_its_length(root: Client, rows: int) -> None:
-    for number in range(rows):
+def test_check_30_the_list_of_jobs_takes_few_queries_with_ten_thousand_rows(root: Client) -> None:
+    for number in range(40):
         user, project = make_user(), make_project()
         make_job(project=project, submitted_by=user, provider=make_provider(), state="running",
                  name=f"row-{number}")  # fmt: skip
-    with CaptureQueriesContext(connection) as queries:
-        response = root.get(listing("jobs_job"))
-    assert len(response.context["cl"].result_list) == rows
-    assert len(queries) <= 12, [query["sql"][:90] for query in queries]
+    taken = {}
+    for rows in (40, 10_000):
+        add_many_jobs(Job.objects.latest("pk"), rows - Job.objects.count())
+        with CaptureQueriesContext(connection) as queries:
+            response = root.get(listing("jobs_job"))
+        assert response.context["cl"].result_count == rows
+        taken[rows] = len(queries)
+    tell("check 30", f"queries of the list of jobs, by rows: {taken} (wanted: 12)")
+    assert taken[40] == taken[10_000] <= 12
 
 
 def test_a_long_table_is_counted_no_further_than_is_paged(
@@ -157,6 +163,40 @@ def test_a_job_shows_its_reason_in_words_its_page_and_no_secret(root: Client) ->
     assert "TOKEN" in page
     assert "hunter2" not in page
     assert reverse("jobs:detail", args=[job.pk]) in page
+
+
+def test_check_30_cancelling_here_does_and_records_what_it_does_on_the_pages(root: Client) -> None:
+    """All but where it was done."""
+    told: dict[str, list[Any]] = {}
+    for via in ("admin", "web"):
+        jobs = [make_job(name="waits"), make_job(name="runs", state="running")]
+        jobs.append(make_job(name="is over", state="completed"))
+        if via == "admin":
+            act(root, "jobs_job", "cancel", jobs, confirmed="yes")
+        else:
+            for job in jobs:
+                root.post(reverse("jobs:cancel", args=[job.pk]))
+        found = Job.objects.filter(pk__in=[job.pk for job in jobs]).order_by("pk")
+        events = Event.objects.filter(subject_kind="job", subject_id__in=[job.pk for job in found])
+        assert {event.via for event in events} == {via}
+        told[via] = [
+            [(job.name, job.state, job.cancel_requested_by, job.reason_detail) for job in found],
+            [
+                (event.type, event.source, event.target, event.reason, event.actor_name)
+                for event in events.order_by("subject_id", "pk")
+            ],
+        ]
+    assert told["admin"] == told["web"]
+    assert [event[0] for event in told["web"][1]] == ["job.cancelled", "job.cancel_requested"]
+
+
+@pytest.mark.parametrize("model", ["jobs.Job", "jobs.Attempt", "providers.Provider"])
+def test_check_30_what_has_a_page_links_to_it(root: Client, one_of_each: None, model: str) -> None:
+    row = apps.get_model(model)._default_manager.latest("pk")
+    page = root.get(reverse(f"admin:{row._meta.db_table}_change", args=[row.pk]))
+    link = re.search(r'href="([^"]+)" class="viewsitelink"', page.content.decode())
+    assert link is not None
+    assert root.get(link[1]).status_code == 200
 
 
 def test_cancelling_asks_first_and_then_counts_what_happened(root: Client) -> None:

@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from jobs.models import Attempt
 from providers.driver import Stream
+from tests.support.builders import make_token
+from tests.support.curl import have_curl, ran
 from tests.support.figures import tell
 from tests.support.log_levels import LEVELS
 from tests.support.log_page import (
@@ -22,6 +24,7 @@ from tests.support.log_page import (
     shown,
     write,
 )
+from tests.support.sessions import make_person
 from tests.support.waiting import wait_until
 from tests.support.web import WebProcess
 
@@ -161,6 +164,93 @@ def test_check_11_the_download_is_the_log_and_choices_are_remembered(
     other.goto(page.url)
     assert chosen(other)
     again.close()
+
+
+def test_the_log_is_copied_as_a_curl_command_that_gets_it(
+    attempt: Attempt, context: BrowserContext, open_log: Callable[..., Page]
+) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    have_curl()
+    raw = b"\x1b[31mred\x1b[0m\r\n\xff\x00 bytes\nno newline"
+    write(attempt, raw)
+    page = open_log()
+    eventually_shown(page, [1, 2, 3])
+    page.get_by_role("button", name="Download or copy the log").click()
+    page.get_by_role("button", name="Copy as curl").click()
+    expect(page.locator("[data-log-status]")).to_contain_text("set GANTRY_TOKEN")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    reader = make_person(attempt.job.project)
+    assert ran(copied, make_token(reader)) == raw
+
+
+def test_f_fills_the_screen_and_gives_it_back_but_not_while_somebody_types(
+    attempt: Attempt, open_log: Callable[..., Page]
+) -> None:
+    write(attempt, *numbered(1, 300))
+    page = open_log()
+    eventually_in_view(page, 300)
+    log = page.locator("#log")
+    page.keyboard.press("f")
+    expect(log).to_have_attribute("data-full", "on")
+    expect(page.locator("button[data-log-full]")).to_have_attribute("aria-pressed", "true")
+    assert log.bounding_box() == {"x": 0, "y": 0, "width": 1280, "height": 800}
+    eventually_in_view(page, 300)
+    page.keyboard.press("/")
+    page.keyboard.type("f")
+    expect(log).to_have_attribute("data-full", "on")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(log).to_have_attribute("data-full", "off")
+    page.locator("[data-log-lines]").focus()
+    page.keyboard.press("f")
+    page.keyboard.press("f")
+    expect(log).to_have_attribute("data-full", "off")
+
+
+def test_the_strip_beside_the_lines_shows_where_errors_and_matches_are_and_leads_there(
+    attempt: Attempt, open_log: Callable[..., Page]
+) -> None:
+    write(attempt, *numbered(1, 99), b"ERROR one\n", *numbered(101, 899), b"ERROR two\n")
+    write(attempt, *numbered(901, 1_000))
+    page = open_log()
+    eventually_in_view(page, 1_000)
+    marks = page.locator("[data-log-map] .e")
+    expect(marks).to_have_count(2)
+    places = "(all) => all.map((el) => parseFloat(el.style.insetBlockStart))"
+    assert marks.evaluate_all(places) == pytest.approx([9.6, 89.6])  # of 1,000 lines, in per cent
+    marks.first.click(force=True)  # narrow, and over the lines
+    eventually_in_view(page, 100)
+    assert "now" in classes(page, 100)
+    page.locator("[data-log-find]").fill("line 50")
+    hits = page.locator("[data-log-map] i:not(.e)")
+    expect(hits.first).to_have_attribute("title", "1 match from line 50")
+    expect(hits).to_have_count(5)  # line 50, and 500 to 509 in places of four lines
+
+
+def test_on_a_phone_the_lines_farthest_from_the_reader_make_room_for_new_ones(
+    browser: Browser, context: BrowserContext, attempt: Attempt, web: WebProcess
+) -> None:
+    most = 20_000
+    write(attempt, *numbered(1, most - 20))
+    with browser.new_context(
+        storage_state=context.storage_state(),
+        viewport={"width": 375, "height": 812},
+        has_touch=True,
+        is_mobile=True,
+    ) as phone:
+        page = phone.new_page()
+        page.goto(f"{web.url}/jobs/{attempt.job_id}")
+        eventually_in_view(page, most - 20)
+        wait_until(lambda: len(shown(page)) == most - 20, 60, "all that fits is here")
+        write(attempt, *numbered(most - 19, most + 130))
+        eventually_in_view(page, most + 130)
+        wait_until(lambda: len(shown(page)) <= most, 20, "no more than fits is here")
+        gap = page.locator(".gap")
+        expect(gap).to_have_count(1)
+        expect(gap).to_contain_text("150 lines are not shown here")
+        assert shown(page) == list(range(151, most + 131))
+        gap.get_by_role("button", name="go to the first").click()
+        eventually_in_view(page, 1)
 
 
 def test_groups_fold_once_and_then_only_by_hand(

@@ -69,7 +69,7 @@ def test_check_8_hostile_output_is_shown_as_text_and_breaks_no_policy(
     assert complaints == []
 
 
-def test_it_follows_until_somebody_reads_and_then_keeps_still(
+def test_check_4_it_follows_until_somebody_reads_and_then_keeps_still(
     attempt: Attempt, open_log: Callable[..., Page]
 ) -> None:
     write(attempt, *numbered(1, 300))
