@@ -103,8 +103,8 @@ def project(chance: Random, number: int) -> ProjectView:
 
 
 def snapshot(chance: Random, *, overdue: bool = True, whole: bool = False) -> Snapshot:
-    """Up to ten classes against up to six, sometimes twenty, providers. Not `overdue`: no job has waited beyond
-    patience. `whole`: the snapshot holds all that waits."""
+    """Up to ten classes against up to six, sometimes twenty, providers. Not `overdue`: no job has
+    waited beyond patience. `whole`: the snapshot holds all that waits."""
     classes, providers = chance.randrange(11), chance.choice((0, 1, 2, 3, 4, 5, 6, 20))
     ages = AGES + OVERDUE_AGES if overdue and chance.random() < 0.4 else AGES
     hurries = chance.random() < 0.5  # jobs with keys that cancel, which is looked at again
