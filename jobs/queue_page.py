@@ -26,6 +26,7 @@ from jobs.queue_list import (
     wanted_of,
 )
 from jobs.queue_pace import drain_of, flow_of
+from jobs.queue_shares import shares
 from jobs.queue_walk import Place, Spot, place_of, walk
 from jobs.reasons import reason_text
 from jobs.selectors import job_any
@@ -156,6 +157,16 @@ def _head(
         "flow_hours": HOURS,
         "drain": drain_of(stretches, moving, now),
         "stuck": sum(count.number for count in in_queue) - moving,
+    } | _shares(projects)
+
+
+def _shares(projects: list[int] | None) -> dict[str, Any]:
+    """By project, where that tells more than the sentence does, and by key."""
+    found, keys = shares(projects)
+    bounded = any(one.paused or len(one.bounds) > 1 or one.project.max_running for one in found)
+    return {
+        "shares": found if len(found) > 1 or bounded else (),
+        "keys": [(one, encoded(one.filter)) for one in keys],
     }
 
 

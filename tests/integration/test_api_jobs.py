@@ -6,12 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Job
+from jobs.queue_models import QueueClass
 from jobs.states import JobState
 from projects.models import Event, Membership, Role
 from projects.secrets import open_values
@@ -100,6 +102,10 @@ def test_an_unchanged_job_is_not_sent_again(client: Client, ada: dict[str, str])
     first = get(client, f"/jobs/{job.pk}", **ada)
     again = get(client, f"/jobs/{job.pk}", HTTP_IF_NONE_MATCH=first["ETag"], **ada)
     assert (again.status_code, again.content) == (304, b"")
+    told = QueueClass.objects.filter(jobs=job)
+    told.update(reason="no_provider", rev=F("rev") + 1)
+    why = get(client, f"/jobs/{job.pk}", HTTP_IF_NONE_MATCH=first["ETag"], **ada)
+    assert (why.status_code, why.json()["reason"]) == (200, "no_provider")
     post(client, f"/jobs/{job.pk}/cancel", **ada)
     changed = get(client, f"/jobs/{job.pk}", HTTP_IF_NONE_MATCH=first["ETag"], **ada)
     assert changed.json()["state"] == "cancelled"

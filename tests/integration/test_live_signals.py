@@ -23,13 +23,17 @@ from orchestrator.consumers import (
     TOO_MUCH,
     live_socket,
 )
+from orchestrator.postgres_store import PostgresStore
+from orchestrator.scheduling.policy import Plan, Waiting
 from orchestrator.topics import TOPIC_KINDS
 from projects.hub import hub
 from projects.models import Membership, Project
 from projects.notify import JobChange, LiveChanges, notify_jobs, notify_live
 from projects.offload import in_database
+from providers.leases import SCHEDULER
 from providers.models import EngineRequest, Provider
 from tests.support.attempts import make_attempt
+from tests.support.builders import make_job
 from tests.support.sessions import make_person, sign_in
 from tests.support.sockets import BrowserSocket, live, scope_of
 
@@ -328,6 +332,30 @@ def test_a_resync_reaches_the_members_of_the_project_named(job: Job, member: Use
             await in_database(resync, job.project_id)
             await browser.hear("resync")
             assert not [m for m in await browser.heard_within(2) if m["t"] == "resync"]
+
+    key = sign_in(member)
+    run(scenario())
+
+
+def test_a_reason_that_changes_lets_the_pages_of_the_jobs_that_wait_for_it_fetch_anew(
+    job: Job, member: User
+) -> None:
+    waiting = make_job(project=job.project)
+    assert waiting.queue_class_id is not None
+    told = Waiting(waiting.queue_class_id, "too_large", {"need": "9 CPU", "largest": "8 CPU"})
+
+    def plan() -> None:
+        store = PostgresStore("test", 10)
+        (fence,) = store.acquire([SCHEDULER], ())
+        _, live = store.commit_plan(fence, Plan(waits=(told,)))
+        store.tell(live)
+        store.release([fence])
+
+    async def scenario() -> None:
+        async with live(key) as browser:
+            await browser.hear("resync")  # the relay's start
+            await in_database(plan)
+            await browser.hear("resync")
 
     key = sign_in(member)
     run(scenario())

@@ -17,7 +17,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from jobs.asks import ask
 from jobs.models import Attempt, Job
+from jobs.queue_classes import class_ids
+from jobs.queue_models import QueueClass
 from projects.activity import NEWS_LOOKED_AT, ActivityFilter, Who, news
 from projects.models import Project
 from projects.sql import text as statement
@@ -76,12 +79,11 @@ def fill_queue(project: Project, number: int) -> None:
         Attempt.objects.filter(pk=attempt.pk).update(memory_mb=15 * 1024)
     pattern = make_job(project=project, spec={"env": {f"NAME_{n}": "x" * 20 for n in range(20)}})
     names = [f.attname for f in Job._meta.concrete_fields if not f.primary_key]
-    now, made = timezone.now(), []
+    now, made, asks = timezone.now(), [], []
     for n in range(number):
         values = {name: getattr(pattern, name) for name in names}
         values |= {
             "name": f"load-{n}", "priority": 40 + n % 20, "memory_mb": 2048 + 64 * (n % 40),
-            "reason": "no_capacity", "reason_detail": {"need": "1 CPU, 4 GiB", "best": "all 50"},
             "queued_at": now - timedelta(seconds=number - n),
         }  # fmt: skip
         if n % 20 == 0:
@@ -89,6 +91,12 @@ def fill_queue(project: Project, number: int) -> None:
         if n % 33 == 0:
             values |= {"not_before": now + timedelta(minutes=5), "reason": "backoff"}
         made.append(Job(**values))
+        asks.append(ask(made[-1], project.pk, made[-1].priority))
+    classes = class_ids(set(asks))
+    for job, asked in zip(made, asks, strict=True):
+        job.queue_class_id = classes[asked]
+    told = {"reason": "no_capacity", "reason_detail": {"need": "1 CPU, 4 GiB", "best": "all 50"}}
+    QueueClass.objects.filter(pk__in=classes.values()).update(**told)
     Job.objects.bulk_create(made, batch_size=1000)
 
 

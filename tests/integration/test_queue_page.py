@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -323,3 +324,48 @@ def test_the_number_of_queries_does_not_grow_with_queue_and_providers(
         make_waiting(project, n, KINDS[n % len(KINDS)])
         make_job(project=project, reason="no_capacity", spec={"resources": {"memory_mb": 4096 + n}})
     assert queries() == few
+
+
+# --- by project and by key ---
+
+
+def test_each_project_tells_what_waits_what_may_run_and_who_paused_it(
+    browser: Client, project: Project
+) -> None:
+    for _ in range(2):
+        make_job(project=project, queued_at=timezone.now() - 12 * HOUR / 60)
+    make_waiting(project, 50, "held")
+    make_attempt(job=make_job(project=project, state="running"))
+    make_job(project=make_project("secret"))
+    assert "By project" not in words_of(browser.get("/queue"))
+    Project.objects.filter(pk=project.pk).update(
+        max_running=3, max_cpu_millis=2000, paused_at=timezone.now(), paused_by="ada",
+        pause_note="stock-taking",
+    )  # fmt: skip
+    page = browser.get("/queue")
+    words = words_of(page)
+    assert "etl 3 wait 1 of 3 jobs run, 1 of 2 CPU; the oldest has waited 12 min" in words
+    assert "Paused: ada wrote “stock-taking”" in words
+    assert "secret" not in words
+    assert len(listed(browser, "project=etl")) == 3
+
+
+def test_each_key_tells_what_waits_and_leads_to_the_list_of_those(
+    browser: Client, project: Project
+) -> None:
+    concurrency = {"concurrency": {"key": "deploy", "limit": 2, "on_overflow": "queue"}}
+    key: dict[str, Any] = {
+        "project": project, "spec": concurrency, "concurrency_key": "deploy"
+    }  # fmt: skip
+    for _ in range(3):
+        make_job(**key, queued_at=timezone.now() - 12 * HOUR / 60)
+    make_job(**key, held=True, reason="held")
+    make_job(**key, state="running")
+    make_job(project=project)
+    response = browser.get("/queue")
+    words = words_of(response)
+    assert "deploy 4 wait 1 of 2 run; the oldest has waited 12 min etl" in words
+    found = re.search(r'href="(/jobs\?[^"]*key%3Adeploy[^"]*)"', response.content.decode())
+    assert found is not None
+    rows = browser.get(found[1].replace("&amp;", "&")).content.decode()
+    assert len(re.findall(r'<tr id="job-', rows)) == 4
