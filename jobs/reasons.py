@@ -53,7 +53,7 @@ WAITS: tuple[Reason, ...] = (
         "Waiting for room: {provider} is kept free for job {job}, which has waited longest.",
     ),
     Reason("apart", "Waiting for a provider without another job of its project with {labels}."),
-    Reason("paused", "The queue of {project} is paused: {why}"),
+    Reason("paused", "The queue of {project} is paused: {why}."),
     Reason("project_limit", "Waiting for {project}, which is at its limit of {limit}."),
     Reason(
         "above_project_limit",

@@ -56,6 +56,10 @@ class Filled:
 def fill(many: int) -> Filled:
     """That many rows of each kind."""
     project = make_project("default")
+    Project.objects.filter(pk=project.pk).update(
+        max_running=1, max_memory_mb=2048, max_queued=1000, submits_per_minute=1000,
+        paused_at=timezone.now(), paused_by="ada", pause_note="the file server is down",
+    )  # fmt: skip
     user, viewer = make_user("ada", superuser=True), make_user(project=project, role=Role.VIEWER)
     provider, *_ = [_provider(n) for n in range(many)]
     jobs: dict[str, Job] = {}
