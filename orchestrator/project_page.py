@@ -40,8 +40,8 @@ class Meter:
 
     @property
     def with_wanted(self) -> int:
-        """What would be used if all that waits ran as well."""
-        return self.used + self.wanted
+        """What would be used if of all that waits as much ran as there is room for."""
+        return max(self.used, min(self.used + self.wanted, self.whole or 0))
 
     @property
     def over(self) -> bool:

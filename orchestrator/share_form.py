@@ -30,13 +30,16 @@ class ShareForm(forms.Form):
     gpus = forms.IntegerField(label="GPUs", required=False, error_messages=_WHOLE)
     queued = forms.IntegerField(label="Waiting jobs", required=False, error_messages=_WHOLE)
     submits_per_minute = forms.IntegerField(
-        label="Submitted in a minute", required=False, error_messages=_WHOLE
+        label="Submits a minute", required=False, error_messages=_WHOLE
     )
 
     def __init__(self, data: QueryDict | None, project: Project) -> None:
         given = share_values(project)
-        memory = given.pop("memory_mb")
-        initial = given | {"memory_gib": None if memory is None else f"{memory / 1024:.10g}"}
+        memory, cores = given.pop("memory_mb"), given["cpu_cores"]
+        initial = given | {
+            "cpu_cores": None if cores is None else f"{cores:.10g}",
+            "memory_gib": None if memory is None else f"{memory / 1024:.10g}",
+        }
         super().__init__(data, initial=initial, label_suffix="")
         for name, field in self.fields.items():
             field.localize = False
