@@ -111,14 +111,23 @@ class Instance:
         fence = self.hosts[attempt.provider_id]
         if attempt.job.cancel_requested_at is not None:
             write(move(attempt, fence, Phase.ENDED, ending=CANCELLED))
-        elif ending is FENCED:
+        elif ending is FENCED and attempt.phase == Phase.PLACED:
             write(move(attempt, fence, Phase.ENDED, ending=FENCED))
         else:
-            bring_to(attempt, fence, Phase.FINISHING)
-            write(move(attempt, fence, Phase.ENDED, **({"ending": ending} if ending else {})))
+            if attempt.phase == Phase.PLACED:
+                bring_to(attempt, fence, Phase.RUNNING)
+            write(move(attempt, fence, Phase.FINISHING))
+            write(move(attempt, fence, Phase.ENDED, **({"ending": FAILED} if ending else {})))
         attempt.refresh_from_db()
         assert attempt.phase == Phase.ENDED
         self.seen["ended"] += 1
+
+    def start(self, number: int) -> None:
+        """The program of a placed attempt runs."""
+        placed = list(Attempt.objects.filter(phase=Phase.PLACED).order_by("pk"))
+        if placed:
+            attempt = placed[number % len(placed)]
+            bring_to(attempt, self.hosts[attempt.provider_id], Phase.RUNNING)
 
     def cancel(self, which: int) -> None:
         """Every so many of all jobs that have not ended."""
@@ -201,6 +210,7 @@ disturbed = st.one_of(
     st.tuples(st.just("cancel"), st.integers(0, 2)),
     st.tuples(st.just("kill")),
 )
+started = st.tuples(st.just("start"), st.integers(0, 9))
 resumed = st.tuples(st.just("resume"), slugs)
 rounds = st.tuples(
     edited,
@@ -208,7 +218,7 @@ rounds = st.tuples(
     st.just([("look",)]),
     st.lists(disturbed, max_size=2),
     st.just([("commit",)]),
-    st.lists(st.one_of(ended, resumed), max_size=3),
+    st.lists(st.one_of(started, started, ended, resumed), max_size=4),
 ).map(lambda parts: [parts[0], *(one for part in parts[1:] for one in part)])
 """Something comes between each decision and its commit."""
 NO_LIMITS = dict.fromkeys(
