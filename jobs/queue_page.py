@@ -143,6 +143,7 @@ def _head(
     in_queue = [count for key, count in groups.items() if key not in (BACKOFF, HELD)]
     moving = sum(count.number for key, count in groups.items() if GROUPS[key].moves)
     return {
+        "asked": found,
         "head_query": encoded(found.as_query()),
         "total": sum(count.number for count in groups.values()),
         "total_text": f"{sum(count.number for count in groups.values()):,}",

@@ -230,6 +230,18 @@ def test_pausing_keeps_the_note_for_everybody_and_resuming_says_what_comes(
     ]
 
 
+def test_the_queue_of_a_project_leads_to_its_limits_and_tells_of_its_pause(
+    admin: Client, project: Project
+) -> None:
+    for address in ("/queue", "/_/queue/head"):
+        page = admin.get(address, {"project": "etl"})
+        assert "Limits and use of etl" in words_of(page)
+        assert 'href="/projects/etl"' in page.content.decode()
+    admin.post("/projects/etl/pause", {"note": "the file server is down"})
+    words = words_of(admin.get("/_/queue/head?project=etl"))
+    assert "etl is paused: the file server is down. Nothing of it starts." in words
+
+
 def test_a_note_that_cannot_be_kept_stays_in_its_form(admin: Client, project: Project) -> None:
     note = "x" * 201
     answer = admin.post("/projects/etl/pause", {"note": note})
