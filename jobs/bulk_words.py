@@ -108,7 +108,7 @@ WORDS: Mapping[Action, Words] = {
     ),
     Action.MOVE: Words(
         "Move jobs", "Move {jobs}?", "Moving", "moved", "Move {jobs}", "server",
-        "They will run there and nowhere else. Those that can never run there stay as they are.",
+        "They run where you say and nowhere else. Those that can never run there stay as they are.",
     ),
 }  # fmt: skip
 
