@@ -83,11 +83,11 @@ def replay(traces: Path, *, pack: bool) -> Setting:
 
 
 def made_up(seed: int, *, pack: bool) -> Setting:
-    """A day's arrivals on forty providers: kinds, sizes and projects as in load.py, running for
+    """A day's arrivals on twenty providers: kinds, sizes and projects as in load.py, running for
     exponential times with means of ten minutes (four in five) or two hours; a wave over the
-    day brings the load to about 1.2 at noon. Patience is an hour."""
+    day asks for more than there is at noon. Patience is an hour."""
     chance = random.Random(f"made up {seed}")
-    providers = [replace(view, pack=pack) for view in load.providers(40, seed)]
+    providers = [replace(view, pack=pack) for view in load.providers(20, seed)]
     arrivals = [arrival for arrival, _ in load.jobs(TASKS, 300, seed)]
     chance.shuffle(arrivals)
     times = sorted(chance.triangular(0, HOURS * 3600, HOURS * 1800) for _ in arrivals)

@@ -102,12 +102,14 @@ def project(chance: Random, number: int) -> ProjectView:
     )
 
 
-def snapshot(chance: Random, *, overdue: bool = True, whole: bool = False) -> Snapshot:
-    """Up to ten classes against up to six, sometimes twenty, providers. Not `overdue`: no job has
-    waited beyond patience. `whole`: the snapshot holds all that waits."""
+def snapshot(chance: Random, *, calm: bool = False) -> Snapshot:
+    """Up to ten classes against up to six providers, sometimes twenty. `calm`: no job is
+    overdue, all that wait are read, and keys let wait: two looks see the same."""
     classes, providers = chance.randrange(11), chance.choice((0, 1, 2, 3, 4, 5, 6, 20))
-    ages = AGES + OVERDUE_AGES if overdue and chance.random() < 0.4 else AGES
-    hurries = chance.random() < 0.5  # jobs with keys that cancel, which is looked at again
+    ages = AGES + OVERDUE_AGES if not calm and chance.random() < 0.4 else AGES
+    hurries = (
+        not calm and chance.random() < 0.5
+    )  # jobs with keys that cancel, which is looked at again
     made, next_job = [], 1
     for number in range(1, classes + 1):
         count = chance.choice((1, 1, 2, 3, 5, 8))
@@ -122,7 +124,7 @@ def snapshot(chance: Random, *, overdue: bool = True, whole: bool = False) -> Sn
                 demand=demand(chance),
                 jobs=tuple(range(next_job, next_job + count)),
                 since=tuple(NOW - waited for waited in waits),
-                more=not whole and chance.random() < 0.08,
+                more=not calm and chance.random() < 0.08,
                 key=key if chance.random() < 0.25 else None,
             )
         )
@@ -138,9 +140,9 @@ def snapshot(chance: Random, *, overdue: bool = True, whole: bool = False) -> Sn
     )
 
 
-def snapshots(*, overdue: bool = True, whole: bool = False) -> st.SearchStrategy[Snapshot]:
+def snapshots(*, calm: bool = False) -> st.SearchStrategy[Snapshot]:
     """Of any seed."""
-    return chances.map(lambda chance: snapshot(chance, overdue=overdue, whole=whole))
+    return chances.map(lambda chance: snapshot(chance, calm=calm))
 
 
 def _live(chance: Random, project: int, at: int) -> KeyView:
