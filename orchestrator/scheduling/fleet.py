@@ -35,6 +35,8 @@ class Fleet:
         self._labels: dict[str, tuple[list[str | None], Numbers]] = {}
         self._selections: dict[tuple[str, tuple[Requirement, ...]], Mask] = {}
         self._images: dict[str, Mask] = {}
+        self._nearest: dict[tuple[Requirement, ...], tuple[ProviderView, list[Requirement]]] = {}
+        self._largest: dict[tuple[str, tuple[Requirement, ...]], ProviderView] = {}
         self._keys: frozenset[str] | None = None
 
     def selected(self, demand: Demand) -> Mask:
@@ -66,9 +68,30 @@ class Fleet:
             self._images[image] = mask
         return mask
 
-    def nearest(self, requires: Sequence[Requirement]) -> tuple[ProviderView, list[Requirement]]:
+    def nearest(self, requires: tuple[Requirement, ...]) -> tuple[ProviderView, list[Requirement]]:
         """The provider that comes nearest to conditions that none meets together, the first of
         equals, and those of them that nobody meets. There must be a provider."""
+        found = self._nearest.get(requires)
+        if found is None:
+            found = self._nearest[requires] = self._search_nearest(requires)
+        return found
+
+    def largest(self, demand: Demand) -> ProviderView:
+        """The largest of the selected, of which there must be one: by GPUs, then memory, then
+        CPU. Nobody knows the size of a place that never answered: it is the last choice."""
+        selection = (demand.provider, demand.requires)
+        found = self._largest.get(selection)
+        if found is None:
+            views = [self.views[index] for index in np.flatnonzero(self.selected(demand)).tolist()]
+            known = [view for view in views if view.total_memory_mb] or views[:1]
+            found = self._largest[selection] = max(
+                known, key=lambda v: (v.total_gpus, v.total_memory_mb, v.total_cpu_millis)
+            )
+        return found
+
+    def _search_nearest(
+        self, requires: Sequence[Requirement]
+    ) -> tuple[ProviderView, list[Requirement]]:
         unmet, far = np.zeros(len(self.views)), np.zeros(len(self.views))
         nobody = []
         for one in requires:

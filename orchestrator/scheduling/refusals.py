@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-import numpy as np
-
 from jobs.allowance import Refusal
 from orchestrator.scheduling.fleet import Fleet
 from orchestrator.scheduling.rooms import Rooms
@@ -56,15 +54,9 @@ def amount(cpu_millis: int, memory_mb: int, gpus: int = 0) -> str:
 
 
 def _too_large(demand: Demand, fleet: Fleet) -> Refusal:
-    selected = [fleet.views[int(index)] for index in np.flatnonzero(fleet.selected(demand))]
-    # Nobody knows the size of a place that never answered.
-    known = [view for view in selected if view.total_memory_mb]
-    if not known and selected[0].down:
-        one = selected[0]
-        return Refusal(one.down_reason, {"provider": one.name, "why": one.down})
-    largest = max(
-        known or selected, key=lambda v: (v.total_gpus, v.total_memory_mb, v.total_cpu_millis)
-    )
+    largest = fleet.largest(demand)
+    if not largest.total_memory_mb and largest.down:
+        return Refusal(largest.down_reason, {"provider": largest.name, "why": largest.down})
     return Refusal(
         "too_large",
         {

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.scheduling.fleet import Mask
+from orchestrator.scheduling.fleet import Mask, Numbers
 from orchestrator.scheduling.rooms import Among, Rooms
 from orchestrator.scheduling.snapshot import Demand, Requirement
 
-_AT_ONCE = 4_000_000
+_AT_ONCE = 1_000_000
 """Pairs of demand and provider that are held against each other in one step."""
 FEW = 8
 """Of so many providers with room the places are told one by one."""
@@ -50,24 +50,29 @@ def sieve(demands: Sequence[Demand], rooms: Rooms) -> list[Sieved]:
 
 def _sieve(demands: Sequence[Demand], rooms: Rooms) -> Iterator[Sieved]:
     fleet = rooms.fleet
-    asked = np.array([(d.cpu_millis, d.memory_mb, d.gpus) for d in demands], np.int64)
+    asked = _halved(np.array([(d.cpu_millis, d.memory_mb, d.gpus) for d in demands], np.int64))
     cpu, memory, gpus = (asked[:, [column]] for column in range(3))
     selections: dict[tuple[str, tuple[Requirement, ...]], int] = {}
     rows = [selections.setdefault((d.provider, d.requires), len(selections)) for d in demands]
     kinds = np.array([fleet.selected(Demand(0, 0, 0, *one)) for one in selections])
     mask: Mask = kinds[rows]
     for needed, size in ((cpu, fleet.cpu), (memory, fleet.memory), (gpus, fleet.gpus)):
-        mask &= needed <= size
+        mask &= needed <= _halved(size)
     large, first_large = _count(mask), mask.argmax(axis=1)
     mask &= fleet.up
     up, first_up = _count(mask), mask.argmax(axis=1)
     for needed, free in ((cpu, rooms.cpu), (memory, rooms.memory), (gpus, rooms.gpus)):
-        mask &= needed <= free
+        mask &= needed <= _halved(free)
     mask &= rooms.slots > 0
     first = np.where(up > 0, first_up, first_large)
     counts = np.stack((_count(kinds)[rows], large, up, first), axis=1).tolist()
     for (selected, fit, ready, at), among in zip(counts, _among(mask), strict=True):
         yield Sieved(selected, fit, ready, at, among is None or bool(among), among)
+
+
+def _halved(amounts: Numbers) -> NDArray[np.int32]:
+    # twice as fast to compare; no provider has two billion MiB, and nobody asks for less than 0
+    return np.clip(amounts, -1, 2**31 - 1).astype(np.int32)
 
 
 def _count(mask: Mask) -> NDArray[np.uint32]:
