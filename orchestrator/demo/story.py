@@ -83,7 +83,8 @@ class Story:
 
         self._start(local)
         self._past(wishes.ends(local, eats_memory=is_docker))
-        self._submit(wishes.waiting())
+        fresh = self._submit(wishes.waiting())
+        self._wait("what waits says why", partial(self._wait_for_a_reason, fresh))
         self._wait("what was lost has been given up", lambda: self._over([wishes.lost().key]))
         places.come_back(places.SPOT)
 
@@ -140,6 +141,11 @@ class Story:
 
     def _over(self, keys: Iterable[str]) -> bool:
         return not _jobs(keys).exclude(state__in=TERMINAL).exists()
+
+    def _wait_for_a_reason(self, keys: Iterable[str]) -> bool:
+        """Whether all of them wait (one has failed once before), and the scheduler has said why."""
+        unsaid = _jobs(keys).exclude(state=JobState.PENDING) | _jobs(keys).filter(reason="queued")
+        return not unsaid.exists()
 
     def _wait(self, what: str, done: Callable[[], bool]) -> None:
         """Wait for it; what does not come is told of and does not stop the rest."""

@@ -78,6 +78,17 @@ def test_every_variable_is_documented_and_no_other() -> None:
     assert set(first_column("configuration.md")) == variables_read()
 
 
+def test_every_acceptance_check_is_listed_with_the_files_of_its_tests() -> None:
+    proven: dict[int, set[str]] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for number in re.findall(r"^def test_check_(\d+)_", path.read_text(), re.MULTILINE):
+            proven.setdefault(int(number), set()).add(str(path.relative_to(ROOT)))
+    rows = re.findall(r"^\| (\d+) \|(.*)", (DOCS / "checks.md").read_text(), re.MULTILINE)
+    listed = {int(number): set(re.findall(r"`(tests/[^`]+)`", row)) for number, row in rows}
+    assert listed == proven
+    assert sorted(listed) == list(range(1, 31))
+
+
 def test_links_between_the_docs_lead_somewhere() -> None:
     broken = []
     for page in [*DOCS.glob("*.md"), ROOT / "README.md"]:
