@@ -140,7 +140,7 @@ def test_a_session_may_write_only_with_the_csrf_token(ada: User) -> None:
 def _operations() -> list[str]:
     """Every address of the API with a number for each id, the docs page and catch-all aside."""
     found = [str(p.pattern) for p in urlpatterns if p.name not in ("api-docs", "api-unknown")]
-    return sorted({"/api/" + re.sub(r"<int:\w+>", "1", pattern) for pattern in found})
+    return sorted({"/api/" + re.sub(r"<(?:int|slug):\w+>", "1", pattern) for pattern in found})
 
 
 @pytest.mark.parametrize("path", _operations())
