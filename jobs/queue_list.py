@@ -9,12 +9,14 @@ one mind as long as the queue and the providers stay as they are.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.models import Job
 from jobs.orders import SpecUnreadable, requirements
+from jobs.queue_counts import Demand, Waits
 from jobs.queue_groups import (
     BACKOFF,
     BY_SCARCE,
@@ -29,7 +31,6 @@ from jobs.queue_groups import (
 from jobs.queue_groups import scarce as scarce_on
 from jobs.queue_walk import BACKING_OFF, IN_LINE, Wanted
 from jobs.queue_walk import HELD as PART_HELD
-from jobs.sql import fetch
 from jobs.whole_line import Waiting
 from projects.actor import Actor
 from providers.fit import Answer, Need, fit
@@ -39,17 +40,6 @@ from providers.selectors import ProviderUse
 MOST_DEMANDS = 100
 """Demands told apart by what they lack; jobs of rarer ones wait "for room"."""
 _ASIDE = {BACKOFF: BACKING_OFF, HELD: PART_HELD}
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What some jobs ask for, as their classes have it; `requires` is JSON."""
-
-    cpu_millis: int
-    memory_mb: int
-    gpus: int
-    provider: str
-    requires: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +70,27 @@ def projects_seen(actor: Actor, project: int | None) -> list[int] | None:
     return None if visible is None else sorted(visible)
 
 
-def waiting_counts(projects: list[int] | None) -> dict[str, Count]:
+def by_code(waiting: Iterable[Waits]) -> dict[str, Count]:
     """The jobs that wait, by stored reason (`no_capacity` as one)."""
-    rows = fetch("waiting_counts", {"projects": projects})
-    return {code: Count(*numbers) for code, *numbers in rows}
+    found: dict[str, Count] = {}
+    for one in waiting:
+        cpu, memory = one.number * one.demand.cpu_millis, one.number * one.demand.memory_mb
+        count = Count(one.number, one.oldest, cpu, memory)
+        found[one.code] = _together(found.get(one.code, Count(0)), count)
+    return found
 
 
-def scarcities(projects: list[int] | None, room: Room) -> dict[str, list[tuple[Demand, int]]]:
-    """What jobs without room lack: the demands of each group, and how many jobs make them."""
-    rows = fetch("waiting_demands", {"projects": projects, "most": MOST_DEMANDS})
+def scarcities(waiting: Iterable[Waits], room: Room) -> dict[str, list[tuple[Demand, int]]]:
+    """What jobs without room lack: the demands of each group, the most frequent ones of all, and
+    how many jobs make them."""
+    numbers: Counter[Demand] = Counter()
+    for one in waiting:
+        if one.code == NO_CAPACITY:
+            numbers[one.demand] += one.number
     found: dict[str, list[tuple[Demand, int]]] = {key: [] for key in BY_SCARCE}
-    for *asked, number in rows:
-        demand = Demand(*asked)
-        found[_scarce(demand, room)].append((demand, number))
+    frequent = sorted(numbers, key=lambda demand: (-numbers[demand], demand))[:MOST_DEMANDS]
+    for demand in frequent:
+        found[_scarce(demand, room)].append((demand, numbers[demand]))
     return found
 
 

@@ -12,21 +12,21 @@ from django.utils import timezone
 
 from jobs.list_page import encoded
 from jobs.models import Job
+from jobs.queue_counts import Demand, Waits, waiting_counts
 from jobs.queue_flow import HOURS, flow
 from jobs.queue_groups import BACKOFF, BY_SCARCE, GROUPS, HELD
 from jobs.queue_list import (
     Count,
-    Demand,
     Room,
+    by_code,
     grouped,
     jobs_listed,
     projects_seen,
     scarcities,
-    waiting_counts,
     wanted_of,
 )
 from jobs.queue_pace import drain_of, flow_of
-from jobs.queue_shares import shares
+from jobs.queue_shares import key_shares, project_shares
 from jobs.queue_walk import Place, Spot, place_of, walk
 from jobs.reasons import reason_text
 from jobs.selectors import job_any
@@ -109,10 +109,11 @@ def whole(actor: Actor, query: QueryDict) -> dict[str, Any]:
     found = asked(actor, query)
     slugs = list(projects_of(actor).values_list("slug", flat=True)[:50])
     places = loads(provider_list(actor))
-    lacking = scarcities(_projects(actor, found), _room(places))
+    waiting = waiting_counts(_projects(actor, found))
+    lacking = scarcities(waiting, _room(places))
     return (
         {"slugs": slugs, "asked": found}
-        | _head(actor, found, places, lacking)
+        | _head(actor, found, places, waiting, lacking)
         | _rows(actor, found, query, lacking)
     )
 
@@ -120,7 +121,8 @@ def whole(actor: Actor, query: QueryDict) -> dict[str, Any]:
 def head(actor: Actor, found: Asked) -> dict[str, Any]:
     """The sentence, the groups with their counts, room and pace."""
     places = loads(provider_list(actor))
-    return _head(actor, found, places, scarcities(_projects(actor, found), _room(places)))
+    waiting = waiting_counts(_projects(actor, found))
+    return _head(actor, found, places, waiting, scarcities(waiting, _room(places)))
 
 
 def rows(actor: Actor, found: Asked, query: QueryDict) -> dict[str, Any]:
@@ -128,15 +130,20 @@ def rows(actor: Actor, found: Asked, query: QueryDict) -> dict[str, Any]:
     list has changed meanwhile."""
     lacking: Lacking = {}
     if found.why in BY_SCARCE:
-        lacking = scarcities(_projects(actor, found), _room(loads(provider_list(actor))))
+        waiting = waiting_counts(_projects(actor, found))
+        lacking = scarcities(waiting, _room(loads(provider_list(actor))))
     return _rows(actor, found, query, lacking)
 
 
 def _head(
-    actor: Actor, found: Asked, providers: Sequence[ProviderReading], lacking: Lacking
+    actor: Actor,
+    found: Asked,
+    providers: Sequence[ProviderReading],
+    waiting: Sequence[Waits],
+    lacking: Lacking,
 ) -> dict[str, Any]:
     projects, now = _projects(actor, found), timezone.now()
-    counts = waiting_counts(projects)
+    counts = by_code(waiting)
     groups = grouped(counts, lacking)
     capacities = totals(providers)
     stretches = flow(projects, now)
@@ -158,12 +165,12 @@ def _head(
         "flow_hours": HOURS,
         "drain": drain_of(stretches, moving, now),
         "stuck": sum(count.number for count in in_queue) - moving,
-    } | _shares(projects)
+    } | _shares(projects, waiting)
 
 
-def _shares(projects: list[int] | None) -> dict[str, Any]:
+def _shares(projects: list[int] | None, waiting: Sequence[Waits]) -> dict[str, Any]:
     """By project, where that tells more than the sentence does, and by key."""
-    found, keys = shares(projects)
+    found, keys = project_shares(waiting), key_shares(projects)
     bounded = any(one.paused or len(one.bounds) > 1 or one.project.max_running for one in found)
     return {
         "shares": found if len(found) > 1 or bounded else (),

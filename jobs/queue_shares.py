@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from jobs.filters import JobFilter
 from jobs.held import Held
 from jobs.query import Term
 from jobs.queue import in_use
+from jobs.queue_counts import Waits
+from jobs.queue_groups import BACKOFF, HELD
 from jobs.sorts import Sort
 from jobs.sql import fetch
 from jobs.states import JobState
@@ -52,25 +55,32 @@ class KeyShare:
         return JobFilter(terms).as_query() | Sort.QUEUE.as_query()
 
 
-def shares(projects: list[int] | None) -> tuple[list[ProjectShare], list[KeyShare]]:
-    """The projects and the keys with which most jobs wait; four queries."""
-    values = {"projects": projects, "most": MOST_SHOWN}
-    by_project, by_key = fetch("waiting_projects", values), fetch("waiting_keys", values)
-    named = Project.objects.in_bulk({row[0] for row in (*by_project, *by_key)})
-    used = in_use().projects
-    return (
-        [
-            _share(named[pk], waiting, oldest, used.get(pk, Held()))
-            for pk, waiting, oldest in by_project
-        ],
-        [KeyShare(named[pk].slug, *rest) for pk, *rest in by_key],
-    )
+def project_shares(waiting: Iterable[Waits]) -> list[ProjectShare]:
+    """The projects in which most jobs wait, of all that waits."""
+    numbers: Counter[int] = Counter()
+    oldest: dict[int, datetime] = {}
+    for one in waiting:
+        numbers[one.project] += one.number
+        if one.code not in (BACKOFF, HELD):
+            oldest[one.project] = min(one.oldest, oldest.get(one.project, one.oldest))
+    most = sorted(numbers, key=lambda pk: (-numbers[pk], pk))[:MOST_SHOWN]
+    named, used = Project.objects.in_bulk(most), in_use().projects
+    return [
+        ProjectShare(
+            named[pk],
+            numbers[pk],
+            oldest.get(pk),
+            tuple(_bounds(named[pk], used.get(pk, Held()))),
+            pause_words(named[pk]),
+        )
+        for pk in most
+    ]
 
 
-def _share(project: Project, waiting: int, oldest: datetime | None, used: Held) -> ProjectShare:
-    return ProjectShare(
-        project, waiting, oldest, tuple(_bounds(project, used)), pause_words(project)
-    )
+def key_shares(projects: list[int] | None) -> list[KeyShare]:
+    """The concurrency keys with which most jobs wait, of these projects (None: of all)."""
+    rows = fetch("waiting_keys", {"projects": projects, "most": MOST_SHOWN})
+    return [KeyShare(*row) for row in rows]
 
 
 def _bounds(project: Project, used: Held) -> Iterator[str]:

@@ -1,6 +1,6 @@
 -- The concurrency keys (of these projects; null: of all) with which most jobs wait: how many, how
 -- many run, since when the longest is in line, and the smallest limit that any of them sets.
-SELECT k.project_id, k.concurrency_key, k.waiting, k.running, l.oldest, l.most
+SELECT p.slug, k.concurrency_key, k.waiting, k.running, l.oldest, l.most
 FROM (
     SELECT project_id, concurrency_key, count(*) FILTER (WHERE state = 'pending') AS waiting,
            count(*) FILTER (WHERE state <> 'pending') AS running
@@ -12,6 +12,7 @@ FROM (
     ORDER BY waiting DESC, project_id, concurrency_key
     LIMIT %(most)s
 ) AS k
+JOIN projects_project AS p ON p.id = k.project_id
 LEFT JOIN LATERAL (
     SELECT min(w.oldest) AS oldest, min((c.demand #> '{key,limit}')::int) AS most
     FROM jobs_queueclass AS c
