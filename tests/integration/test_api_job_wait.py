@@ -15,6 +15,7 @@ from django.test import Client
 
 from jobs import waiting
 from jobs.models import Job
+from jobs.presenters import told_rev
 from orchestrator import web_handler
 from orchestrator.admission import Admission, Application
 from orchestrator.refusal import Refusal
@@ -145,7 +146,7 @@ def test_an_unchanged_job_is_304_after_the_wait_for_those_who_have_it(
     ada: dict[str, str],
 ) -> None:
     job = make_job()
-    headers = ada | {"If-None-Match": f'"job-{job.pk}-1"'}
+    headers = ada | {"If-None-Match": f'"job-{job.pk}-{told_rev(job)}"'}
 
     async def scenario() -> None:
         assert (await answer(job, headers, "wait=1&rev=1"))[0] == 304
