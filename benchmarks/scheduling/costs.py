@@ -83,7 +83,7 @@ def curve(title: str, across: str, points: list[tuple[int, Decisions]]) -> str:
         Line("next, p99", [(at, 1000 * d.percentile(0.99).processor) for at, d in points]),
     ]
     up = Axis(
-        "processor ms", 1, 10_000,
-        [(float(10**power), f"{10**power:,}") for power in range(5)], logarithmic=True,
+        "processor ms", 1, 100_000,
+        [(float(10**power), f"{10**power:,}") for power in range(6)], logarithmic=True,
     )  # fmt: skip
     return chart(title, Axis(across, marks[0][0], marks[-1][0], marks, logarithmic=True), up, lines)
