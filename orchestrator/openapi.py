@@ -122,6 +122,7 @@ _KEY = {
 }
 BODIES: dict[str, tuple[type[BaseModel], bool]] = {
     "jobs_api_job_submit": (JobSpec, True),
+    "jobs_api_why_job_dry_run": (JobSpec, True),
     "jobs_api_job_rerun": (JobSpec, False),
     "orchestrator_api_projects_project_limits": (ShareChange, True),
     "orchestrator_api_projects_project_pauses": (PauseIn, False),

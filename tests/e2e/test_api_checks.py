@@ -72,9 +72,12 @@ def ready_for(operation: str) -> None:
     deadline = timezone.now() + timedelta(minutes=1)
     EngineRequest.objects.create(pk=REQUEST, provider=provider, kind="probe", deadline=deadline)
     match operation:
-        case "jobs_api_job_execute":
+        case "jobs_api_job_execute" | "jobs_api_job_release":
             make_job(pk=JOB, held=True, reason="held")
-        case "jobs_api_job_cancel":
+        case "jobs_api_job_cancel" | "jobs_api_job_hold" | "jobs_api_job_reprioritise":
+            make_job(pk=JOB)
+        case "jobs_api_job_move":
+            make_provider("build-host")
             make_job(pk=JOB)
         case "jobs_api_job_force_finish":
             job = make_job(pk=JOB, state="running", provider=provider)
