@@ -73,12 +73,16 @@ def test_a_dead_engine_is_told_of_and_comes_back_without_a_restart(
     assert health(sick).last_error
     assert health(sick).unreachable_since is not None
     told = wait_until(
-        lambda: Job.objects.filter(pk=waiting.pk, reason="provider_down").first(),
+        lambda: (
+            Job.objects.select_related("queue_class")
+            .filter(pk=waiting.pk, queue_class__reason="provider_down")
+            .first()
+        ),
         10,
         "the job waits with a reason",
     )
     assert told is not None
-    words = reason_text(told.reason, told.reason_detail)
+    words = reason_text(*told.told)
     assert "sick" in words, "which provider"
     assert "unreachable" in words
     # what runs there is not ended, only marked

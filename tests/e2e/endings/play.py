@@ -51,7 +51,7 @@ class JobScene:
 
     @property
     def reason(self) -> str:
-        return self.job.reason
+        return self.job.told[0]
 
     @property
     def phase(self) -> str:
