@@ -136,9 +136,7 @@ def _nothing_swept(patch: pytest.MonkeyPatch) -> None:
 
 
 def _capacity_unchecked(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(
-        rooms.Rooms, "_fitting", lambda self, demand, project: self._suited(demand, project)
-    )
+    patch.setattr(rooms.Rooms, "take", lambda self, index, demand, project: None)
     patch.setattr(memory_queue, "still_fitting", lambda placements, views, limits: list(placements))
 
 
