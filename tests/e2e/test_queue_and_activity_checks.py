@@ -109,7 +109,7 @@ def test_without_javascript_the_queue_is_filtered_and_a_job_released(
     page.get_by_role("button", name=f"Release nightly {held.pk}").click()
     expect(page.locator(".notes")).to_contain_text("is released and in the queue")
     expect(page.get_by_label("Project", exact=True)).to_have_value("etl")
-    expect(page.locator(".place")).to_have_text("1")
+    expect(page.locator(".place")).to_have_text("2")  # it came to the line after the other
 
 
 def test_new_activity_waits_in_a_pill_and_the_filter_becomes_a_file(
