@@ -28,7 +28,6 @@ def probe_engine(engine: Engine) -> Probe:
             asked = datetime.now(UTC)
             info = engine.get("/info")
             answered = datetime.now(UTC)
-            images = engine.get("/images/json")
     except DriverError as error:
         return Probe(Health.UNREACHABLE, detail=str(error))
     free, total = _disk(engine, info)
@@ -45,8 +44,17 @@ def probe_engine(engine: Engine) -> Probe:
         disk_total_bytes=total,
         clock_offset_ms=_offset_ms(info, asked, answered),
         facts=_facts(engine, version, info),
-        images=_names(images),
+        images=_images(engine),
     )
+
+
+def _images(engine: Engine) -> frozenset[str] | None:
+    """The images that it has; an engine that does not list them is no worse for it."""
+    try:
+        with translated("list the engine's images"):
+            return _names(engine.get("/images/json"))
+    except DriverError:
+        return None
 
 
 def _names(images: Any) -> frozenset[str]:

@@ -9,7 +9,7 @@ from tests.e2e.endings.case import SLEEP, STUBBORN, Case, Hand, Scene, program
 CANCELLED = "Cancelled by Gantry."
 LIMIT = {"resources": {"timeout_seconds": 1}}
 GATES = {
-    "placed": r"GET \S+/images/",
+    "placed": r"GET \S+/images/(?!json[ ?])",
     "creating": r"POST \S+/containers/create",
     "starting": r"POST \S+/start",
     "finishing": r"GET \S+/logs\?\S*follow=0",
