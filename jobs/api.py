@@ -7,11 +7,13 @@ OpenAPI document, and a test compares answers with them.
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Router
 
 from jobs import acts, api_logs, presenters, schemas, services
+from jobs.batch_submit import jobs_submit
 from jobs.filters import NAMES, read_filter
 from jobs.models import Job
 from jobs.selectors import attempt_of, attempts_of, events_of, job_get, job_page
@@ -48,6 +50,23 @@ def job_submit(request: HttpRequest) -> HttpResponse:
         request_actor(request), data=json_body(request), idempotency_key=_key(request)
     )
     return _made(request, job, created=created)
+
+
+@router.post("/jobs/bulk", response={201: schemas.JobNumbers, 200: schemas.JobNumbers})
+def job_submit_many(request: HttpRequest) -> HttpResponse:
+    """Submit up to 1,000 jobs, all or none; their numbers stand in the order of the request.
+
+    With an `Idempotency-Key` header a repeated request makes no second ones: the first ones are
+    answered with 200 and `Idempotency-Replayed: true`."""
+    made, created = jobs_submit(
+        request_actor(request),
+        data=json_body(request, most_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
+        idempotency_key=_key(request),
+    )
+    response = json_reply({"ids": made}, 201 if created else 200)
+    if not created:
+        response["Idempotency-Replayed"] = "true"
+    return response
 
 
 @router.get("/jobs", response=schemas.JobList)

@@ -49,6 +49,12 @@ class JobDetailOut(JobOut):
     spec: dict[str, Any]
 
 
+class JobNumbers(BaseModel):
+    """The jobs of one call, in its order."""
+
+    ids: list[int]
+
+
 class JobList(BaseModel):
     """One page of jobs."""
 

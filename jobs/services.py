@@ -7,31 +7,22 @@ is only for what the actor can see.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError
 
 from jobs import transitions
 from jobs.models import Job
-from jobs.mount_check import mount_problems
 from jobs.selectors import job_get
 from jobs.spec import JobSpec, parse_spec
 from jobs.states import TERMINAL, JobState
+from jobs.submission import Places, digest_of, earlier, must_submit, new_job
 from projects.actor import Actor
-from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, LimitReached, NotFound
-from projects.models import Project, Role
-from projects.secrets import open_values, seal_values
-from projects.selectors import project_get
-from providers.models import Provider
-from providers.selectors import provider_named
-
-MAX_KEY = 255
+from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, LimitReached
+from projects.models import Role
+from projects.secrets import open_values
 
 
 def job_submit(
@@ -43,9 +34,9 @@ def job_submit(
     Conflict (the key was used with another body), LimitReached (the project's jobs that may
     wait, or that it may submit in a minute).
     """
-    digest = _digest("submit", data, idempotency_key)
-    if (earlier := _earlier(actor, idempotency_key, digest)) is not None:
-        return earlier, False
+    digest = digest_of("submit", data, idempotency_key)
+    if (made := _earlier(actor, idempotency_key, digest)) is not None:
+        return made, False
     spec = parse_spec(data)
     return _submitted(actor, spec, key=idempotency_key, digest=digest)
 
@@ -55,9 +46,9 @@ def job_check(actor: Actor, /, *, data: object, rerun_of: Job | None = None) -> 
     if rerun_of is None:
         spec = parse_spec(data)
     else:
-        _must_submit(actor, rerun_of.project)
+        must_submit(actor, rerun_of.project)
         spec, _ = _rerun_spec(actor, rerun_of, data)
-    _check_places(actor, spec)
+    Places(actor).of(spec)
 
 
 def job_rerun(
@@ -74,10 +65,10 @@ def job_rerun(
     answer and the errors are those of `job_submit`, and NotFound.
     """
     source = job_get(actor, job_id)
-    _must_submit(actor, source.project)
-    digest = _digest(f"rerun {job_id}", changes, idempotency_key)
-    if (earlier := _earlier(actor, idempotency_key, digest)) is not None:
-        return earlier, False
+    must_submit(actor, source.project)
+    digest = digest_of(f"rerun {job_id}", changes, idempotency_key)
+    if (made := _earlier(actor, idempotency_key, digest)) is not None:
+        return made, False
     spec, giver = _rerun_spec(actor, source, changes)
     return _submitted(
         actor, spec, key=idempotency_key, digest=digest, rerun_of=source, secrets_by=giver
@@ -87,7 +78,7 @@ def job_rerun(
 def job_cancel(actor: Actor, /, *, job_id: int) -> Job:
     """Ask a job to end; asking again changes nothing. Raises Conflict when it has ended."""
     job = job_get(actor, job_id)
-    _must_submit(actor, job.project)
+    must_submit(actor, job.project)
     result = transitions.request_cancel([job_id], actor)
     job = job_get(actor, job_id)
     if job_id in result.already:
@@ -126,11 +117,6 @@ def may_rerun_now(job: Job) -> bool:
     return job.state in TERMINAL
 
 
-def _must_submit(actor: Actor, project: Project) -> None:
-    if not actor.may(Role.SUBMITTER, project.pk):
-        raise Forbidden(f"You may see the jobs of {project.slug} but not submit or change them.")
-
-
 def _submitted(
     actor: Actor,
     spec: JobSpec,
@@ -140,34 +126,18 @@ def _submitted(
     rerun_of: Job | None = None,
     secrets_by: int | None = None,
 ) -> tuple[Job, bool]:
-    project = _check_places(actor, spec)
-    new = transitions.NewJob(
-        project_id=project.pk,
-        name=spec.name,
-        spec=spec.stored() | ({"secret_env_by": secrets_by or actor.id} if spec.secret_env else {}),
-        secrets=seal_values(spec.secret_env),
-        labels=spec.labels,
-        image=spec.image,
-        priority=spec.priority,
-        cpu_millis=spec.cpu_millis,
-        memory_mb=spec.resources.memory_mb,
-        gpus=spec.resources.gpus,
-        queue_timeout_seconds=spec.queue_timeout_seconds,
-        concurrency_key=spec.concurrency.key if spec.concurrency is not None else "",
-        held=spec.hold,
-        submitted_by_id=actor.id,
-        rerun_of_id=rerun_of.pk if rerun_of else None,
-        idempotency_key=key,
-        idempotency_digest=digest,
+    project = Places(actor).of(spec)
+    new = new_job(
+        actor, spec, project, key=key, digest=digest, rerun_of=rerun_of, secrets_by=secrets_by
     )
     try:
-        (job,) = transitions.submit([new], actor)
+        job = transitions.submit(new, actor)
     except (IntegrityError, LimitReached):
         # A twin of this request was faster, and may have taken the last place that there was;
         # its job is committed, so it is the answer.
-        if (earlier := _earlier(actor, key, digest)) is None:
+        if (made := _earlier(actor, key, digest)) is None:
             raise
-        return earlier, False
+        return made, False
     job.project = project
     if actor.id is not None:
         job.submitted_by = User(pk=actor.id, username=actor.name)  # what its reader shows of it
@@ -221,54 +191,6 @@ def _again(source: Job, changes: Mapping[str, Any]) -> dict[str, Any]:
     return spec
 
 
-def _check_places(actor: Actor, spec: JobSpec) -> Project:
-    """The spec's project, once it, the provider and the mounts are found to be there."""
-    project = _project(actor, spec.project)
-    mounts = [(mount.source, mount.read_only) for mount in spec.mounts]
-    if problems := mount_problems(mounts, _provider(actor, spec)):
-        raise Invalid(problems)
-    return project
-
-
-def _project(actor: Actor, slug: str) -> Project:
-    try:
-        project = project_get(actor, slug)
-    except NotFound as error:
-        raise Invalid([FieldProblem("/project", str(error))]) from None
-    _must_submit(actor, project)
-    return project
-
-
-def _provider(actor: Actor, spec: JobSpec) -> Provider | None:
-    """The provider a spec names, which must exist; it need not be active now."""
-    return None if spec.provider is None else provider_named(actor, spec.provider)
-
-
-def _digest(what: str, data: object, key: str | None) -> bytes | None:
-    """What this key was used for. Keyed, because the body may hold short secrets."""
-    if key is None:
-        return None
-    if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
-        raise Invalid(
-            [FieldProblem("/Idempotency-Key", f"Use 1 to {MAX_KEY} printable ASCII characters.")]
-        )
-    body = json.dumps(data, sort_keys=True, separators=(",", ":"))
-    return hmac.digest(
-        settings.SECRET_KEY.encode(), f"{what}\n{body}".encode("utf-8", "replace"), hashlib.sha256
-    )
-
-
 def _earlier(actor: Actor, key: str | None, digest: bytes | None) -> Job | None:
-    """The job that this user's key made before. Raises Conflict for another body."""
-    if key is None or digest is None:
-        return None
-    row = (
-        Job.objects.filter(submitted_by=actor.id, idempotency_key=key)
-        .values_list("pk", "idempotency_digest")
-        .first()
-    )
-    if row is None:
-        return None
-    if row[1] is None or not hmac.compare_digest(bytes(row[1]), digest):
-        raise Conflict(f"This Idempotency-Key made job {row[0]} from another body. Use a new key.")
-    return job_get(actor, row[0])
+    made = earlier(actor, key, digest)
+    return None if made is None else job_get(actor, made)

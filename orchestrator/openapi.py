@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from jobs.acts import HoldIn, MoveIn, PriorityIn
+from jobs.batch_submit import JobBatch
 from jobs.filters import NAMES
 from jobs.schemas import LogLineOut
 from jobs.sorts import Sort
@@ -112,7 +113,7 @@ PARAMETERS: dict[str, dict[str, tuple[Document, str]]] = {
         "abandon": ({"enum": ["0", "1"]}, "Delete it also while containers are left there.")
     },
 }
-SUBMITS = ("jobs_api_job_submit", "jobs_api_job_rerun")
+SUBMITS = ("jobs_api_job_submit", "jobs_api_job_submit_many", "jobs_api_job_rerun")
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -122,6 +123,7 @@ _KEY = {
 }
 BODIES: dict[str, tuple[type[BaseModel], bool]] = {
     "jobs_api_job_submit": (JobSpec, True),
+    "jobs_api_job_submit_many": (JobBatch, True),
     "jobs_api_why_job_dry_run": (JobSpec, True),
     "jobs_api_job_rerun": (JobSpec, False),
     "orchestrator_api_projects_project_limits": (ShareChange, True),

@@ -281,6 +281,7 @@ _WHY: dict[str, Any] = {
 }
 REQUESTS: dict[str, Any] = {
     "jobs_api_job_submit": SPEC,
+    "jobs_api_job_submit_many": {"jobs": [SPEC, SPEC | {"name": "weekly-report"}]},
     "jobs_api_why_job_dry_run": SPEC,
     "jobs_api_job_rerun": {"env": {"LANG": "C"}, "priority": 80},
     "orchestrator_api_projects_project_limits": {"weight": 200, "running": 10, "gpus": None},
@@ -322,6 +323,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
         }
     },
     "jobs_api_job_submit": {_JSON: _SUBMITTED},
+    "jobs_api_job_submit_many": {_JSON: {"ids": [42, 43]}},
     "jobs_api_job_list": {_JSON: {"items": [_JOB], "next_cursor": None, "searched_to": None}},
     "jobs_api_job_detail": {_JSON: _DETAIL},
     "jobs_api_why_job_why": {_JSON: _WHY},

@@ -54,13 +54,15 @@ def request_actor(request: HttpRequest) -> Actor:
     return cast(Actor, request.auth)  # type: ignore[attr-defined]
 
 
-def json_body(request: HttpRequest, *, optional: bool = False) -> Any:
+def json_body(
+    request: HttpRequest, *, optional: bool = False, most_bytes: int = MAX_BODY_BYTES
+) -> Any:
     """The decoded JSON body; None for an empty one where it is `optional`.
 
     Raises TooLarge, UnsupportedMedia, BadRequest. Numbers that JSON does not have (NaN,
     Infinity) and names that stand twice in one object are broken JSON here.
     """
-    raw = _raw_body(request)
+    raw = _raw_body(request, most_bytes)
     if not raw.strip():
         if optional:
             return None
@@ -168,10 +170,10 @@ def _pairs(query: QueryDict) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, values in query.lists() for value in values]
 
 
-def _raw_body(request: HttpRequest) -> bytes:
-    words = f"The body is larger than {MAX_BODY_BYTES // 1024} KiB."
+def _raw_body(request: HttpRequest, most: int) -> bytes:
+    words = f"The body is larger than {most // 1024:,} KiB."
     length = request.headers.get("Content-Length", "")
-    if length.isdigit() and (len(length) > 12 or int(length) > MAX_BODY_BYTES):
+    if length.isdigit() and (len(length) > 12 or int(length) > most):
         raise TooLarge(words)
     try:
         raw = request.body
@@ -179,7 +181,7 @@ def _raw_body(request: HttpRequest) -> bytes:
         raise TooLarge(words) from None
     except UnreadablePostError:
         raise BadRequest("The body was cut off.") from None
-    if len(raw) > MAX_BODY_BYTES:
+    if len(raw) > most:
         raise TooLarge(words)
     return raw
 

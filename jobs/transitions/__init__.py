@@ -12,7 +12,7 @@ and the jobs that follow: `ends`). `sight`: that hosts see nothing.
 """
 
 from jobs.transitions.force import force_finish
-from jobs.transitions.intents import CancelResult, NewJob, request_cancel, submit
+from jobs.transitions.intents import CancelResult, NewJob, request_cancel, submit, submit_all
 from jobs.transitions.moves import BatchResult, Move, Written, apply
 from jobs.transitions.queue import Placement, Wait, Yielding, due, expire, explain, place, yield_to
 from jobs.transitions.sight import sight
@@ -41,5 +41,6 @@ __all__ = [
     "request_cancel",
     "sight",
     "submit",
+    "submit_all",
     "yield_to",
 ]

@@ -6,8 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from datetime import datetime
+from itertools import count
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -18,6 +19,7 @@ from jobs.intake import admit
 from jobs.models import Job
 from jobs.queue_classes import class_ids
 from jobs.queue_models import QueueClass
+from jobs.sql import fetch
 from jobs.states import TERMINAL, JobState
 from jobs.transitions.deadlock import despite_deadlocks
 from projects.actor import Actor
@@ -57,51 +59,96 @@ class CancelResult:
     already: list[int]
 
 
-def submit(new: Sequence[NewJob], actor: Actor) -> list[Job]:
-    """Make pending jobs, all or none.
+def submit(new: NewJob, actor: Actor) -> Job:
+    """Make one pending job. Raises what `submit_all` raises."""
+    (row,) = _make([new], actor)
+    return Job(
+        pk=row.id,
+        created_at=row.created_at,
+        queued_at=row.queued_at,
+        queue_until=row.queue_until,
+        queue_class=_class_of(row.asked, row.queue_class),
+        project_id=new.project_id,
+        name=new.name,
+        spec=dict(new.spec),
+        image=new.image,
+        cpu_millis=new.cpu_millis,
+        memory_mb=new.memory_mb,
+        gpus=new.gpus,
+        labels=dict(new.labels),
+        priority=new.priority,
+        queue_timeout_seconds=new.queue_timeout_seconds,
+        concurrency_key=new.concurrency_key,
+        state=JobState.PENDING,
+        reason="held" if new.held else "queued",
+        held=new.held,
+        submitted_by_id=new.submitted_by_id,
+        submitted_via=actor.via,
+        rerun_of_id=new.rerun_of_id,
+    )
+
+
+def submit_all(new: Sequence[NewJob], actor: Actor) -> list[int]:
+    """Make pending jobs, all or none; their ids in the same order.
 
     Raises LimitReached (jobs/intake.py), and IntegrityError when an idempotency key is taken.
     """
+    return [row.id for row in _make(new, actor)]
+
+
+class _Made(NamedTuple):
+    id: int
+    created_at: datetime
+    queued_at: datetime
+    queue_until: datetime | None
+    asked: Ask
+    queue_class: int
+
+
+def _make(new: Sequence[NewJob], actor: Actor) -> list[_Made]:
     asks = [ask(n, n.project_id, n.priority) for n in new]
     with transaction.atomic():
         admit(Counter(n.project_id for n in new))
         classes = class_ids(set(asks))
-        jobs = Job.objects.bulk_create(
-            Job(
-                queue_class=_class_of(asked, classes[asked]),
-                project_id=n.project_id,
-                name=n.name,
-                spec=dict(n.spec),
-                image=n.image,
-                cpu_millis=n.cpu_millis,
-                memory_mb=n.memory_mb,
-                gpus=n.gpus,
-                secrets=n.secrets,
-                labels=dict(n.labels),
-                priority=n.priority,
-                queue_timeout_seconds=n.queue_timeout_seconds,
-                queue_until=None if n.held else _queue_until(n.queue_timeout_seconds),
-                concurrency_key=n.concurrency_key,
-                state=JobState.PENDING,
-                reason="held" if n.held else "queued",
-                held=n.held,
-                submitted_by_id=n.submitted_by_id,
-                submitted_via=actor.via,
-                rerun_of_id=n.rerun_of_id,
-                idempotency_key=n.idempotency_key,
-                idempotency_digest=n.idempotency_digest,
-            )
-            for n, asked in zip(new, asks, strict=True)
-        )
-        record(
-            [
-                Happening("job", job.pk, "job.submitted", job.project_id, "", JobState.PENDING)
-                for job in jobs
-            ],
-            actor,
-        )
-        _tell(jobs, engine=any(not job.held for job in jobs))
-    return jobs
+        numbers = [classes[asked] for asked in asks]
+        values = {
+            "jobs": json.dumps([_row(*one) for one in zip(count(), new, numbers, strict=False)]),
+            "kind": actor.kind,
+            "actor": actor.id,
+            "name": actor.name,
+            "via": actor.via,
+            "request": actor.request_id,
+        }
+        rows = fetch("submit_jobs", values)
+        made = [_Made(*row, *of) for row, *of in zip(rows, asks, numbers, strict=True)]
+        notify_jobs([JobChange(m.id, 1, n.project_id) for m, n in zip(made, new, strict=True)])
+        if not all(n.held for n in new):
+            notify_engine("jobs")
+    return made
+
+
+def _row(nth: int, new: NewJob, queue_class: int) -> dict[str, Any]:
+    return {
+        "nth": nth,
+        "project": new.project_id,
+        "name": new.name,
+        "spec": new.spec,
+        "secrets": new.secrets and new.secrets.hex(),
+        "labels": new.labels,
+        "image": new.image,
+        "priority": new.priority,
+        "cpu_millis": new.cpu_millis,
+        "memory_mb": new.memory_mb,
+        "gpus": new.gpus,
+        "queue_timeout_seconds": new.queue_timeout_seconds,
+        "concurrency_key": new.concurrency_key,
+        "queue_class": queue_class,
+        "held": new.held,
+        "submitted_by": new.submitted_by_id,
+        "rerun_of": new.rerun_of_id,
+        "idempotency_key": new.idempotency_key,
+        "idempotency_digest": new.idempotency_digest and new.idempotency_digest.hex(),
+    }
 
 
 @despite_deadlocks
@@ -164,11 +211,6 @@ def _class_of(asked: Ask, number: int) -> QueueClass:
         priority=asked.priority,
         demand=json.loads(asked.demand),
     )
-
-
-def _queue_until(seconds: int | None) -> Any:
-    """When a wait that begins now is too long, by the database's clock."""
-    return None if seconds is None else Now() + timedelta(seconds=seconds)
 
 
 def _locked(jobs: Sequence[int]) -> list[Job]:

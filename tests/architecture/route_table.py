@@ -151,6 +151,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "api/v1/openapi.json"): API,
     ("GET", "api/v1/jobs"): API,
     ("POST", "api/v1/jobs"): API_SUBMIT,
+    ("POST", "api/v1/jobs/bulk"): API_SUBMIT,
     ("GET", "api/v1/jobs/<int:job_id>"): API_JOB,
     ("GET", "api/v1/jobs/<int:job_id>/why"): API_JOB,
     ("POST", "api/v1/jobs/dry-run"): API_SUBMIT,

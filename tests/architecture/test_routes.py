@@ -141,6 +141,7 @@ QUERIES = {
 }
 BODIES: dict[str, Any] = {
     "api/v1/jobs": make_spec(),
+    "api/v1/jobs/bulk": {"jobs": [make_spec()]},
     "api/v1/jobs/dry-run": make_spec(),
     "api/v1/jobs/<int:job_id>/reprioritise": {"priority": 80},
     "api/v1/jobs/<int:job_id>/move": {"provider": None},

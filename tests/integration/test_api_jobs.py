@@ -69,8 +69,8 @@ def test_submitting_and_reading_a_job_take_few_queries(
     client: Client, ada: dict[str, str], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     post(client, "/jobs", make_spec(), **ada)  # the token's first use is noted once a minute
-    with django_assert_num_queries(10):
-        # token and roles; project; begin, limits, class, job, event, two notices, commit
+    with django_assert_num_queries(9):
+        # token and roles; project; begin, limits, class, job and event, two notices, commit
         job = post(client, "/jobs", make_spec(), **ada).json()
     with django_assert_num_queries(2):
         get(client, f"/jobs/{job['id']}", **ada)

@@ -235,7 +235,7 @@ def test_a_refused_submission_leaves_nothing() -> None:
         priority=101,
     )  # fmt: skip
     with pytest.raises(IntegrityError), transaction.atomic():
-        transitions.submit([new], SYSTEM)
+        transitions.submit(new, SYSTEM)
     assert Job.objects.count() == 1
     assert not Event.objects.exists()
 
