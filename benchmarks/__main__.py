@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 
 from benchmarks.bare import BareSide
+from benchmarks.baseline import keep
 from benchmarks.idle import watch_idle
 from benchmarks.orchestrated import OrchestratedSide
 from benchmarks.pages import time_pages
@@ -19,7 +20,7 @@ from benchmarks.watching import watch_jobs
 from tests.support.running import RunningGantry, running_gantry
 from tests.support.unwinding import unwind_on_sigterm
 
-CONCURRENCIES = (1, 4)
+CONCURRENCIES = (1, 4, 8)
 
 
 def main() -> int:
@@ -43,6 +44,9 @@ def main() -> int:
             _print(report.add_watching(watch_jobs(gantry, asked.watch)))
         else:
             _measure(asked, gantry, processes, report)
+            if asked.keep:
+                keep(report.ratios)
+            _print(report.hold())
         _print([f"Written to {report.write()}"])
     return 1 if report.missed else 0
 
@@ -86,6 +90,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=12, help="of both sides, per concurrency")
     parser.add_argument("--each", type=int, default=5, help="containers per thread and round")
     parser.add_argument("--samples", type=int, default=60, help="single jobs timed; 0: none")
+    parser.add_argument("--keep", action="store_true", help="hold later runs against this one")
     parser.add_argument("--idle", action="store_true", help="watch an idle Gantry instead")
     parser.add_argument("--pages", action="store_true", help="time every page instead")
     parser.add_argument("--watch", type=int, default=0, help="jobs to watch in a browser instead")

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.baseline import worse
 from benchmarks.idle import MOST_CORE_SHARE, MOST_MIB, IdleProcess
 from benchmarks.intervals import Estimate, estimate
 from benchmarks.pages import MOST_MS, Pages
@@ -28,6 +29,8 @@ class Report:
     def __init__(self, versions: dict[str, str]) -> None:
         self.lines = [f"{name:10}{text}" for name, text in versions.items()]
         self.missed = False
+        self.ratios: dict[str, Estimate] = {}
+        """What is held against `baseline.json`."""
         self._data: dict[str, Any] = {"at": datetime.now(UTC).isoformat(), "versions": versions}
 
     def add_throughput(self, found: Throughput) -> list[str]:
@@ -36,6 +39,7 @@ class Report:
         bare = estimate([each.bare for each in found.rounds])
         orchestrated = estimate([each.orchestrated for each in found.rounds])
         costs = ", ".join(f"{role} {ms:.1f}" for role, ms in found.cpu_ms_per_job.items())
+        self.ratios[f"containers/s, orchestrated ÷ bare, at {found.concurrency}"] = ratio
         self._data[f"throughput_{found.concurrency}"] = asdict(found)
         return self._say(
             [
@@ -54,6 +58,7 @@ class Report:
         added = {name: _in_ms(each) for name, each in found.added.items()}
         told = _in_ms(estimate([job.told for job in found.jobs]))
         answered = _in_ms(estimate([job.answered for job in found.jobs]))
+        self.ratios["added p50 ÷ bare start"] = found.added_share
         self._data["latency"] = asdict(found)
         met = self._at_most(MOST_ADDED_SECONDS, found.added["p50"])
         return self._say(
@@ -114,6 +119,14 @@ class Report:
                 f"  over {MOST_MS:g} ms at p95: {len(slow)}{met}",
             ]
         )
+
+    def hold(self) -> list[str]:
+        """Compare with the ratios that are kept."""
+        lost = list(worse(self.ratios))
+        self.missed |= bool(lost)
+        if not lost:
+            return self._say([f"Kept ratios: {len(self.ratios)} compared, none is worse"])
+        return self._say(["Kept ratios, WORSE than before:", *(f"  {line}" for line in lost)])
 
     def write(self) -> Path:
         """Keep the numbers; the file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from statistics import median
 
 from benchmarks.bare import BareSide
 from benchmarks.intervals import Estimate, difference, estimate, percentile
@@ -58,6 +59,13 @@ class Latency:
             "p50": difference(started, self.bare_start),
             "p95": difference(started, self.bare_start, percentile(0.95)),
         }
+
+    @property
+    def added_share(self) -> Estimate:
+        """The added median as a share of what a bare start takes."""
+        bare = median(self.bare_start)
+        p50 = self.added["p50"]
+        return Estimate(p50.value / bare, p50.low / bare, p50.high / bare)
 
 
 def compare_throughput(
