@@ -66,9 +66,7 @@ class TaskQueue:
 
     def _manage(self, statement: str) -> None:
         with psycopg.connect(self._beside, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL(statement).format(sql.Identifier(self._database))  # type: ignore[arg-type]
-            )
+            connection.execute(sql.SQL(statement).format(sql.Identifier(self._database)))
 
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", self.module, self._url, *words]

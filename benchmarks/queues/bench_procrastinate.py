@@ -29,7 +29,7 @@ def main(url: str, command: str, *words: str) -> None:
 def _app(connector: object) -> App:
     app = App(connector=connector)
 
-    @app.task(name="nothing")
+    @app.task(name="nothing")  # type: ignore[untyped-decorator]
     async def nothing() -> None:
         pass
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from benchmarks.scheduling import load
 from benchmarks.scheduling.world import Arrival, World
 from orchestrator.garbage import settle
+from orchestrator.scheduling.fleet import Fleet
 from orchestrator.scheduling.policy import Plan, plan
 from orchestrator.scheduling.snapshot import ProviderView
 
@@ -56,6 +57,7 @@ class Stage:
         for arrival, waited in load.jobs(pending, classes, seed):
             self._world.arrive(arrival, -waited)
             self._arrivals.append(arrival)
+        self._fleet = Fleet(())
         self._now = 0.0
         self._next = pending + 1
         self._chance = random.Random(f"events {seed}")
@@ -77,7 +79,8 @@ class Stage:
     def _look(self) -> tuple[Plan, Taken]:
         snapshot = self._world.snapshot(self._now)
         processor, clock = time.process_time(), time.perf_counter()
-        made = plan(snapshot)
+        self._fleet = self._fleet.renewed(snapshot.providers)
+        made = plan(snapshot, self._fleet)
         taken = Taken(time.process_time() - processor, time.perf_counter() - clock)
         self._world.commit(made)
         return made, taken

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.service import Service, logger, monotonic
+from orchestrator.scheduling.fleet import Fleet
 from orchestrator.scheduling.policy import Plan, plan
 from orchestrator.store import Store
 from projects.notify import LiveChanges
@@ -39,6 +40,7 @@ class Scheduler(Service):
         self._keeper = keeper
         self._placed = placed
         self._tell = tell
+        self._fleet = Fleet(())
         self._rest_until = 0.0
         self._somebody_waits = True
         self._depth = SHALLOWEST
@@ -66,7 +68,8 @@ class Scheduler(Service):
         if not snapshot.classes:
             self._somebody_waits = False
             return False
-        made = plan(snapshot)
+        self._fleet = self._fleet.renewed(snapshot.providers)
+        made = plan(snapshot, self._fleet)
         placed = self._commit(fence, made)
         self._somebody_waits = made.more or placed < sum(len(c.jobs) for c in snapshot.classes)
         share = self._depth * 4 if made.more else READ // len(snapshot.classes)

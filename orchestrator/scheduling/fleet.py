@@ -1,13 +1,16 @@
 """What providers are, as far as a plan is concerned: sizes, labels, images. Pure.
 
 They stand in arrays, one place each, in the order of their ids; nothing here changes while a
-plan is made. `providers/fit.py` answers the same questions for one provider; a test compares
-them.
+plan is made. What follows from labels and sizes alone is worked out once and goes with the fleet
+from look to look. `providers/fit.py` answers the same questions for one provider; a test
+compares them.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,21 +26,31 @@ Numbers = NDArray[np.int64]
 class Fleet:
     """All providers."""
 
-    def __init__(self, providers: Sequence[ProviderView]) -> None:
-        self.views = sorted(providers, key=lambda view: view.id)
-        views = self.views
+    def __init__(self, providers: Iterable[ProviderView]) -> None:
+        views = self._look(providers)
+        self._facts = _facts(views)
         self.cpu = numbers(v.total_cpu_millis for v in views)
         self.memory = numbers(v.total_memory_mb for v in views)
         self.gpus = numbers(v.total_gpus for v in views)
-        self.up: Mask = np.fromiter((not v.down for v in views), bool, len(views))
         self.packs: Mask = np.fromiter((v.pack for v in views), bool, len(views))
         self.cost = np.fromiter((v.cost_per_hour for v in views), float, len(views))
         self._labels: dict[str, tuple[list[str | None], Numbers]] = {}
         self._selections: dict[tuple[str, tuple[Requirement, ...]], Mask] = {}
-        self._images: dict[str, Mask] = {}
-        self._nearest: dict[tuple[Requirement, ...], tuple[ProviderView, list[Requirement]]] = {}
-        self._largest: dict[tuple[str, tuple[Requirement, ...]], ProviderView] = {}
+        self._nearest: dict[tuple[Requirement, ...], tuple[int, list[Requirement]]] = {}
+        self._largest: dict[tuple[str, tuple[Requirement, ...]], int] = {}
         self._keys: frozenset[str] | None = None
+
+    def _look(self, providers: Iterable[ProviderView]) -> list[ProviderView]:
+        self.views = views = sorted(providers, key=lambda view: view.id)
+        self.up: Mask = np.fromiter((not v.down for v in views), bool, len(views))
+        self._images: dict[str, Mask] = {}
+        return views
+
+    def renewed(self, providers: Iterable[ProviderView]) -> Fleet:
+        """The fleet of these providers, which knows what this one has worked out where the two
+        differ in nothing but their room, whether they are down, and images."""
+        other = copy.copy(self)
+        return other if _facts(other._look(providers)) == self._facts else Fleet(other.views)
 
     def selected(self, demand: Demand) -> Mask:
         """Which providers are what it asks for by name and labels, whatever their size."""
@@ -74,7 +87,8 @@ class Fleet:
         found = self._nearest.get(requires)
         if found is None:
             found = self._nearest[requires] = self._search_nearest(requires)
-        return found
+        at, nobody = found
+        return self.views[at], nobody
 
     def largest(self, demand: Demand) -> ProviderView:
         """The largest of the selected, of which there must be one: by GPUs, then memory, then
@@ -82,16 +96,15 @@ class Fleet:
         selection = (demand.provider, demand.requires)
         found = self._largest.get(selection)
         if found is None:
-            views = [self.views[index] for index in np.flatnonzero(self.selected(demand)).tolist()]
-            known = [view for view in views if view.total_memory_mb] or views[:1]
+            places = np.flatnonzero(self.selected(demand))
+            known = places[self.memory[places] > 0]
             found = self._largest[selection] = max(
-                known, key=lambda v: (v.total_gpus, v.total_memory_mb, v.total_cpu_millis)
+                (known if known.size else places[:1]).tolist(),
+                key=lambda at: (self.gpus[at], self.memory[at], self.cpu[at]),
             )
-        return found
+        return self.views[found]
 
-    def _search_nearest(
-        self, requires: Sequence[Requirement]
-    ) -> tuple[ProviderView, list[Requirement]]:
+    def _search_nearest(self, requires: Sequence[Requirement]) -> tuple[int, list[Requirement]]:
         unmet, far = np.zeros(len(self.views)), np.zeros(len(self.views))
         nobody = []
         for one in requires:
@@ -101,7 +114,7 @@ class Fleet:
             far += each[places]
             if each.all():
                 nobody.append(one)
-        return self.views[int(np.lexsort((far, unmet))[0])], nobody
+        return int(np.lexsort((far, unmet))[0]), nobody
 
     @property
     def label_keys(self) -> frozenset[str]:
@@ -128,6 +141,14 @@ class Fleet:
             )
             found = self._labels[key] = (list(places), at)
         return found
+
+
+def _facts(views: Sequence[ProviderView]) -> list[Any]:
+    return [
+        (v.id, v.name, v.labels, v.total_cpu_millis, v.total_memory_mb, v.total_gpus, v.pack,
+         v.cost_per_hour)
+        for v in views
+    ]  # fmt: skip
 
 
 def numbers(values: Iterable[int]) -> Numbers:

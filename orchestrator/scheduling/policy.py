@@ -69,8 +69,9 @@ class Plan:
         return not (self.placements or self.waits or self.give_way)
 
 
-def plan(snapshot: Snapshot) -> Plan:
-    """Place what fits, in the true order; say of everything else why it waits."""
+def plan(snapshot: Snapshot, fleet: Fleet | None = None) -> Plan:
+    """Place what fits, in the true order; say of everything else why it waits. `fleet` is of the
+    snapshot's providers, for who keeps it from look to look."""
     give_way = giving_way(snapshot)
     gone = frozenset(one.job for one in give_way)
     if gone:
@@ -78,7 +79,7 @@ def plan(snapshot: Snapshot) -> Plan:
         if any(waiting.more and not waiting.jobs for waiting in snapshot.classes):
             # All that was read of it is gone, and nobody knows whose turn comes before the next.
             return Plan(give_way=give_way, more=True)
-    rooms, limits = Rooms(Fleet(snapshot.providers)), Limits.of(snapshot)
+    rooms, limits = Rooms(fleet or Fleet(snapshot.providers)), Limits.of(snapshot)
     sieved = sieve([waiting.demand for waiting in snapshot.classes], rooms)
     line = Line(snapshot, {at for at, found in enumerate(sieved) if not found.fits})
     placements: list[Placed] = []

@@ -61,13 +61,22 @@ def _sieve(demands: Sequence[Demand], rooms: Rooms) -> Iterator[Sieved]:
     large, first_large = _count(mask), mask.argmax(axis=1)
     mask &= fleet.up
     up, first_up = _count(mask), mask.argmax(axis=1)
+    roomy = _roomy(rooms, asked.min(axis=0).tolist())
+    mask = mask[:, roomy]
     for needed, free in ((cpu, rooms.cpu), (memory, rooms.memory), (gpus, rooms.gpus)):
-        mask &= needed <= _halved(free)
-    mask &= rooms.slots > 0
+        mask &= needed <= _halved(free[roomy])
     first = np.where(up > 0, first_up, first_large)
     counts = np.stack((_count(kinds)[rows], large, up, first), axis=1).tolist()
-    for (selected, fit, ready, at), among in zip(counts, _among(mask), strict=True):
+    for (selected, fit, ready, at), among in zip(counts, _among(mask, roomy), strict=True):
         yield Sieved(selected, fit, ready, at, among is None or bool(among), among)
+
+
+def _roomy(rooms: Rooms, least: Sequence[int]) -> NDArray[np.intp]:
+    """The places with room for the least of what is asked: few, where all else is taken."""
+    mask: Mask = rooms.fleet.up & (rooms.slots > 0)
+    for needed, free in zip(least, (rooms.cpu, rooms.memory, rooms.gpus), strict=True):
+        mask &= free >= needed
+    return np.flatnonzero(mask)
 
 
 def _halved(amounts: Numbers) -> NDArray[np.int32]:
@@ -81,11 +90,11 @@ def _count(mask: Mask) -> NDArray[np.uint32]:
     return counts
 
 
-def _among(mask: Mask) -> Iterator[Among]:
-    """Of each row the places that are set, where these are few."""
+def _among(mask: Mask, roomy: NDArray[np.intp]) -> Iterator[Among]:
+    """Of each row the places whose columns are set, where these are few."""
     counts = _count(mask)
     few = np.flatnonzero((counts > 0) & (counts <= FEW))
-    places = np.nonzero(mask[few])[1].tolist()
+    places = roomy[np.nonzero(mask[few])[1]].tolist()
     begin, told = 0, few.tolist()
     found: dict[int, Among] = {}
     for row, count in zip(told, counts[few].tolist(), strict=True):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.reasons import WAITS, reason_text
+from orchestrator.scheduling.fleet import Fleet
 from orchestrator.scheduling.order import OVERDUE, level
 from orchestrator.scheduling.policy import Placed, Plan, plan
 from orchestrator.scheduling.snapshot import ProviderView, Snapshot, WaitingClass
@@ -123,6 +124,27 @@ def test_the_same_snapshot_makes_the_same_plan_in_whatever_order_its_rows_come(
     assert other.placements == made.placements
     assert {one.job for one in other.give_way} == {one.job for one in made.give_way}
     assert {w.waiting: w for w in other.waits} == {w.waiting: w for w in made.waits}
+
+
+@cases
+@given(snapshots(), snapshots(), st.randoms(use_true_random=False))
+def test_a_fleet_that_is_kept_from_look_to_look_changes_no_plan(
+    before: Snapshot, snapshot: Snapshot, chance: random.Random
+) -> None:
+    """Before: other providers, or the same with other labels, or with other room."""
+    providers = before.providers
+    if chance.random() < 0.7:
+        providers = tuple(
+            replace(view, down="it is draining", down_reason="provider_down", free_cpu_millis=0)
+            if chance.random() < 0.3
+            else replace(view, labels={"zone": "other"})
+            if chance.random() < 0.1
+            else view
+            for view in snapshot.providers
+        )
+    kept = Fleet(providers)
+    plan(replace(snapshot, providers=providers), kept)
+    assert plan(snapshot, kept.renewed(snapshot.providers)) == plan(snapshot)
 
 
 def the_plan_is_that_of_the_plain_planner(snapshot: Snapshot, made: Plan) -> None:
