@@ -14,15 +14,17 @@ from jobs.held import Held
 from jobs.project_use import ProjectUse, below_use, project_use
 from orchestrator.share_preview import Line, share_preview, starting
 from projects.actor import Actor
+from projects.kept import Kept
 from projects.models import Project, Role
 from projects.quantities import cores_text, memory_text
 from projects.selectors import share_get, shares_of
-from projects.shares import may_limit, may_pause, pause_words
+from projects.shares import may_limit, may_pause, pause_words, share_values
 from providers.models import Mode, Provider
 from providers.selectors import provider_list
 
 MOST_SHOWN = 200
 MOST_MEMBERS = 100
+KEPT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,21 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class InLine:
+    """What of a project is in line: how many jobs, of as many kinds as were looked at
+    (`cut_short`: there are more); what they ask for together; how many could start at once, in
+    words, were it not paused."""
+
+    waiting: int
+    wanted: Held
+    starting: str
+    cut_short: bool
+
+
+_IN_LINE: Kept[InLine] = Kept(KEPT_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One project of the list."""
 
@@ -99,21 +116,19 @@ def project_detail(actor: Actor, slug: str) -> dict[str, Any]:
     """One project: its share, what it uses, what waits and could start, who is in it."""
     project = share_get(actor, slug)
     use = project_use([project])[project.pk]
-    line, instance = Line(project), _instance(provider_list(actor))
-    resumed = copy(project)
-    resumed.paused_at = None
+    line, instance = _in_line(project), _instance(provider_list(actor))
     members = project.memberships.select_related("user").order_by("user__username")
     found = list(members[: MOST_MEMBERS + 1])
     return {
         "project": project,
         "use": use,
         "line": line,
-        "meters": list(_meters(project, use, line.wanted(), instance)),
+        "meters": list(_meters(project, use, line.wanted, instance)),
         "over": list(below_use(project, use)),
         "entitled": _percent(instance.part_of_weight(project.weight)),
         "weights": instance.weights,
         "takes": _percent(instance.part_of_use(use.held)),
-        "starting": starting(line.outlook(resumed)),
+        "starting": line.starting,
         "paused": pause_words(project),
         "members": [(m.user.get_username(), Role(m.role).label.partition(":")) for m in found][
             :MOST_MEMBERS
@@ -135,6 +150,20 @@ def preview_of(project: Project, after: Project) -> dict[str, Any]:
         "entitled_then": _percent(after.weight / max(1, weights - project.weight + after.weight)),
         "reweighed": after.weight != project.weight,
     }
+
+
+def _in_line(project: Project) -> InLine:
+    """Kept for some seconds, for all who look at the page: a long line takes as long as a look
+    of the planner. Another share of it is another answer at once."""
+
+    def read() -> InLine:
+        line, resumed = Line(project), copy(project)
+        resumed.paused_at = None
+        told = starting(line.outlook(resumed))
+        return InLine(line.waiting, line.wanted(), told, line.cut_short)
+
+    share = tuple(sorted(share_values(project).items()))
+    return _IN_LINE.get((project.pk, share), read)
 
 
 def _row(project: Project, use: ProjectUse, instance: Instance) -> Row:

@@ -17,8 +17,13 @@ _WHOLE = {"invalid": "Write a whole number."}
 _NUMBER = {"invalid": "Write a number."}
 
 
+_MOST = 2.0**40  # far beyond any limit, and still a number when it is multiplied
+
+
 class ShareForm(forms.Form):
-    """Weight and limits; an empty limit is none. Memory is typed in GiB."""
+    """Weight and limits; an empty limit is none. Memory is typed in GiB. The page sends back
+    what it began with, so that who changes one limit leaves alone what somebody else has changed
+    meanwhile."""
 
     weight = forms.IntegerField(
         error_messages={"required": "Write a number from 1 to 10,000."} | _WHOLE,
@@ -43,6 +48,7 @@ class ShareForm(forms.Form):
         super().__init__(data, initial=initial, label_suffix="")
         for name, field in self.fields.items():
             field.localize = False
+            field.show_hidden_initial = True
             number = "decimal" if name in ("cpu_cores", "memory_gib") else "numeric"
             field.widget = forms.TextInput(
                 attrs={"class": "input", "inputmode": number, "autocomplete": "off"}
@@ -51,12 +57,17 @@ class ShareForm(forms.Form):
                 field.widget.attrs["placeholder"] = "no limit"
 
     def changes(self) -> dict[str, Any]:
-        """The fields as the service takes them; only of a valid form."""
-        values = dict(self.cleaned_data)
-        gib = values.pop("memory_gib")
-        # What was typed is more than nothing where it is: less than a MiB is one.
-        mib = None if gib is None else round(gib * 1024) or (1 if gib > 0 else 0)
-        return values | {"memory_mb": mib}
+        """The fields that somebody changed, as the service takes them; of a form that does not
+        say what it began with, all. Only of a valid one."""
+        values = {
+            name: value for name, value in self.cleaned_data.items() if self._is_changed(name)
+        }
+        if "memory_gib" in values:
+            values["memory_mb"] = _mib(values.pop("memory_gib"))
+        return values
+
+    def _is_changed(self, name: str) -> bool:
+        return name in self.changed_data or self[name].html_initial_name not in self.data
 
     def blame(self, problems: Sequence[FieldProblem]) -> list[str]:
         """Put the service's problems at their fields; those of no field are returned."""
@@ -68,3 +79,10 @@ class ShareForm(forms.Form):
             else:
                 rest.append(problem.detail)
         return rest
+
+
+def _mib(gib: float | None) -> int | None:
+    """What was typed is more than nothing where it is: less than a MiB is one."""
+    if gib is None:
+        return None
+    return round(min(max(gib, -_MOST), _MOST) * 1024) or (1 if gib > 0 else 0)

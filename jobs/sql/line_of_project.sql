@@ -12,4 +12,4 @@ CROSS JOIN LATERAL (
           ORDER BY queued_at, id LIMIT %(depth)s) AS first
 ) AS h
 WHERE c.project_id = %(project)s AND n.waiting > 0
-ORDER BY c.priority DESC LIMIT %(most)s
+ORDER BY c.priority DESC, c.id LIMIT %(most)s

@@ -12,6 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.queue_classes import give_classes
+from orchestrator import project_page
+from orchestrator.scheduling.outlook import Outlook
+from orchestrator.share_preview import Line
 from projects.models import Event, Membership, Project, Role
 from tests.support.attempts import make_attempt
 from tests.support.builders import make_job, make_project, make_provider, make_user
@@ -33,6 +36,11 @@ def operator() -> Client:
 @pytest.fixture
 def admin(project: Project) -> Client:
     return signed_in(make_user("ada", project=project, role=Role.ADMIN))
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    project_page._IN_LINE.forget()
 
 
 def run(project: Project, number: int) -> None:
@@ -108,6 +116,26 @@ def test_a_project_shows_its_limits_its_use_and_its_line(
         text = browser.get("/projects/etl").content.decode()
         assert ('href="/projects/etl/edit"' in text) is link
         assert ('href="/queue?project=etl"' in text) is not link  # staff alone see no jobs
+
+
+def test_many_who_look_at_a_project_do_not_each_plan_its_line(
+    admin: Client, operator: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait(project, 2)
+    planned: list[Project] = []
+
+    class Counted(Line):
+        def outlook(self, project: Project) -> Outlook:
+            planned.append(project)
+            return super().outlook(project)
+
+    monkeypatch.setattr(project_page, "Line", Counted)
+    for browser in (admin, operator, admin):
+        assert "None of the 2 in line" in words_of(browser.get("/_/projects/etl"))
+    assert len(planned) == 1
+    limit(project, max_running=1)  # another share is another answer
+    admin.get("/_/projects/etl")
+    assert len(planned) == 2
 
 
 def test_an_edit_is_told_in_numbers_before_it_is_made(operator: Client, project: Project) -> None:
@@ -190,6 +218,9 @@ def test_saving_sets_the_limits_and_says_what_one_below_use_means(
         ("cpu_cores", "nan", "Write a number."),
         ("memory_gib", "-3", "Use more than 0, or pause the project to let nothing start."),
         ("memory_gib", "1e300", "Use a smaller number."),
+        ("memory_gib", "1e306", "Use a smaller number."),
+        ("memory_gib", "-1e306", "Use more than 0, or pause the project to let nothing start."),
+        ("cpu_cores", "1e306", "Must be at most 1000000."),
         ("gpus", "-1", "Must be at least 0."),
         ("queued", "99999999999", "Must be at most 1000000."),
         ("submits_per_minute", "0", "Must be at least 1."),
@@ -208,6 +239,26 @@ def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(
     assert words in preview(operator, **{field: typed})
     project.refresh_from_db()
     assert (project.weight, project.max_queued) == (100, None)
+
+
+def test_who_changes_one_limit_leaves_alone_what_somebody_else_has_changed_meanwhile(
+    operator: Client, project: Project
+) -> None:
+    limit(project, max_memory_mb=1000, max_cpu_millis=2500)
+    page = operator.get("/projects/etl/edit").content.decode()
+    inputs = [
+        dict(re.findall(r'(\w+)="([^"]*)"', tag)) for tag in re.findall(r"<input[^>]*>", page)
+    ]
+    sent = {one["name"]: one.get("value", "") for one in inputs if "name" in one}
+    limit(project, max_running=7, max_memory_mb=4096)
+    told = words_of(operator.post("/_/projects/etl/preview", sent | {"gpus": "1"}))
+    assert "None of its jobs is in line." in told
+    assert operator.post("/projects/etl/edit", sent | {"gpus": "1"}).status_code == 302
+    project.refresh_from_db()
+    found = (project.max_running, project.max_cpu_millis, project.max_memory_mb, project.max_gpus)
+    assert found == (7, 2500, 4096, 1)
+    changed = Event.objects.get(type="project.limits").detail["changes"]
+    assert changed == {"gpus": [None, 1]}
 
 
 def test_pausing_keeps_the_note_for_everybody_and_resuming_says_what_comes(
