@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
 
-from jobs.consequences import Consequences, Fate, Hit, consequences
+from jobs.consequences import Consequences, Fate, consequences
 from jobs.models import Attempt, Job
 from jobs.selectors import jobs_of
 from jobs.states import LIVE_PHASES
-from jobs.waiting_classes import MOST_LOOKED_AT, waiting_classes
+from jobs.waiting_classes import first_in_line, waiting_classes
+from jobs.whole_line import WholeLine, whole_line
 from projects.actor import Actor
 from projects.quantities import cores_text, memory_text
 from providers.fit import takes_jobs, why_down
@@ -103,7 +104,8 @@ def _change(actor: Actor, provider: Provider, after: Provider, *, most: int) -> 
     use = used[provider.pk]
     classes = waiting_classes()
     told = consequences(provider, after, everything, used, classes, now)
-    groups = {fate.value: _group(actor, told, fate, most) for fate in Fate}
+    line = whole_line() if told.hits else None
+    groups = {fate.value: _group(actor, told, fate, most, line) for fate in Fate}
     return groups | {
         "provider": provider,
         "use": use,
@@ -111,7 +113,6 @@ def _change(actor: Actor, provider: Provider, after: Provider, *, most: int) -> 
         "running": _running(actor, provider, use, most),
         "not_now": why_down(after, now)[1],
         "waiting": told.waiting,
-        "more_wait": told.waiting >= MOST_LOOKED_AT,
         "others": sum(takes_jobs(one, now) for one in everything if one.pk != provider.pk),
         "sees_all": actor.project_ids() is None,
     }
@@ -128,21 +129,19 @@ def _running(actor: Actor, provider: Provider, use: ProviderUse, most: int) -> G
     return Group(max(use.running, len(named)), named)
 
 
-def _group(actor: Actor, told: Consequences, fate: Fate, most: int) -> Group | None:
-    """The jobs of one fate, in the queue's order; none where there are none."""
+def _group(
+    actor: Actor, told: Consequences, fate: Fate, most: int, line: WholeLine | None
+) -> Group | None:
+    """The jobs of one fate, in the queue's order; none where there are none. Those before a
+    retry are counted, and named once they are in line."""
     hits = told.hits.get(fate, ())
-    if not hits:
+    if not hits or line is None:
         return None
-    why = dict(_reasons(hits, most))
-    rows = jobs_of(actor).filter(pk__in=list(why)).defer("spec", "secrets")
-    shown = rows.order_by("-priority", "pk")[:most]
-    return Group(told.count(fate), tuple(Named(job, why[job.pk]) for job in shown))
-
-
-def _reasons(hits: Sequence[Hit], most: int) -> Iterator[tuple[int, str]]:
-    """The first jobs of each class: among them are the first of all."""
-    for hit in hits:
-        yield from ((job, hit.why) for job in hit.jobs.first[:most])
+    why = {hit.jobs.need: hit.why for hit in hits}
+    first = dict(first_in_line(line, actor, frozenset(why), most))
+    rows = jobs_of(actor).defer("spec", "secrets").in_bulk(list(first))
+    named = (Named(rows[pk], why[need]) for pk, need in first.items() if pk in rows)
+    return Group(told.count(fate), tuple(named))
 
 
 def _over(before: Provider, after: Provider, use: ProviderUse) -> Iterator[str]:

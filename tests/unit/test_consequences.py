@@ -19,9 +19,9 @@ SMALL, LARGE = Need(1000, GIB), Need(1000, 12 * GIB)
 PINNED = Need(1000, GIB, provider="node-1")
 ZONED = Need(1000, GIB, requires=(Requirement("zone", "eq", ("a",)),))
 CLASSES = [
-    WaitingClass(SMALL, 40, (1, 2)),
-    WaitingClass(LARGE, 7, (3,)),
-    WaitingClass(PINNED, 5, (4, 5)),
+    WaitingClass(SMALL, 40),
+    WaitingClass(LARGE, 7),
+    WaitingClass(PINNED, 5),
 ]
 
 
@@ -102,7 +102,7 @@ def test_activating_gives_a_place_to_those_that_had_none_and_one_more_to_others(
 
 def test_lower_limits_and_other_labels_strand_whom_they_exclude() -> None:
     one = provider(1, "node-1", labels={"zone": "a"})
-    classes = [*CLASSES, WaitingClass(ZONED, 3, (9,))]
+    classes = [*CLASSES, WaitingClass(ZONED, 3)]
     lower = changed(one, memory_mb=8 * GIB, labels={"zone": "b"})
     assert counts(told(one, lower, classes=classes)) == {"stuck": 10}
     assert counts(told(one, changed(one, slots=1), classes=classes)) == {}
