@@ -1,18 +1,25 @@
-"""Why a job has waited, over time: the reasons of its class while it was in line."""
+"""Why a job has waited, over time: held, backing off, or in line for the reasons of its class."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 
 from jobs.models import Job
-from jobs.queue_models import WaitSpan
+from jobs.own_waits import InLine, stretches
 from jobs.reasons import reason_text
+from jobs.sql import fetch
 from jobs.states import JobState
+from projects.models import Event
 
 MOST_SHOWN = 50
+MOST_EVENTS = 400
+"""Of a job with more that took it into the queue, about in it or out, the latest are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +33,38 @@ class Wait:
 
 
 def wait_history(job: Job) -> list[Wait]:
-    """The reasons of its present wait, or of its last one, oldest first; at most the last 50.
+    """All its waits, those before earlier attempts too, oldest first; at most the last 50.
 
-    They are its class's, cut to the time in which it waited itself; of a job that was given
-    another priority or provider while it waited, those since then and of the like before.
+    When it stood in line, was held or backed off its own events tell; why it waited in line, its
+    class of that time. Two queries.
     """
-    if job.queue_class_id is None:
-        return []
-    over = None if job.state == JobState.PENDING else _left(job)
-    spans = WaitSpan.objects.filter(
-        Q(until__gt=job.queued_at) | Q(until=None), queue_class=job.queue_class_id
-    )
-    if over is not None:
-        spans = spans.filter(since__lt=over)
-    found = []
-    for span in reversed(spans.order_by("-since")[:MOST_SHOWN]):
-        until = span.until if over is None or (span.until and span.until < over) else over
-        text = reason_text(span.reason, span.reason_detail)
-        found.append(Wait(span.reason, text, max(span.since, job.queued_at), until))
-    return found
+    pending = Q(source=JobState.PENDING) | Q(target=JobState.PENDING)
+    found = Event.objects.filter(pending, subject_kind="job", subject_id=job.pk).order_by("-pk")
+    events = list(found[:MOST_EVENTS])[::-1]
+    in_line: list[InLine] = []
+    waits: list[Wait] = []
+    for one in stretches(job, events):
+        if isinstance(one, InLine):
+            in_line.append(one)
+        else:
+            waits.append(_wait(one.reason, one.detail, one.since, one.until))
+    waits += _in_line(in_line)
+    return sorted(waits, key=lambda wait: wait.since)[-MOST_SHOWN:]
 
 
-def _left(job: Job) -> datetime | None:
-    """When it left the queue: its last attempt was placed, or it ended without one."""
-    placed = job.attempts.order_by("-number").values_list("placed_at", flat=True).first()
-    return placed if placed is not None and placed >= job.queued_at else job.finished_at
+def _in_line(stretches: Sequence[InLine]) -> Iterator[Wait]:
+    rows = [
+        {
+            "waiting": one.waiting,
+            "since": one.since.isoformat(),
+            "until": one.until and one.until.isoformat(),
+        }
+        for one in stretches
+    ]
+    if rows:
+        values = {"stretches": json.dumps(rows), "most": MOST_SHOWN}
+        yield from (_wait(*row) for row in fetch("wait_spans", values))
+
+
+def _wait(reason: str, detail: Mapping[str, Any], since: datetime, until: datetime | None) -> Wait:
+    return Wait(reason, reason_text(reason, detail), since, until)

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from jobs.models import Job
+from jobs.own_waits import LEFT_CLASS
 from jobs.reasons import reason_text
 from jobs.templatetags.glances import event_shape, event_words
 from projects.activity import PEOPLE, project_slugs
@@ -174,7 +175,7 @@ def changes(event: Event) -> Iterator[Change]:
                 yield Change(words or name.replace("_", " "), _text(pair[0]), _text(pair[1]))
     if not event.reason:
         for name, value in sorted(detail.items()):
-            if name not in ("changes", "user", "name", "id", "fields"):
+            if name not in ("changes", "user", "name", "id", "fields", LEFT_CLASS):
                 yield Change(name.replace("_", " "), "", _text(value))
         if isinstance(fields := detail.get("fields"), list):
             silent = [

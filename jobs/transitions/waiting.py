@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 
 from jobs.asks import Ask, ask, ask_again
 from jobs.models import Job
+from jobs.own_waits import LEFT_CLASS
 from jobs.queue_classes import class_ids
 from jobs.states import JobState
 from jobs.transitions.deadlock import despite_deadlocks
@@ -122,7 +123,7 @@ def _ask_otherwise(
         happenings = []
         for job in others:
             type_, name, was, is_now = telling(before[job.pk], after[job.pk])
-            detail = {"changes": {name: [was, is_now]}}
+            detail = {"changes": {name: [was, is_now]}, LEFT_CLASS: job.queue_class_id}
             happenings.append(_happened(job, type_, detail=detail))
         record(happenings, actor)
         _tell(others, engine=any(not job.held for job in others))
