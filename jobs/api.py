@@ -21,7 +21,7 @@ from jobs.sorts import must_fit, read_sort
 from jobs.stat_pages import drawn_together
 from jobs.stat_store import readings_of
 from jobs.states import TERMINAL
-from jobs.waiting import MOST_SECONDS, is_news, wait_for_news
+from jobs.waiting import MOST_SECONDS, is_news, read_known, wait_for_news
 from projects.cursors import Page, make_cursor, read_cursor
 from projects.errors import NotFound
 from projects.http import (
@@ -93,14 +93,16 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     unchanged job is 304.
 
     With `wait` the answer comes when the job has ended, with `rev` too as soon as its
-    revision is greater, and with what there is when the time is over."""
+    revision is greater or, where that is an earlier answer's `told_rev`, it waits for another
+    reason; and with what there is when the time is over."""
     query = request.GET
     only_parameters(query, ("wait", "rev"))
     seconds = read_number(query, "wait", default=0, least=0, most=MOST_SECONDS)
-    known = read_number(query, "rev", default=0, least=0, most=_MAX_REV) if "rev" in query else None
+    known = read_known(query)
     job = job_get(request_actor(request), job_id)
     now = unchanged(request, _etag(job)) or _job(job)
-    if not seconds or in_a_hurry(request) or is_news(job.state in TERMINAL, job.rev, known):
+    told = presenters.told_rev(job)
+    if not seconds or in_a_hurry(request) or is_news(job.state in TERMINAL, told, known):
         return now
     return Unhurried(now, lambda: wait_for_news(job_id, known, seconds))
 

@@ -44,6 +44,7 @@ def job_values(job: Job) -> dict[str, Any]:
         "submitted_by": job.submitted_by.get_username() if job.submitted_by else None,
         "rerun_of": job.rerun_of_id,
         "rev": job.rev,
+        "told_rev": told_rev(job),
     }
 
 

@@ -37,7 +37,10 @@ class JobOut(BaseModel):
     cancel_requested_by: str | None
     submitted_by: str | None
     rerun_of: int | None
-    rev: int = Field(description="Grows with every change; also the ETag.")
+    rev: int = Field(description="Grows with every change.")
+    told_rev: str = Field(
+        description="Changes with `rev`, and with why the job waits; also the ETag's end."
+    )
 
 
 class JobDetailOut(JobOut):
@@ -200,7 +203,7 @@ class FreeOut(BaseModel):
 
 
 class ShortOut(FreeOut):
-    """How much of each is missing; `slots` is 1 where all places are taken."""
+    """How much of each is missing; `slots`: so many jobs have to end, whatever they hold."""
 
     slots: int
 
@@ -254,5 +257,10 @@ class DryRunOut(BaseModel):
     provider: str | None = Field(description="Where it would start at once.")
     text: str
     forbidden: str | None = Field(description="What a limit, a key or a pause forbids.")
+    held_up_by: HoldUpOut | None
+    place: int | None = Field(
+        description="The place in line that it would have, from 1; null where it would start, or "
+        "not come into line."
+    )
     ways_out: list[str]
     providers: list[AnswerOut]

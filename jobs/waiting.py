@@ -1,46 +1,67 @@
 """Waiting for a job over the API: until it changes, or until it has ended.
 
 While it waits a request is no more than a bell in the hub: no thread, no database
-connection, no place among the requests at work. A poll finds what the bell did not tell.
+connection, no place among the requests at work. A poll finds what the bell did not tell, and
+that the job waits for another reason: that is told to its class, of which no bell rings.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
+
+from django.http import QueryDict
 
 from jobs.models import Job
+from jobs.presenters import told_rev
 from jobs.states import TERMINAL
+from projects.errors import FieldProblem, Invalid
 from projects.hub import hub
 from projects.offload import in_database
 
 MOST_SECONDS = 60
 POLL_SECONDS = 1.0
 """The guarantee, should the bell not ring."""
+_READ = ("state", "held", "not_before", "rev", "queue_class__rev")
+_KNOWN = re.compile(r"[0-9]{1,18}(-[0-9]{1,18}-[0-9]{1,18})?")
 
 
-def is_news(ended: bool, rev: int, known_rev: int | None) -> bool:
-    """Whether a waiter is to be told: the job has ended, or changed since `known_rev`.
+def read_known(query: QueryDict) -> str | None:
+    """What a waiter knows already, from `rev`: a job's `rev` or its `told_rev`; None where it
+    waits for the end alone. Raises Invalid."""
+    text = query.get("rev")
+    if text is None or _KNOWN.fullmatch(text):
+        return text
+    raise Invalid([FieldProblem("/rev", "Use the rev or the told_rev of an earlier answer.")])
+
+
+def is_news(ended: bool, told: str, known: str | None) -> bool:
+    """Whether a waiter is to be told: the job has ended, its revision is greater than the
+    known one or, where a `told_rev` is known, it is told to wait for another reason.
 
     None waits for the end alone.
     """
-    return ended or (known_rev is not None and rev > known_rev)
+    if ended or known is None:
+        return ended
+    rev, was = int(_rev(told)), int(_rev(known))
+    return rev > was or (rev == was and _rev(known) != known and told != known)
 
 
-async def wait_for_news(job_id: int, known_rev: int | None, seconds: float) -> None:
+async def wait_for_news(job_id: int, known: str | None, seconds: float) -> None:
     """Return at news of the job, when it is no longer there, or after that time."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     bell = hub.watch_job(job_id)
     look = True
     try:
-        while not (look and await in_database(_told, job_id, known_rev)):
+        while not (look and await in_database(_has_news, job_id, known)):
             left = until - loop.time()
             if left <= 0:
                 return
             heard = await bell.wait(min(left, POLL_SECONDS))
             if heard is not None and heard["t"] == "job":
                 look = False  # the signal says enough
-                if is_news("ended" in heard, heard["rev"], known_rev):
+                if is_news("ended" in heard, str(heard["rev"]), known and _rev(known)):
                     return
             else:
                 look = True
@@ -48,6 +69,12 @@ async def wait_for_news(job_id: int, known_rev: int | None, seconds: float) -> N
         hub.unwatch_job(job_id, bell)
 
 
-def _told(job_id: int, known_rev: int | None) -> bool:
-    row = Job.objects.filter(pk=job_id).values_list("state", "rev").first()
-    return row is None or is_news(row[0] in TERMINAL, row[1], known_rev)
+def _has_news(job_id: int, known: str | None) -> bool:
+    rows = Job.objects.select_related("queue_class").only(*_READ)
+    job = rows.filter(pk=job_id).first()
+    return job is None or is_news(job.state in TERMINAL, told_rev(job), known)
+
+
+def _rev(known: str) -> str:
+    """The job's own revision in what is known of it."""
+    return known.partition("-")[0]

@@ -97,8 +97,13 @@ _WAIT: dict[str, tuple[Document, str]] = {
         "Seconds to wait for the job's end, or for a change past `rev`, before answering.",
     ),
     "rev": (
-        {"type": "integer", "minimum": 0, "example": 3},
-        "The revision you know; with `wait` the answer comes with the next one.",
+        {
+            "type": "string",
+            "pattern": "^[0-9]{1,18}(-[0-9]{1,18}-[0-9]{1,18})?$",
+            "example": "3-12-2",
+        },
+        "What you know: an earlier answer's `rev`, or its `told_rev`; with `wait` the answer comes "
+        "with the next one.",
     ),
 }
 PARAMETERS: dict[str, dict[str, tuple[Document, str]]] = {

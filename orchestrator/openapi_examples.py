@@ -68,6 +68,7 @@ _JOB: dict[str, Any] = {
     "submitted_by": "ada",
     "rerun_of": None,
     "rev": 7,
+    "told_rev": "7",
 }
 _DETAIL = _JOB | {"pinned_to": None, "spec": _STORED}
 _WAITING = {
@@ -82,6 +83,7 @@ _WAITING = {
     "finished_at": None,
     "run_seconds": None,
     "rev": 1,
+    "told_rev": "1-12-2",
 }
 _SUBMITTED = _DETAIL | _WAITING
 _HELD = _SUBMITTED | {
@@ -89,6 +91,7 @@ _HELD = _SUBMITTED | {
     "reason_text": "Held. Release it to let it run. ada wrote “after the migration”.",
     "held": True,
     "rev": 2,
+    "told_rev": "2",
 }
 _CANCELLING = _DETAIL | {
     "state": "running",
@@ -100,6 +103,7 @@ _CANCELLING = _DETAIL | {
     "cancel_requested_at": "2026-01-31T12:00:01.000Z",
     "cancel_requested_by": "ada",
     "rev": 6,
+    "told_rev": "6",
 }
 _LOST = _DETAIL | {
     "state": "failed",
@@ -333,15 +337,21 @@ RESPONSES: dict[str, dict[str, Any]] = {
             "provider": None,
             "text": "Waits until others end: node-2 is 2 GiB short",
             "forbidden": None,
+            "held_up_by": None,
+            "place": 18,
             "ways_out": _WHY["ways_out"],
             "providers": _WHY["providers"],
         }
     },
     "jobs_api_job_execute": {_JSON: _SUBMITTED},
     "jobs_api_job_hold": {_JSON: _HELD},
-    "jobs_api_job_release": {_JSON: _SUBMITTED | {"rev": 3}},
-    "jobs_api_job_reprioritise": {_JSON: _SUBMITTED | {"priority": 80, "rev": 2}},
-    "jobs_api_job_move": {_JSON: _SUBMITTED | {"pinned_to": "build-host", "rev": 2}},
+    "jobs_api_job_release": {_JSON: _SUBMITTED | {"rev": 3, "told_rev": "3-12-2"}},
+    "jobs_api_job_reprioritise": {
+        _JSON: _SUBMITTED | {"priority": 80, "rev": 2, "told_rev": "2-13-1"}
+    },
+    "jobs_api_job_move": {
+        _JSON: _SUBMITTED | {"pinned_to": "build-host", "rev": 2, "told_rev": "2-14-1"}
+    },
     "jobs_api_job_cancel": {_JSON: _CANCELLING},
     "jobs_api_job_force_finish": {_JSON: _LOST},
     "jobs_api_job_rerun": {_JSON: _SUBMITTED | {"id": 43, "rerun_of": 42}},

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.test import Client
 
 from jobs import waiting
 from jobs.models import Job
 from jobs.presenters import told_rev
+from jobs.queue_models import QueueClass
 from orchestrator import web_handler
 from orchestrator.admission import Admission, Application
 from orchestrator.refusal import Refusal
@@ -126,6 +128,31 @@ def test_a_change_without_a_notice_is_found_by_the_poll(
         await until_waiting(job)
         await in_database(changed, job, tell=False)
         assert (await asyncio.wait_for(waiter, 10))[1]["rev"] == 2
+
+    run(scenario())
+
+
+def test_that_it_waits_for_another_reason_is_news_to_who_knows_the_one_before(
+    ada: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(reason="no_capacity", reason_detail={"need": "1 CPU", "best": "node-1"})
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.05)
+
+    def told_otherwise() -> None:
+        QueueClass.objects.update(reason="kept_free", rev=F("rev") + 1)
+
+    async def scenario() -> None:
+        known = (await answer(job, ada, ""))[1]["told_rev"]
+        by_told = asyncio.create_task(answer(job, ada, f"wait=60&rev={known}"))
+        by_rev = asyncio.create_task(answer(job, ada, f"wait=60&rev={job.rev}"))
+        await until_waiting(job, 2)
+        await in_database(told_otherwise)
+        _, told = await asyncio.wait_for(by_told, 10)
+        assert (told["reason"], told["rev"]) == ("kept_free", job.rev)
+        assert told["told_rev"] != known
+        assert not by_rev.done()
+        await in_database(changed, job)
+        assert (await asyncio.wait_for(by_rev, 10))[1]["rev"] == job.rev + 1
 
     run(scenario())
 
