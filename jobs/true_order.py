@@ -4,7 +4,8 @@ have a hundred thousand jobs.
 It is the order in which the planner walks them (orchestrator/scheduling/order.py tells it, and
 a test compares the two): by level, which is a job's priority and rises with its age; then,
 unless they are overdue, those of the project that uses least by its weight, with what runs and
-what comes before in this same order; then by when the wait began, then by number.
+what comes before in this same order and is not refused; then by when the wait began, then by
+number.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ Key = tuple[int, float, float, int]
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The jobs of one class. `demand` and `used`, what their project uses, are thousandths of a
-    core, MiB and GPUs; `jobs` and `since`, seconds of the epoch, are eight bytes each in
-    network order."""
+    """The jobs of one class. `refused`: the planner has told them a reason to wait, so they use
+    nothing up before those behind them. `demand` and `used`, what their project uses, are
+    thousandths of a core, MiB and GPUs; `jobs` and `since`, seconds of the epoch, are eight
+    bytes each in network order."""
 
     project: int
     weight: int
@@ -36,6 +38,7 @@ class Queued:
     used: tuple[int, int, int]
     jobs: bytes
     since: bytes
+    refused: bool = False
 
 
 class TrueOrder:
@@ -117,7 +120,8 @@ def _turn(
     lengths = np.diff(firsts, append=len(project))
     for measure, total in enumerate(totals):
         if total:
-            demand = _column([one.demand[measure] for one in classes])[of_class]
+            starts = [0 if one.refused else one.demand[measure] for one in classes]
+            demand = _column(starts)[of_class]
             used = _column([one.used[measure] for one in classes])[of_class]
             before = np.cumsum(demand) - demand
             before -= np.repeat(before[firsts], lengths)

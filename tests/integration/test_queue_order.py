@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from jobs import queue_page
+from jobs.queue_models import QueueClass
 from jobs.whole_line import whole_line
 from orchestrator.postgres_store import PostgresStore
 from orchestrator.scheduling.order import Line
@@ -39,11 +40,15 @@ def browser(project: Project) -> Client:
 
 
 def walked(snapshot: Snapshot) -> list[int]:
-    """The jobs of a snapshot as the planner walks them when there is room for all."""
+    """The jobs of a snapshot as the planner walks them when there is room for all but those
+    that have been told to wait; of these it comes to the first of each class."""
     line, order = Line(snapshot), []
     for head in line:
         order.append(head.job)
-        line.started(head)
+        if head.waiting.told[0] == "queued":
+            line.started(head)
+        else:
+            line.refused(head)
     return order
 
 
@@ -63,10 +68,12 @@ waiting = st.tuples(
     running=st.lists(st.sampled_from(["etl", "ci"]), max_size=2),
     gpus=st.sampled_from([0, 4]),
     has_room=st.booleans(),
+    refused=st.sets(st.tuples(st.sampled_from(["etl", "ci", "secret"]), st.integers(48, 52))),
 )
 def test_the_list_is_in_the_planners_order_with_the_planners_places(
     browser: Client, project: Project, monkeypatch: pytest.MonkeyPatch,
     made: list[Any], weights: tuple[int, ...], running: list[str], gpus: int, has_room: bool,
+    refused: set[tuple[str, int]],
 ) -> None:  # fmt: skip
     monkeypatch.setattr(queue_page, "PAGE_SIZE", 5)
     with transaction.atomic():
@@ -88,8 +95,15 @@ def test_the_list_is_in_the_planners_order_with_the_planners_places(
             )
             for slug, priority, kind, waited, (cpu, memory, gpu) in made
         ]  # fmt: skip
-        order = walked(PostgresStore("test", 10).snapshot())
-        assert whole_line().order.jobs.tolist() == order
+        for slug, priority in refused:
+            told = QueueClass.objects.filter(project=projects[slug], priority=priority)
+            told.update(reason="no_capacity")
+        heads = walked(PostgresStore("test", 10).snapshot())
+        order: list[int] = whole_line().order.jobs.tolist()
+        # Of those behind a refused one the planner says nothing: here they stand in line, too.
+        assert [job for job in order if job in heads] == heads
+        if not refused:
+            assert order == heads
         mine = {job.pk: job for job in jobs if job.project_id == project.pk}
         aside = sorted(
             (job for job in mine.values() if job.pk not in order),
