@@ -10,6 +10,7 @@ from ninja import Router
 from jobs import schemas
 from jobs.dry_run import dry_run
 from jobs.fit_check import too_small_by
+from jobs.holding_up import HoldUp
 from jobs.models import Job
 from jobs.reasons import reason_text
 from jobs.selectors import job_get
@@ -40,12 +41,14 @@ def job_dry_run(request: HttpRequest) -> HttpResponse:
     found = dry_run(request_actor(request), data=json_body(request))
     return json_reply(
         {
-            "starts": found.goes_to is not None,
-            "provider": found.goes_to.name if found.goes_to else None,
+            "starts": found.starts_on is not None,
+            "provider": found.starts_on.name if found.starts_on else None,
             "text": found.check.headline,
             "forbidden": found.forbidden or None,
+            "held_up_by": _hold_up_values(found.hold_up),
+            "place": found.place,
             "ways_out": found.ways_out,
-            "providers": [_answer_values(found.need, p, one) for p, one in found.answers],
+            "providers": [_answer_values(found.need, p, one) for p, one in found.check.answers],
         }
     )
 
@@ -69,14 +72,16 @@ def _why_values(job: Job, found: Why | None) -> dict[str, Any]:
     }
     if found is None:
         return values
-    if found.hold_up is not None:
-        jobs = [one.pk for one in found.hold_up.jobs]
-        values["held_up_by"] = {"text": found.hold_up.words, "jobs": jobs}
+    values["held_up_by"] = _hold_up_values(found.hold_up)
     if found.place is not None:
         values |= {"place": found.place.place, "waiting": found.place.waiting}
     values["ways_out"] = found.ways_out
     values["providers"] = [_answer_values(found.need, p, one) for p, one in found.answers]
     return values
+
+
+def _hold_up_values(found: HoldUp | None) -> dict[str, Any] | None:
+    return found and {"text": found.words, "jobs": [one.pk for one in found.jobs]}
 
 
 def _answer_values(need: Need, provider: Provider, one: Fit) -> dict[str, Any]:
@@ -94,7 +99,7 @@ def _answer_values(need: Need, provider: Provider, one: Fit) -> dict[str, Any]:
             "cpu_millis": one.lacks_cpu_millis,
             "memory_mb": one.lacks_memory_mb,
             "gpus": one.lacks_gpus,
-            "slots": int(one.lacks_slot),
+            "slots": one.lacks_slots,
         },
     }
 

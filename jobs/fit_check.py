@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
+from jobs.allowance import Refusal
 from jobs.why_waiting import fits_of, missing, sentence, unsuited
 from projects.quantities import age_text, cores_text, memory_text
 from providers.fit import Answer, Fit, Need, rank
@@ -26,39 +28,68 @@ class Row:
     words: str
 
 
+class Comes(StrEnum):
+    """What comes of a job that something else than room keeps from starting."""
+
+    REFUSED = "refused"
+    """It may not be submitted now."""
+    CANCELLED = "cancelled"
+    """It is, and gives way to another at once."""
+    WAITS = "waits"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What keeps a job from starting, whatever room there is, in a sentence; the refusal by
+    which it waits, if that is one; and the jobs that give way to it, or to which it does."""
+
+    comes: Comes
+    words: str
+    refusal: Refusal | None = None
+    jobs: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class FitCheck:
     """The sentence with its tone (completed, warn, failed), a line of counts, and the providers,
-    where it goes first, then the nearest to a yes. `more` are not shown."""
+    where it goes first, then the nearest to a yes. `more` are not shown. `besides`: what else
+    keeps it, where the sentence tells something worse. `goes_to`: the provider that the planner
+    would take, were nothing else in the way; `answers`: what each says, the nearest to a yes
+    first."""
 
     tone: str
     shape: str
     headline: str
     summary: str = ""
+    besides: str = ""
     rows: tuple[Row, ...] = ()
     more: str = ""
+    goes_to: Provider | None = None
+    answers: Sequence[tuple[Provider, Fit]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a job would meet now: the providers with what is in use on each, which of them have
-    its image, and what they run that it keeps apart from; and, besides room, what its project's
-    limits or its key forbid, in words ("" where nothing)."""
+    its image, what they run that it keeps apart from, and for which jobs they are kept free; and
+    what bars it besides room."""
 
     providers: Sequence[Provider]
     used: Mapping[int, ProviderUse]
     now: datetime
     with_image: frozenset[int] = frozenset()
     beside: Mapping[int, Collection[tuple[str, str]]] = field(default_factory=dict)
-    forbidden: str = ""
+    kept: Mapping[int, int] = field(default_factory=dict)
+    bar: Bar | None = None
 
     def fits(self, need: Need) -> list[tuple[Provider, Fit]]:
         """What each provider says, the nearest to a yes first."""
         return fits_of(need, self.providers, self.used, self.now, self.beside)
 
-    def chosen(self, need: Need) -> Provider | None:
-        """The provider that the planner would take now; None where no room is."""
-        fitting = [p for p, one in self.fits(need) if one.answer is Answer.FITS]
+    def chosen(self, need: Need, found: Sequence[tuple[Provider, Fit]]) -> Provider | None:
+        """The provider that the planner would take now; None where no room is, or only room
+        that is kept free. `found` as by `fits`."""
+        fitting = [p for p, one in found if one.answer is Answer.FITS and p.pk not in self.kept]
 
         def ranked(p: Provider) -> tuple[float, float, int]:
             return rank(need, p, self.used[p.pk], has_image=p.pk in self.with_image)
@@ -72,12 +103,16 @@ def fit_check(need: Need, standing: Standing, *, held: bool = False) -> FitCheck
     found = standing.fits(need)
     asked = [(p, one) for p, one in found if need.provider in ("", p.name)]
     left_out = len(found) - len(asked)
-    first = standing.chosen(need)
+    first = standing.chosen(need, found)
     asked.sort(key=lambda one: one[0] is not first)
     tone, shape, headline = _headline(need, asked, first)
-    if standing.forbidden and tone == "completed":
-        tone, shape, headline = "warn", "pending", f"Waits: {_lower(standing.forbidden)}"
-    if held and tone == "completed":
+    bar, besides = standing.bar, ""
+    never, refused = tone == "failed", bar is not None and bar.comes is Comes.REFUSED
+    if bar is not None and (not never or bar.comes is not Comes.WAITS):
+        tone, shape, headline = _barred(bar)
+    elif bar is not None:
+        besides = bar.words  # that no provider will ever take it is told first
+    if held and not (never or refused):
         shape, headline = "held", f"Held until it is released; then {_lower(headline)}"
     shown = asked[:MOST_SHOWN]
     more = []
@@ -86,15 +121,27 @@ def fit_check(need: Need, standing: Standing, *, held: bool = False) -> FitCheck
     if left_out:
         others = "The other one is" if left_out == 1 else f"The other {left_out} are"
         more.append(f"{others} left out: it asks for {need.provider}.")
-    used, now = standing.used, standing.now
     return FitCheck(
         tone=tone,
         shape=shape,
         headline=headline,
-        summary=_summary(asked),
-        rows=tuple(Row(p, *_answer(need, p, one, used[p.pk], now)) for p, one in shown),
+        summary=_summary(asked, standing.kept),
+        besides=besides,
+        rows=tuple(_row(need, p, one, standing) for p, one in shown),
         more=" ".join(more),
+        goes_to=first,
+        answers=found,
     )
+
+
+def _barred(bar: Bar) -> tuple[str, str, str]:
+    words = _lower(bar.words)
+    match bar.comes:
+        case Comes.REFUSED:
+            return "failed", "failed", f"Would be refused now: {words}"
+        case Comes.CANCELLED:
+            return "failed", "cancelled", f"Would be cancelled at once: {words}"
+    return "warn", "pending", f"Waits: {words}"
 
 
 def _headline(
@@ -107,6 +154,9 @@ def _headline(
         return "completed", "completed", f"Starts at once on {first.name}"
     provider, best = found[0]
     match best.answer:
+        case Answer.FITS:
+            words = f"{provider.name} has room, and is kept free for a job that has waited longest"
+            return "warn", "pending", f"Waits: {words}"
         case Answer.FULL:
             return "warn", "pending", f"Waits until others end: {_short(provider, best)}"
         case Answer.BESIDE:
@@ -149,18 +199,27 @@ def _too_large(need: Need, small: Sequence[Provider]) -> str:
     return f"No provider has {words} together"
 
 
-def _summary(found: Sequence[tuple[Provider, Fit]]) -> str:
+def _summary(found: Sequence[tuple[Provider, Fit]], kept: Collection[int]) -> str:
     """The counts; of a single provider its row says all."""
     if len(found) < 2:
         return ""
     counts = Counter(one.answer for _, one in found)
     room, full, down = (counts[a] for a in (Answer.FITS, Answer.FULL, Answer.DOWN))
+    not_now = sum(one.answer is Answer.FITS and p.pk in kept for p, one in found)
+    room, full = room - not_now, full + not_now
     words = f"Fits on {room + full} of {len(found)} providers"
     if full:
         words += f", {room or 'none'} of them with room now"
     if down:
         words += f"; {down} {'takes' if down == 1 else 'take'} nothing now"
     return words
+
+
+def _row(need: Need, provider: Provider, one: Fit, standing: Standing) -> Row:
+    if one.answer is Answer.FITS and provider.pk in standing.kept:
+        return Row(provider, "pending", "Room, kept free for a job that has waited longest")
+    used = standing.used[provider.pk]
+    return Row(provider, *_answer(need, provider, one, used, standing.now))
 
 
 def _answer(

@@ -3,7 +3,9 @@ its key, for whom a provider is kept free. Told from the reason that the planner
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jobs.held import Held
 from jobs.models import Job
@@ -23,26 +25,30 @@ class HoldUp:
     jobs: tuple[Job, ...] = ()
 
 
-def hold_up(actor: Actor, job: Job) -> HoldUp | None:
-    """What a waiting job is held up by; None where it is room alone, or nothing."""
-    reason, detail = job.told
+def hold_up(
+    actor: Actor, project: Project, reason: str, detail: Mapping[str, Any]
+) -> HoldUp | None:
+    """What a job of the project that waits for this reason is held up by; None where it is room
+    alone, or nothing."""
     match reason:
+        case "paused":
+            return HoldUp("Nothing of it starts until somebody resumes it; what runs goes on.")
         case "key_limit":
-            return _by_key(actor, job, str(detail.get("key", "")), int(detail.get("limit", 1)))
+            return _by_key(actor, project, str(detail.get("key", "")), int(detail.get("limit", 1)))
         case "project_limit" | "above_project_limit":
-            return HoldUp(_in_use(job.project))
+            return HoldUp(_in_use(project))
         case "kept_free":
-            ahead = _seen(actor, [int(detail.get("job", 0))])
+            ahead = seen(actor, [int(detail.get("job", 0))])
             name = f"{ahead[0].name}, job {ahead[0].pk}," if ahead else "Another project's job"
             return HoldUp(f"{name} has waited longest of all and goes first.", ahead)
     return None
 
 
-def _by_key(actor: Actor, job: Job, key: str, limit: int) -> HoldUp:
-    live, _ = keys_in_use([(job.project_id, key)]).get((job.project_id, key), ([], []))
+def _by_key(actor: Actor, project: Project, key: str, limit: int) -> HoldUp:
+    live, _ = keys_in_use([(project.pk, key)]).get((project.pk, key), ([], []))
     if not live:
         return HoldUp(f"No job with the key {key} runs now; it goes at the next look.")
-    return HoldUp(f"{len(live)} of {limit} with the key {key} run now.", _seen(actor, live))
+    return HoldUp(f"{len(live)} of {limit} with the key {key} run now.", seen(actor, live))
 
 
 def _in_use(project: Project) -> str:
@@ -61,7 +67,8 @@ def _in_use(project: Project) -> str:
     return f"{project.slug} uses {', '.join(told)} now." if told else ""
 
 
-def _seen(actor: Actor, jobs: list[int]) -> tuple[Job, ...]:
+def seen(actor: Actor, jobs: Sequence[int]) -> tuple[Job, ...]:
+    """The first of these jobs that the actor may see."""
     found = Job.objects.filter(pk__in=jobs[:MOST_NAMED]).order_by("pk")
     visible = actor.project_ids()
     if visible is not None:

@@ -34,11 +34,16 @@ def admit(new: Mapping[int, int]) -> None:
     """
     # A statement of its own: what another has submitted meanwhile is seen by the next one.
     for project in _LIMITED.fetch(new.keys()):
-        _admit(project, new[project.pk])
+        if refusal := not_admitted(project, new[project.pk]):
+            raise refusal
 
 
-def _admit(project: Project, number: int) -> None:
+def not_admitted(project: Project, number: int) -> LimitReached | None:
+    """What forbids to submit so many jobs to the project now. Without its row locked it is an
+    outlook, and no promise."""
     queued, rate = project.max_queued, project.submits_per_minute
+    if queued is None and rate is None:
+        return None
     in_the_way = None if rate is None else rate - number
     values = {
         "project": project.pk,
@@ -47,14 +52,15 @@ def _admit(project: Project, number: int) -> None:
     }
     ((waiting, seconds),) = fetch("intake", values)
     if queued is not None and waiting + number > queued:
-        raise LimitReached(_full(project.slug, queued, waiting))
+        return LimitReached(_full(project.slug, queued, waiting))
     if rate is not None and number > rate:
-        raise LimitReached(
+        return LimitReached(
             f"{project.slug} may submit no more than {_jobs(rate)} in a minute. "
             "An operator can raise that."
         )
     if rate is not None and seconds is not None and seconds < MINUTE:
-        raise _too_fast(project.slug, rate, max(1, math.ceil(MINUTE - seconds)))
+        return _too_fast(project.slug, rate, max(1, math.ceil(MINUTE - seconds)))
+    return None
 
 
 def _full(slug: str, limit: int, waiting: int) -> str:

@@ -23,8 +23,8 @@ from jobs.spec_diff import spec_diff, spec_text
 from jobs.stat_store import readings_of
 from jobs.states import TERMINAL, JobState, Phase
 from jobs.use import use_of
-from jobs.why import why
-from jobs.why_waiting import why_waiting
+from jobs.why import Why, why
+from jobs.why_waiting import IN_TURN, why_waiting
 from projects.actor import Actor
 from projects.live_marks import BEAT, thing_mark
 from projects.models import Role
@@ -101,13 +101,22 @@ def waiting(actor: Actor, job: Job) -> dict[str, Any]:
         return {"job": job, "why": None, "queue": None}
     return {
         "job": job,
-        "why": why_waiting(found.need, found.answers, found.used),
+        "why": why_waiting(found.need, found.answers, found.used, _with_room(job, found)),
         "hold_up": found.hold_up,
         "told": reason_text(*job.told) if found.hold_up else "",
         "ways_out": found.ways_out,
         "history": found.history[::-1],
         "queue": found.place,
     }
+
+
+def _with_room(job: Job, found: Why) -> str:
+    """What it means to a job that there is room for it."""
+    if job.held:
+        return "It may go here once it is released"
+    if not job.in_line:
+        return "It may go here once its retry is due"
+    return "It may go here once that is over" if found.hold_up else IN_TURN
 
 
 def use(job: Job, attempts: Sequence[Attempt], *, shown: int, chosen: bool) -> dict[str, Any]:

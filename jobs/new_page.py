@@ -13,7 +13,7 @@ from django.conf import settings
 
 from jobs import services
 from jobs.curl import request_body
-from jobs.fit_check import FitCheck, fit_check
+from jobs.dry_run import DryRun, foresee
 from jobs.form_text import initial_of
 from jobs.forms import JobForm
 from jobs.hello import hello_spec
@@ -22,7 +22,6 @@ from jobs.preview import preview
 from jobs.recent import recent_images
 from jobs.selectors import attempt_of, job_any
 from jobs.spec import parse_spec
-from jobs.standing import demand_of, need_of_demand, standing_of
 from projects.actor import Actor
 from projects.errors import Forbidden, Invalid
 from projects.models import Role
@@ -110,24 +109,22 @@ def check(
     """Where the job would go, what is still to mend, and what the API would take."""
     faults = form.faults()
     return {
-        "fit": fit_of(actor, form, providers),
+        "foreseen": foreseen(actor, form, providers),
         "missing": [fault for fault in faults if fault.missing],
         "faults": [fault for fault in faults if not fault.missing],
         "preview": preview(request_body(wanted(form, source)), url),
     }
 
 
-def fit_of(actor: Actor, form: JobForm, providers: list[Provider]) -> FitCheck | None:
-    """Where it would go; None while its amounts or conditions cannot be read."""
+def foreseen(actor: Actor, form: JobForm, providers: list[Provider]) -> DryRun | None:
+    """What would come of it; None while its amounts or conditions cannot be read."""
     spec = form.spec()
     amounts = spec["resources"]
     readable = {*spec, *amounts}
     if not readable >= {"cpu_cores", "memory_mb", "gpus", "requires", "provider"}:
         return None
     project = projects_of(actor).filter(slug=spec.get("project", "")).first()
-    demand = demand_of(spec)
-    standing = standing_of(demand, project, providers)
-    return fit_check(need_of_demand(demand), standing, held=bool(spec.get("hold")))
+    return foresee(actor, spec, project, providers)
 
 
 def wanted(form: JobForm, source: Job | None) -> dict[str, Any]:

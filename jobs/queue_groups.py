@@ -69,7 +69,7 @@ def scarce(full: Sequence[Fit]) -> str:
         return "cpu"
     if all(one.lacks_gpus for one in full):
         return "gpu"
-    return "slot" if all(one.lacks_slot for one in full) else ROOM
+    return "slot" if all(one.lacks_slots for one in full) else ROOM
 
 
 def group_of(code: str) -> str:

@@ -47,13 +47,22 @@ LabelKey = Annotated[str, AfterValidator(label_key)]
 LabelValue = Annotated[str, Field(max_length=255), AfterValidator(one_line)]
 
 
+DEFAULT_PRIORITY = 50
+LEAST_CPU_MILLIS = 10
+LEAST_MEMORY_MB = 6
+"""Docker takes no container with less."""
+
+
 class Resources(StrictModel):
     """What one attempt may use at most; memory in MiB, no swap beyond it."""
 
     cpu_cores: float = Field(
-        default=1.0, ge=0.01, le=1024, description="Cores; 0.5 is half of one."
+        default=1.0,
+        ge=LEAST_CPU_MILLIS / 1000,
+        le=1024,
+        description="Cores; 0.5 is half of one.",
     )
-    memory_mb: int = Field(default=512, ge=6, le=16 * 1024 * 1024, description="MiB.")
+    memory_mb: int = Field(default=512, ge=LEAST_MEMORY_MB, le=16 * 1024 * 1024, description="MiB.")
     gpus: int = Field(default=0, ge=0, le=64)
     timeout_seconds: int = Field(
         default=DAY, ge=1, le=MAX_SECONDS, description="Run time, counted from the program's start."
@@ -157,7 +166,7 @@ class JobSpec(StrictModel):
     network: Literal["bridge", "none"] = "bridge"
     mounts: list[MountSpec] = Field(default_factory=list, max_length=32)
     profile: Literal["standard", "restricted"] = "standard"
-    priority: int = Field(default=50, ge=0, le=100, description="Higher runs first.")
+    priority: int = Field(default=DEFAULT_PRIORITY, ge=0, le=100, description="Higher runs first.")
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, max_length=64)
     provider: Slug | None = Field(default=None, description="Run on this provider only.")
     requires: list[Requirement] = Field(default_factory=list, max_length=32)

@@ -6,28 +6,38 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from jobs.allowance import NO_LIMITS, Amounts, Refusal, beyond, key_full, paused
 from jobs.asks import ask
-from jobs.fit_check import Standing
+from jobs.fit_check import Bar, Comes, Standing
 from jobs.held import Held
-from jobs.models import Attempt
+from jobs.intake import not_admitted
+from jobs.kept_free import Overdue, kept_free
+from jobs.key_turn import KeyTurn, OfKey, key_turn
+from jobs.models import Attempt, Job
 from jobs.orders import requirements
 from jobs.queue import in_use, kept_apart, keys_in_use
 from jobs.reasons import reason_text
+from jobs.sql import fetch
 from jobs.states import LIVE_PHASES
-from jobs.way_out import Live
+from jobs.way_out import MOST_LIVE, Live
 from projects.models import Project
+from projects.quantities import listed
 from projects.shares import pause_words
-from providers.fit import Need
+from providers.fit import Answer, Fit, Need
 from providers.models import Provider, ProviderImage
-from providers.selectors import provider_use
+from providers.selectors import ProviderUse, provider_use
 
-MOST_LIVE = 500
-"""Live attempts that are looked at for a way out, of all providers together."""
+MOST_OVERDUE = 200
+"""For so many jobs that have waited too long at most is it looked what is kept free."""
+MOST_FULL = 8
+"""So many providers that are too full are looked at for a way out, the nearest to a yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +83,94 @@ def standing_of(
     demand: Mapping[str, Any], project: Project | None, providers: Sequence[Provider]
 ) -> Standing:
     """What a job with this demand would meet now; without a project no limit is told."""
-    refusal = refused(demand, project) if project is not None else None
-    apart = demand.get("apart")
+    used, now = provider_use([provider.pk for provider in providers]), timezone.now()
+    overdue = overdue_jobs()
+    needs_apart = bool(demand.get("apart")) or any(one.need.apart for one in overdue)
+    apart = kept_apart() if needs_apart else {}
     return Standing(
         providers=providers,
-        used=provider_use([provider.pk for provider in providers]),
-        now=timezone.now(),
+        used=used,
+        now=now,
         with_image=frozenset(
             ProviderImage.objects.filter(image=demand.get("image", "")).values_list(
                 "provider", flat=True
             )
         ),
-        beside=beside(project.pk) if apart and project is not None else {},
-        forbidden=reason_text(refusal.reason, refusal.detail) if refusal else "",
+        beside=_of_project(apart, project.pk) if project is not None else {},
+        kept=kept_free(overdue, providers, used, now, apart),
+        bar=bar_of(demand, project) if project is not None else None,
     )
+
+
+def bar_of(demand: Mapping[str, Any], project: Project) -> Bar | None:
+    """What would keep such a job from starting if it were submitted now, room or none."""
+    if refused := not_admitted(project, 1):
+        return Bar(Comes.REFUSED, str(refused))
+    key, others, turn = demand.get("key"), OfKey(), KeyTurn()
+    if key is not None:
+        others = of_key(project.pk, key["name"])
+        turn = key_turn(key, others)
+        if turn.gives_way_to is not None:
+            words = f"its key {key['name']} is taken, and it gives way to job {turn.gives_way_to}."
+            return Bar(Comes.CANCELLED, words, jobs=(turn.gives_way_to,))
+    refusal = refused_by(demand, project, len(others.live))
+    if refusal is None:
+        return None
+    if key is not None and refusal.reason == "key_limit" and turn.stops:
+        told = listed([f"job {job}" for job in turn.stops])
+        words = f"for {told} to end, which it tells to stop: they have its key {key['name']}."
+        return Bar(Comes.WAITS, words, jobs=turn.stops)
+    return Bar(Comes.WAITS, reason_text(refusal.reason, refusal.detail), refusal)
+
+
+def of_key(project: int, key: str) -> OfKey:
+    """The jobs with a concurrency key."""
+    live, stopping = keys_in_use([(project, key)]).get((project, key), ([], []))
+    ((waiting, limit, newest_win),) = fetch("waiting_of_key", {"project": project, "key": key})
+    return OfKey(live, stopping, waiting, limit, newest_win)
+
+
+def overdue_jobs() -> list[Overdue]:
+    """For whom providers are kept free, the one first that has waited longest."""
+    return [
+        Overdue(job, waiting, project, need_of_demand(demand))
+        for job, waiting, project, demand in fetch("overdue", {"most": MOST_OVERDUE})
+    ]
+
+
+def kept_from(
+    job: Job, providers: Sequence[Provider], used: Mapping[int, ProviderUse], now: datetime
+) -> set[int]:
+    """The providers that are kept free for others than this job and its like."""
+    overdue = overdue_jobs()
+    apart = kept_apart() if any(one.need.apart for one in overdue) else {}
+    own = {one.job for one in overdue if one.waiting == job.queue_class_id}
+    kept = kept_free(overdue, providers, used, now, apart)
+    return {provider for provider, ahead in kept.items() if ahead not in own}
 
 
 def beside(project: int) -> dict[int, set[tuple[str, str]]]:
     """Provider → what the jobs of a project that it runs keep apart from."""
+    return _of_project(kept_apart(), project)
+
+
+def _of_project(
+    apart: Mapping[int, Collection[tuple[int, str, str]]], project: int
+) -> dict[int, set[tuple[str, str]]]:
     return {
         provider: {(label, value) for owner, label, value in pairs if owner == project}
-        for provider, pairs in kept_apart().items()
+        for provider, pairs in apart.items()
     }
 
 
-def refused(demand: Mapping[str, Any], project: Project) -> Refusal | None:
-    """What forbids such a job to start now, whatever room there is; as the planner sees it."""
+def refused_by(demand: Mapping[str, Any], project: Project, live_of_key: int) -> Refusal | None:
+    """What forbids such a job to start now, whatever room there is; as the planner sees it.
+    `live_of_key`: how many jobs with its key are placed or run."""
     if project.paused_at is not None:
         return paused(project.slug, pause_words(project))
-    if key := demand.get("key"):
-        live, _ = keys_in_use([(project.pk, key["name"])]).get((project.pk, key["name"]), ([], []))
-        if refusal := key_full(key["name"], key["limit"], len(live)):
-            return refusal
+    key = demand.get("key")
+    if key and (refusal := key_full(key["name"], key["limit"], live_of_key)):
+        return refusal
     limits = Amounts(
         project.max_running, project.max_cpu_millis, project.max_memory_mb, project.max_gpus
     )
@@ -116,12 +182,18 @@ def refused(demand: Mapping[str, Any], project: Project) -> Refusal | None:
     return beyond(project.slug, limits, used, more)
 
 
-def live_on(providers: Collection[int]) -> dict[int, list[Live]]:
-    """What runs on each of these providers, the oldest jobs first."""
-    rows = Attempt.objects.filter(provider__in=providers, phase__in=sorted(LIVE_PHASES))
+def live_on_full(answers: Sequence[tuple[Provider, Fit]]) -> dict[int, list[Live]]:
+    """What runs on the nearest providers that are too full, the oldest jobs of each first."""
+    full = [provider.pk for provider, one in answers if one.answer is Answer.FULL]
+    rows = (
+        Attempt.objects.filter(provider__in=full[:MOST_FULL], phase__in=sorted(LIVE_PHASES))
+        .annotate(nth=Window(RowNumber(), partition_by="provider", order_by="job_id"))
+        .filter(nth__lte=MOST_LIVE)
+        .order_by("job_id")
+    )
     found: dict[int, list[Live]] = {}
-    for provider, *held in rows.order_by("job_id").values_list(
+    for provider, *held in rows.values_list(
         "provider", "job", "job__project", "cpu_millis", "memory_mb", "gpus"
-    )[:MOST_LIVE]:
+    ):
         found.setdefault(provider, []).append(Live(*held))
     return found

@@ -3,13 +3,16 @@ it would have to ask for. Pure; nobody knows when a job ends, so no time is prom
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from projects.quantities import cores_text, memory_text
-from providers.fit import Answer, Fit
+from jobs.spec import LEAST_CPU_MILLIS, LEAST_MEMORY_MB
+from projects.quantities import amounts_text, listed
+from providers.fit import Answer, Fit, Need
 
+MOST_LIVE = 200
+"""So much of what runs on a provider is looked at, the oldest."""
 MOST_JOBS = 3
 """So many jobs are named; of more only the number is told."""
 MOST_WAYS = 3
@@ -22,6 +25,8 @@ class Named(Protocol):
     def pk(self) -> int: ...
     @property
     def name(self) -> str: ...
+    @property
+    def slots(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +44,43 @@ def ways_out(
     found: Sequence[tuple[Named, Fit]],
     live: Mapping[int, Sequence[Live]],
     visible: Collection[int] | None,
+    lessened: Need | None = None,
 ) -> tuple[str, ...]:
     """Sentences, the nearest way first. `found` are providers and what they say,
-    the nearest to a yes first; `live` is what runs on each, the oldest first; only
-    jobs of the projects in `visible` (None: of all) are named."""
+    the nearest to a yes first; `live` is what runs on each, the oldest MOST_LIVE; only
+    jobs of the projects in `visible` (None: of all) are named. `lessened`: what the job needs,
+    where it would start at once if that were less; None where something else keeps it too."""
     ways: list[str] = []
     for provider, one in found:
         if one.answer is not Answer.FULL:
             continue
-        ending = _until_it_fits(one, live.get(provider.pk, ()))
+        there = live.get(provider.pk, ())
+        ending = _until_it_fits(one, there)
         if ending:
             words = "ends" if len(ending) == 1 else "end"
             ways.append(f"Fits on {provider.name} when {_jobs(ending, visible)} {words}.")
-        if not one.lacks_slot:
-            ways.append(f"Would start on {provider.name} now with {_amounts(one)} less.")
+        elif len(there) >= MOST_LIVE and provider.slots != 0:
+            words = f"the {MOST_LIVE} oldest would not do"
+            ways.append(f"Fits on {provider.name} when enough of its jobs have ended: {words}.")
+        if lessened is not None and (amounts := _less(lessened, one)):
+            ways.append(f"Would start on {provider.name} now with {amounts} less.")
     return tuple(ways[: 2 * MOST_WAYS])
+
+
+def _less(need: Need, one: Fit) -> str:
+    """What would have to be left out of the need, rounded up to what is told; "" where what is
+    left would be no job any more."""
+    cpu, memory = -(-one.lacks_cpu_millis // 10) * 10, float(one.lacks_memory_mb)
+    if memory >= 1024:
+        memory = -(-one.lacks_memory_mb * 10 // 1024) * 1024 / 10  # GiB are told in tenths
+    if (
+        one.lacks_slots
+        or need.cpu_millis - cpu < LEAST_CPU_MILLIS
+        or need.memory_mb - memory < LEAST_MEMORY_MB
+        or need.gpus < one.lacks_gpus
+    ):
+        return ""
+    return amounts_text(cpu, memory, one.lacks_gpus)
 
 
 def _until_it_fits(one: Fit, live: Sequence[Live]) -> list[Live]:
@@ -72,7 +99,8 @@ def _until_it_fits(one: Fit, live: Sequence[Live]) -> list[Live]:
 
 def _enough(one: Fit, ending: Sequence[Live]) -> bool:
     return (
-        sum(job.cpu_millis for job in ending) >= one.lacks_cpu_millis
+        len(ending) >= one.lacks_slots
+        and sum(job.cpu_millis for job in ending) >= one.lacks_cpu_millis
         and sum(job.memory_mb for job in ending) >= one.lacks_memory_mb
         and sum(job.gpus for job in ending) >= one.lacks_gpus
     )
@@ -84,21 +112,5 @@ def _jobs(ending: Sequence[Live], visible: Collection[int] | None) -> str:
         for job in ending
     ]
     if len(names) > MOST_JOBS:
-        return f"{', '.join(names[:MOST_JOBS])} and {len(names) - MOST_JOBS} more"
-    return _joined(names)
-
-
-def _amounts(one: Fit) -> str:
-    amounts = []
-    if one.lacks_cpu_millis:
-        amounts.append(f"{cores_text(one.lacks_cpu_millis)} CPU")
-    if one.lacks_memory_mb:
-        amounts.append(memory_text(one.lacks_memory_mb))
-    if one.lacks_gpus:
-        amounts.append(f"{one.lacks_gpus} GPU")
-    return _joined(amounts)
-
-
-def _joined(words: Iterable[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+        names = [*names[:MOST_JOBS], f"{len(names) - MOST_JOBS} more"]
+    return listed(names)

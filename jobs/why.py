@@ -11,7 +11,7 @@ from django.utils import timezone
 from jobs.holding_up import HoldUp, hold_up
 from jobs.models import Job
 from jobs.queue_place import QueuePlace, queue_place
-from jobs.standing import beside, live_on
+from jobs.standing import beside, kept_from, live_on_full
 from jobs.states import JobState
 from jobs.wait_history import Wait, wait_history
 from jobs.way_out import ways_out
@@ -44,16 +44,19 @@ def why(actor: Actor, job: Job) -> Why | None:
     providers = provider_list(actor)
     used, now, need = provider_use([p.pk for p in providers]), timezone.now(), need_of(job)
     answers = fits_of(need, providers, used, now, beside(job.project_id) if need.apart else None)
-    full = [provider.pk for provider, one in answers if one.answer is Answer.FULL]
     room = any(one.answer is Answer.FITS for _, one in answers)
-    live = live_on(full) if full and not room else {}
+    kept = kept_from(job, providers, used, now) if not room else ()
+    open_ = [(provider, one) for provider, one in answers if provider.pk not in kept]
+    live = {} if room else live_on_full(open_)
+    held_up = hold_up(actor, job.project, *job.told) if job.in_line else None
+    lessened = need if job.in_line and held_up is None else None
     return Why(
         need=need,
         answers=answers,
         used=used,
         now=now,
-        hold_up=hold_up(actor, job) if job.in_line else None,
-        ways_out=ways_out(answers, live, actor.project_ids()) if live else (),
+        hold_up=held_up,
+        ways_out=ways_out(open_, live, actor.project_ids(), lessened) if live else (),
         place=queue_place(actor, job),
         history=wait_history(job),
     )

@@ -11,13 +11,15 @@ from jobs.asks import pin_of
 from jobs.models import Job
 from jobs.orders import SpecUnreadable, requirements
 from jobs.queue_groups import scarce
-from projects.quantities import cores_text, memory_text
+from projects.quantities import amounts_text, cores_text, memory_text
 from providers.fit import Answer, Fit, Need, fit
 from providers.models import Provider
 from providers.nearest import nearest_of
 from providers.selectors import ProviderUse
 
 MOST_SHOWN = 8
+IN_TURN = "It goes here when its turn comes"
+"""What having room means to a job that nothing else holds up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,13 @@ def fits_of(
 
 
 def why_waiting(
-    need: Need, found: Sequence[tuple[Provider, Fit]], used: Mapping[int, ProviderUse]
+    need: Need,
+    found: Sequence[tuple[Provider, Fit]],
+    used: Mapping[int, ProviderUse],
+    with_room: str = IN_TURN,
 ) -> WhyWaiting:
-    """The panel of a job that waits; `found` as by `fits_of`."""
+    """The panel of a job that waits; `found` as by `fits_of`. `with_room`: what it means to the
+    job that a provider has room for it now."""
     shape, words = headline(need, found)
     return WhyWaiting(
         shape=shape,
@@ -94,7 +100,7 @@ def why_waiting(
         summary=_summary([one.answer for _, one in found]),
         needs_cpu=cores_text(need.cpu_millis),
         needs_memory=memory_text(need.memory_mb),
-        rows=tuple(_row(need, p, one, used[p.pk]) for p, one in found[:MOST_SHOWN]),
+        rows=tuple(_row(need, p, one, used[p.pk], with_room) for p, one in found[:MOST_SHOWN]),
         more=max(0, len(found) - MOST_SHOWN),
     )
 
@@ -167,8 +173,8 @@ def _summary(answers: Sequence[Answer]) -> str:
     return f"Of {len(answers)} providers {', '.join(words)}." if len(answers) > 1 else ""
 
 
-def _row(need: Need, provider: Provider, one: Fit, used: ProviderUse) -> Row:
-    shape, word, why = _answer(one, provider)
+def _row(need: Need, provider: Provider, one: Fit, used: ProviderUse, with_room: str) -> Row:
+    shape, word, why = _answer(one, provider, with_room)
     cells = (
         _cell(cores_text, used.cpu_millis, provider.total_cpu_millis, need.cpu_millis),
         _cell(memory_text, used.memory_mb, provider.total_memory_mb, need.memory_mb),
@@ -182,10 +188,10 @@ def _cell(text: object, given: int, whole: int, wanted: int) -> Cell:
     return Cell(text(free), text(whole), given, whole, free < wanted)
 
 
-def _answer(one: Fit, provider: Provider) -> tuple[str, str, str]:
+def _answer(one: Fit, provider: Provider, with_room: str) -> tuple[str, str, str]:
     match one.answer:
         case Answer.FITS:
-            return "completed", "Has room", "It goes here when its turn comes"
+            return "completed", "Has room", with_room
         case Answer.FULL:
             return "warn", "Too full", _lacking(one, provider)
         case Answer.BESIDE:
@@ -209,14 +215,7 @@ def _lacking(one: Fit, provider: Provider) -> str:
 
 def missing(one: Fit) -> str:
     """How much more room it would need: "1 CPU and 2 GiB"; "" where only a slot is missing."""
-    amounts = []
-    if one.lacks_cpu_millis:
-        amounts.append(f"{cores_text(one.lacks_cpu_millis)} CPU")
-    if one.lacks_memory_mb:
-        amounts.append(memory_text(one.lacks_memory_mb))
-    if one.lacks_gpus:
-        amounts.append(f"{one.lacks_gpus} GPU")
-    return " and ".join(amounts)
+    return amounts_text(one.lacks_cpu_millis, one.lacks_memory_mb, one.lacks_gpus)
 
 
 def sentence(words: str) -> str:

@@ -5,6 +5,8 @@ One wording everywhere, so that a page, a reason and a log line say the same amo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def duration_text(seconds: float) -> str:
     """A length of time in its two largest units: "0.4 s", "41 s", "6 min 41 s", "1 h 2 min".
@@ -59,3 +61,20 @@ def bytes_text(count: float) -> str:
 def cores_text(millis: float) -> str:
     """Thousandths of a core as cores: "0.25", "1.5", "16"."""
     return f"{millis / 1000:.2f}".rstrip("0").rstrip(".")
+
+
+def amounts_text(cpu_millis: float, memory_mb: float, gpus: int = 0) -> str:
+    """CPU, memory and GPUs together, without what is none: "1 CPU, 2 GiB and 1 GPU"."""
+    amounts = []
+    if cpu_millis:
+        amounts.append(f"{cores_text(cpu_millis)} CPU")
+    if memory_mb:
+        amounts.append(memory_text(memory_mb))
+    if gpus:
+        amounts.append(f"{gpus} GPU")
+    return listed(amounts)
+
+
+def listed(words: Sequence[str]) -> str:
+    """With commas and an "and": "a, b and c"; "" of none."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -143,7 +143,8 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """An answer with its numbers: what is free, and how much more would be needed."""
+    """An answer with its numbers: what is free, and how much more would be needed; of slots,
+    how many attempts have to end."""
 
     answer: Answer
     why: str = ""
@@ -153,7 +154,7 @@ class Fit:
     lacks_cpu_millis: int = 0
     lacks_memory_mb: int = 0
     lacks_gpus: int = 0
-    lacks_slot: bool = False
+    lacks_slots: int = 0
 
 
 class Given(Protocol):
@@ -186,7 +187,7 @@ def fit(
     wanted = (need.cpu_millis, need.memory_mb, need.gpus)
     whole = (place.total_cpu_millis, place.total_memory_mb, place.total_gpus)
     lacks = tuple(max(0, n - f) for n, f in zip(wanted, free, strict=True))
-    no_slot = place.slots is not None and given.running >= place.slots
+    no_slots = 0 if place.slots is None else max(0, given.running + 1 - place.slots)
     known = bool(place.total_memory_mb)
     answer, why = Answer.FITS, ""
     if place.mode == "inactive":
@@ -199,7 +200,7 @@ def fit(
         answer, why = Answer.DOWN, down
     elif both := [pair for pair in need.apart if pair in beside]:
         answer, why = Answer.BESIDE, f"it runs another job with {both[0][0]} = {both[0][1]}"
-    elif any(lacks) or no_slot:
+    elif any(lacks) or no_slots:
         answer = Answer.FULL
     return Fit(
         answer=answer,
@@ -210,7 +211,7 @@ def fit(
         lacks_cpu_millis=lacks[0],
         lacks_memory_mb=lacks[1],
         lacks_gpus=lacks[2],
-        lacks_slot=no_slot,
+        lacks_slots=no_slots,
     )
 
 

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.curl import FILL_IN
 from jobs.models import Attempt, Job
-from projects.models import Role
+from projects.models import Project, Role
 from tests.integration.test_new_job_page import FILLED
 from tests.support.attempts import make_attempt
 from tests.support.builders import make_job, make_project, make_provider, make_token, make_user
@@ -59,6 +59,19 @@ def test_it_says_where_the_job_would_start_and_what_is_free(browser: Client) -> 
     assert "Fits on 2 of 2 providers, 1 of them with room now" in words
     assert "Room now: 8 of 8 CPU and 16 of 16 GiB free" in words
     assert "Room when others end: 0.5 CPU short, 1 of 8 CPU and 4 of 16 GiB free" in words
+
+
+def test_it_tells_a_limit_without_room_the_place_in_line_and_what_would_make_room(
+    browser: Client,
+) -> None:
+    node = make_provider("node-1", found_cpu_millis=2000)
+    attempt = make_attempt(provider=node)
+    Attempt.objects.filter(pk=attempt.pk).update(cpu_millis=2000)
+    words = words_of(check(browser))
+    assert "It would be number 1 in the queue." in words
+    assert "Fits on node-1 when another project's job ends." in words
+    Project.objects.filter(slug="etl").update(max_running=0)
+    assert "Waits: larger than all that etl may use at once" in words_of(check(browser))
 
 
 def test_what_no_provider_has_is_told_with_the_most_there_is(browser: Client) -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
 from jobs.models import Attempt, Job
-from jobs.queue_models import WaitSpan
+from jobs.queue_models import QueueClass, WaitSpan
+from jobs.transitions import reprioritise
+from jobs.way_out import MOST_LIVE
 from projects.models import Event, Project
 from providers.models import Provider
 from tests.support.attempts import make_attempt
-from tests.support.builders import make_job, make_project, make_provider, make_user
+from tests.support.builders import make_actor, make_job, make_project, make_provider, make_user
 from tests.support.pages import signed_in, words_of
 
 pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -113,24 +117,177 @@ def test_a_project_at_its_limit_tells_what_it_uses(browser: Client, project: Pro
     }
 
 
-def test_the_history_is_its_classes_while_it_waited_itself(
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (
+            {"reason": "paused", "reason_detail": {"project": "etl", "why": "by eve"}},
+            "It may go here once that is over",
+        ),
+        (
+            {"reason": "kept_free", "reason_detail": {"provider": "node-1", "job": 0}},
+            "It may go here once that is over",
+        ),
+        ({"held": True, "reason": "held"}, "It may go here once it is released"),
+        (
+            {"reason": "backoff", "not_before": timezone.now() + timedelta(hours=1)},
+            "It may go here once its retry is due",
+        ),
+        ({}, "It goes here when its turn comes"),
+    ],
+)
+def test_room_is_no_promise_while_something_else_holds_it_up(
+    browser: Client, project: Project, columns: dict[str, Any], words: str
+) -> None:
+    make_provider("node-1")
+    job = make_job(project=project, **columns)
+    assert words in words_of(browser.get(f"/_/jobs/{job.pk}/waiting"))
+
+
+def test_a_pause_is_told_and_that_nothing_starts_until_it_is_over(
     browser: Client, project: Project
 ) -> None:
-    job = make_job(project=project, reason="no_capacity", reason_detail={"need": "x", "best": "y"})
+    full(project)
+    detail = {"project": "etl", "why": "eve wrote “moving”"}
+    job = make_job(
+        project=project,
+        reason="paused",
+        reason_detail=detail,
+        spec={"resources": {"memory_mb": 6144}},
+    )
+    found = why(browser, job)
+    assert found["held_up_by"] == {
+        "text": "Nothing of it starts until somebody resumes it; what runs goes on.",
+        "jobs": [],
+    }
+    # with less it would not start now either
+    holder = Job.objects.get(name="holder")
+    assert found["ways_out"] == [f"Fits on node-2 when job {holder.pk} ends."]
+    words = words_of(browser.get(f"/_/jobs/{job.pk}/waiting"))
+    assert "The queue of etl is paused: eve wrote “moving”." in words
+    assert "What would make room for it besides" in words
+
+
+def test_each_full_provider_has_its_way_out_however_much_runs_on_another(
+    browser: Client, project: Project
+) -> None:
+    many = make_provider("many", slots=MOST_LIVE)
+    for _ in range(MOST_LIVE):
+        make_attempt(provider=many)
+    full(project)
+    job = make_job(project=project, reason="no_capacity", spec={"resources": {"memory_mb": 6144}})
+    assert (
+        f"Fits on node-2 when job {Job.objects.get(name='holder').pk} ends."
+        in why(browser, job)["ways_out"]
+    )
+
+
+def happened(job: Job, at: datetime, type_: str, **columns: Any) -> None:
+    states = {"source": "pending", "target": "pending", "detail": {}} | columns
+    Event.objects.create(
+        subject_kind="job", subject_id=job.pk, project=job.project, type=type_, at=at,
+        actor_kind="user", **states,
+    )  # fmt: skip
+
+
+def waited(waiting: QueueClass, reason: str, since: datetime, until: datetime | None) -> None:
+    WaitSpan.objects.filter(queue_class=waiting, until=None).delete()
+    WaitSpan.objects.create(queue_class=waiting, reason=reason, since=since, until=until)
+
+
+def told(browser: Client, job: Job) -> list[tuple[str, float, float | None]]:
+    """Its waits, with how many hours ago each began and ended."""
+    now = timezone.now()
+
+    def hours(text: str | None) -> float | None:
+        return None if text is None else round((now - datetime.fromisoformat(text)) / HOUR, 2)
+
+    found = [
+        (w["reason"], hours(w["since"]), hours(w["until"])) for w in why(browser, job)["history"]
+    ]
+    return [(reason, since or 0.0, until) for reason, since, until in found]
+
+
+def test_the_history_is_its_classes_while_it_stood_in_line_itself(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(project=project)
     now, waiting = timezone.now(), job.queue_class
     assert waiting is not None
-    hours = [now - timedelta(hours=n) for n in (4, 3, 1)]
-    WaitSpan.objects.filter(queue_class=waiting).update(since=hours[2])
     for reason, since, until in (
-        ("no_provider", hours[0] - timedelta(hours=1), hours[0]),
-        ("paused", hours[0], hours[1]),
-        ("no_match", hours[1], hours[2]),
+        ("no_provider", 5, 4),
+        ("paused", 4, 3),
+        ("no_match", 3, 1),
+        ("no_capacity", 1, None),
     ):
-        WaitSpan.objects.create(queue_class=waiting, reason=reason, since=since, until=until)
-    Job.objects.filter(pk=job.pk).update(queued_at=now - timedelta(hours=3, minutes=30))
-    history = why(browser, job)["history"]
-    assert [one["reason"] for one in history] == ["paused", "no_match", "no_capacity"]
-    assert history[-1]["until"] is None
+        ended = None if until is None else now - until * HOUR
+        waited(waiting, reason, now - since * HOUR, ended)
+    happened(job, now - 3.5 * HOUR, "job.submitted", source="")
+    happened(job, now - 2 * HOUR, "job.held", reason="held", detail={"by": "ada", "note": "lunch"})
+    happened(job, now - 1.5 * HOUR, "job.released")
+    assert told(browser, job) == [
+        ("paused", 3.5, 3.0),
+        ("no_match", 3.0, 2.0),
+        ("held", 2.0, 1.5),
+        ("no_match", 1.5, 1.0),
+        ("no_capacity", 1.0, None),
+    ]
+    assert "ada wrote “lunch”" in words_of(browser.get(f"/_/jobs/{job.pk}/waiting"))
+
+
+def test_a_job_that_was_held_from_the_beginning_waited_for_nothing_else(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(project=project, held=True, reason="held")
+    now, waiting = timezone.now(), job.queue_class
+    assert waiting is not None
+    waited(waiting, "no_capacity", now - 9 * HOUR, None)
+    happened(job, now - 2 * HOUR, "job.submitted", source="")
+    assert told(browser, job) == [("held", 2.0, None)]
+    happened(job, now - HOUR, "job.released")
+    Job.objects.filter(pk=job.pk).update(held=False, reason="queued")
+    assert told(browser, job) == [("held", 2.0, 1.0), ("no_capacity", 1.0, None)]
+
+
+def test_the_waits_of_earlier_attempts_and_between_them_are_told(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(project=project, attempt=1)
+    now, waiting = timezone.now(), job.queue_class
+    assert waiting is not None
+    waited(waiting, "no_capacity", now - 9 * HOUR, None)
+    happened(job, now - 8 * HOUR, "job.submitted", source="")
+    happened(job, now - 7 * HOUR, "job.placed", target="scheduled")
+    detail = {"delay": "3600 s", "last": "x", "next": 2, "cost": "as retry 1 of 1"}
+    happened(job, now - 4 * HOUR, "job.retried", source="running", reason="backoff", detail=detail)
+    expected: list[Any] = [
+        ("no_capacity", 8.0, 7.0),
+        ("backoff", 4.0, 3.0),
+        ("no_capacity", 3.0, None),
+    ]
+    assert told(browser, job) == expected
+    happened(job, now - 2 * HOUR, "job.placed", target="scheduled")
+    Job.objects.filter(pk=job.pk).update(state="running", provider=make_provider())
+    assert told(browser, job) == [*expected[:2], ("no_capacity", 3.0, 2.0)]
+
+
+def test_a_job_that_was_given_another_priority_waited_before_as_one_of_its_former_class(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(project=project, priority=10)
+    before = job.queue_class
+    reprioritise([job.pk], 90, make_actor(make_user(superuser=True)))
+    job.refresh_from_db()
+    now, after = timezone.now(), job.queue_class
+    assert before is not None
+    assert after is not None
+    assert after != before
+    Event.objects.filter(type="job.reprioritised").update(at=now - 2 * HOUR)
+    Event.objects.filter(subject_id=job.pk).update(id=F("id") + 1_000_000)
+    waited(before, "no_match", now - 9 * HOUR, None)
+    waited(after, "no_capacity", now - 9 * HOUR, None)
+    happened(job, now - 3 * HOUR, "job.submitted", source="")
+    assert told(browser, job) == [("no_match", 3.0, 2.0), ("no_capacity", 2.0, None)]
 
 
 def test_a_job_that_waits_no_more_tells_only_how_it_left(browser: Client, project: Project) -> None:
@@ -183,6 +340,90 @@ def test_a_dry_run_tells_which_limit_would_keep_it_waiting(
     found = dry_run(browser)
     assert not found["starts"]
     assert found["forbidden"].startswith(words)
+
+
+def test_a_provider_that_is_kept_free_is_no_room_for_a_dry_run(
+    browser: Client, project: Project
+) -> None:
+    full(project)
+    overdue = make_job(
+        project=project,
+        queued_at=timezone.now() - 7 * HOUR,
+        reason="no_capacity",
+        reason_detail={"need": "1 CPU", "best": "node-2"},
+        spec={"resources": {"memory_mb": 16_384}},
+    )
+    found = dry_run(browser)
+    words = "Waits: node-2 has room, and is kept free for a job that has waited longest"
+    assert (found["starts"], found["text"]) == (False, words)
+    assert found["held_up_by"]["jobs"] == [overdue.pk]
+    assert found["place"] == 2
+    assert found["ways_out"] == []
+    waiting = make_job(project=project, spec={"resources": {"memory_mb": 6144}})
+    assert why(browser, waiting)["ways_out"] == []  # what is kept free is no way out
+    assert why(browser, overdue)["ways_out"]
+
+
+@pytest.mark.parametrize(
+    ("overflow", "comes"),
+    [
+        ("queue", "Waits: waiting for its key deploy, of which no more than 1 may run at once."),
+        ("cancel_newest", "Would be cancelled at once: its key deploy is taken, and it gives way"),
+        ("cancel_running", "Waits: for job {} to end, which it tells to stop"),
+    ],
+)
+def test_a_dry_run_tells_what_comes_of_a_key_that_is_taken(
+    browser: Client, project: Project, overflow: str, comes: str
+) -> None:
+    make_provider("node-1")
+    running = make_job(state="running", project=project, concurrency_key="deploy")
+    found = dry_run(browser, concurrency={"key": "deploy", "on_overflow": overflow})
+    assert not found["starts"]
+    assert found["text"].startswith(comes.format(running.pk))
+    assert found["held_up_by"]["jobs"] == [running.pk]
+    assert found["place"] == (None if overflow == "cancel_newest" else 1)
+    assert dry_run(browser, concurrency={"key": "other", "on_overflow": overflow})["starts"]
+
+
+def test_a_dry_run_counts_those_that_wait_with_its_key(browser: Client, project: Project) -> None:
+    key = {"key": "deploy", "on_overflow": "cancel_newest"}
+    waiting = make_job(project=project, concurrency_key="deploy", spec={"concurrency": key})
+    make_provider("node-1")
+    found = dry_run(browser, concurrency=key)
+    assert found["held_up_by"]["jobs"] == [waiting.pk]
+    assert found["text"].startswith("Would be cancelled at once")
+
+
+@pytest.mark.parametrize("limits", [{"max_queued": 1}, {"submits_per_minute": 1}])
+def test_a_dry_run_tells_that_a_submission_would_be_refused_now(
+    browser: Client, project: Project, limits: dict[str, int]
+) -> None:
+    make_provider("node-1")
+    make_job(project=project)
+    Project.objects.filter(pk=project.pk).update(**limits)
+    body = {"name": "probe", "image": "sample:1", "project": "etl"}
+    found = dry_run(browser)
+    refused = browser.post("/api/v1/jobs", body, content_type="application/json")
+    assert refused.status_code == 429
+    assert found["forbidden"] == refused.json()["detail"]
+    assert (found["starts"], found["place"]) == (False, None)
+    assert found["text"].startswith("Would be refused now: ")
+
+
+def test_the_place_of_a_job_that_is_not_submitted_is_that_which_it_gets(
+    browser: Client, project: Project
+) -> None:
+    full(project, holds_mb=16_384)
+    for priority in (90, 50, 10):
+        make_job(project=project, priority=priority)
+        make_job(project=make_project("ci"), priority=priority)
+    found = dry_run(browser)
+    body = {"name": "probe", "image": "sample:1", "project": "etl"}
+    job = Job.objects.get(
+        pk=browser.post("/api/v1/jobs", body, content_type="application/json").json()["id"]
+    )
+    assert found["place"] == why(browser, job)["place"]
+    assert dry_run(browser, hold=True)["place"] is None
 
 
 def test_a_dry_run_refuses_what_submitting_would(browser: Client) -> None:

@@ -35,7 +35,7 @@ def test_there_is_room_to_the_last_mebibyte_and_not_beyond() -> None:
 
 def test_all_slots_taken_is_too_full() -> None:
     found = said(Need(1000, GIB), provider(slots=2), running=2)
-    assert (found.answer, found.lacks_slot, found.lacks_memory_mb) == (Answer.FULL, True, 0)
+    assert (found.answer, found.lacks_slots, found.lacks_memory_mb) == (Answer.FULL, 1, 0)
 
 
 @pytest.mark.parametrize(

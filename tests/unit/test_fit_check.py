@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from jobs.fit_check import FitCheck, Standing, fit_check
+from jobs.fit_check import Bar, Comes, FitCheck, Standing, fit_check
 from jobs.held import Held
+from jobs.kept_free import Overdue, kept_free
 from jobs.orders import Requirement
 from orchestrator.scheduling.policy import plan
 from orchestrator.scheduling.room import view_of
@@ -22,6 +23,7 @@ from providers.selectors import ProviderUse
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 GIB = 1024
+PATIENCE = 3600.0
 
 
 def provider(number: int = 1, **columns: Any) -> Provider:
@@ -86,11 +88,72 @@ def test_it_names_the_provider_that_the_planner_takes(
     demand = Demand(need.cpu_millis, need.memory_mb, need.gpus, need.provider, asked, image="a")
     made = plan(Snapshot((WaitingClass(1, 1, 50, demand, (1,), (0.0,)),), tuple(views)))
     planned = [placed.provider_name for placed in made.placements]
-    standing = Standing(places, used, NOW, with_image)
-    here = standing.chosen(need)
-    assert ([here.name] if here else []) == planned
+    told = fit_check(need, Standing(places, used, NOW, with_image))
+    assert ([told.goes_to.name] if told.goes_to else []) == planned
     if planned:
-        assert fit_check(need, standing).headline == f"Starts at once on {planned[0]}"
+        assert told.headline == f"Starts at once on {planned[0]}"
+
+
+@given(NEEDS, PLACES, st.lists(NEEDS, min_size=1, max_size=3))
+def test_what_is_kept_free_for_overdue_jobs_is_no_room(
+    need: Need, found: list[tuple[dict[str, Any], ProviderUse]], overdue: list[Need]
+) -> None:
+    places = [provider(number, **columns) for number, (columns, _) in enumerate(found, 1)]
+    used = {place.pk: use for place, (_, use) in zip(places, found, strict=True)}
+    kept = kept_free(
+        [Overdue(number, number, 1, one) for number, one in enumerate(overdue, 1)],
+        places, used, NOW, {},
+    )  # fmt: skip
+    classes = [waiting_class(number, one, float(number)) for number, one in enumerate(overdue, 1)]
+    classes.append(waiting_class(9, need, PATIENCE * 2))
+    views = [
+        view_of(p, Held(u.cpu_millis, u.memory_mb, u.gpus, u.running), NOW)
+        for p, (_, u) in zip(places, found, strict=True)
+        if p.mode != "inactive"
+    ]
+    made = plan(Snapshot(tuple(classes), tuple(views), now=PATIENCE * 2, patience=PATIENCE))
+    assume({placed.job for placed in made.placements} <= {9})
+    told = fit_check(need, Standing(places, used, NOW, kept=kept))
+    assert [told.goes_to.pk if told.goes_to else None] == (
+        [placed.provider for placed in made.placements] or [None]
+    )
+    by_class = {wait.waiting: wait for wait in made.waits}
+    if 9 in by_class and by_class[9].reason == "kept_free":
+        assert "kept free for a job that has waited longest" in told.headline
+
+
+def waiting_class(number: int, need: Need, since: float) -> WaitingClass:
+    asked = tuple(Asked(r.key, r.op, tuple(r.values)) for r in need.requires)
+    demand = Demand(need.cpu_millis, need.memory_mb, need.gpus, need.provider, asked)
+    return WaitingClass(number, 1, 50, demand, (number,), (since,))
+
+
+WORDS = {
+    Comes.REFUSED: "Would be refused now: etl is full.",
+    Comes.CANCELLED: "Would be cancelled at once: etl is full.",
+    Comes.WAITS: "Waits: etl is full.",
+}
+
+
+@pytest.mark.parametrize("comes", Comes)
+def test_what_bars_it_is_told_before_room_and_after_that_it_never_fits(comes: Comes) -> None:
+    bar = Bar(comes, "Etl is full.")
+
+    def barred(need: Need, *, held: bool = False) -> FitCheck:
+        place = provider()
+        return fit_check(need, Standing([place], {1: ProviderUse()}, NOW, bar=bar), held=held)
+
+    assert barred(Need(1000, GIB)).headline == WORDS[comes]
+    never = barred(Need(9000, GIB))
+    if comes is Comes.WAITS:
+        assert (never.headline, never.besides) == (
+            "No provider has 9 CPU: the largest has 8 CPU",
+            "Etl is full.",
+        )
+    else:
+        assert never.headline == WORDS[comes]
+    held = barred(Need(1000, GIB), held=True)
+    assert held.headline.startswith("Held until") is (comes is not Comes.REFUSED)
 
 
 def test_a_held_job_starts_when_it_is_released() -> None:

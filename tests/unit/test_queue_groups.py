@@ -12,7 +12,7 @@ MEMORY = Fit(Answer.FULL, lacks_memory_mb=512)
 CPU = Fit(Answer.FULL, lacks_cpu_millis=500)
 BOTH = Fit(Answer.FULL, lacks_cpu_millis=500, lacks_memory_mb=512)
 GPU = Fit(Answer.FULL, lacks_gpus=1)
-SLOT = Fit(Answer.FULL, lacks_slot=True)
+SLOT = Fit(Answer.FULL, lacks_slots=1)
 
 
 @pytest.mark.parametrize(

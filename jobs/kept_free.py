@@ -1,0 +1,75 @@
+"""Which providers the planner keeps free, and for whom: told by the rules of its own walk
+(orchestrator/scheduling/rooms.py; a test compares the two). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from providers.fit import Answer, Fit, Given, Need, Place, fit
+
+KEPT = 10
+"""Of so many providers one at most is kept free, but one always."""
+Apart = Mapping[int, Collection[tuple[int, str, str]]]
+"""Provider → (project, label, value) of what its jobs keep apart from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A job that has waited too long, and that no provider has room for; `waiting` is its
+    class."""
+
+    job: int
+    waiting: int
+    project: int
+    need: Need
+
+
+def kept_free(
+    overdue: Iterable[Overdue],
+    places: Sequence[Place],
+    used: Mapping[int, Given],
+    now: datetime,
+    apart: Apart,
+) -> dict[int, int]:
+    """Provider → the job that it is kept free for. `overdue`: the one first that has waited
+    longest; of jobs that are all one to the planner only the first. `used` is what live attempts
+    hold of each provider."""
+    places = sorted((p for p in places if p.mode != "inactive"), key=lambda p: p.pk)
+    most, kept = max(1, len(places) // KEPT), dict[int, int]()
+    for one in overdue:
+        if len(kept) == most:
+            break
+        found = [
+            (p.pk, said)
+            for p in places
+            if p.pk not in kept
+            and (said := _said(one, p, used, now, apart)).answer in (Answer.FITS, Answer.FULL)
+            and p.total_memory_mb
+        ]
+        if found and all(said.answer is Answer.FULL for _, said in found):
+            pk, _ = min(found, key=lambda pair: _short(one.need, pair[1]))
+            kept[pk] = one.job
+    return kept
+
+
+def _said(
+    one: Overdue, place: Place, used: Mapping[int, Given], now: datetime, apart: Apart
+) -> Fit:
+    pairs = {
+        (label, value) for owner, label, value in apart.get(place.pk, ()) if owner == one.project
+    }
+    return fit(one.need, place, used[place.pk], now, pairs)
+
+
+def _short(need: Need, said: Fit) -> float:
+    """The largest part of what it asks for that is missing."""
+    return max(
+        lacks / asked if asked else 0.0
+        for lacks, asked in (
+            (said.lacks_cpu_millis, need.cpu_millis),
+            (said.lacks_memory_mb, need.memory_mb),
+            (said.lacks_gpus, need.gpus),
+        )
+    )
