@@ -62,6 +62,15 @@ def key_full(key: str, limit: int, live: int) -> Refusal | None:
     return Refusal("key_limit", {"key": key, "limit": limit}) if live >= limit else None
 
 
+def bounding(limits: Amounts, told: str) -> int:
+    """Which of the four measures it is that a refusal tells of as its limit; the first where that
+    is another one by now."""
+    for at, (bound, words) in enumerate(zip(limits.each(), _WORDS, strict=True)):
+        if bound is not None and words(bound) == told:
+            return at
+    return 0
+
+
 def _jobs(number: int) -> str:
     return f"{number} running job" if number == 1 else f"{number:,} running jobs"
 

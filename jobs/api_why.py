@@ -81,7 +81,9 @@ def _why_values(job: Job, found: Why | None) -> dict[str, Any]:
 
 
 def _hold_up_values(found: HoldUp | None) -> dict[str, Any] | None:
-    return found and {"text": found.words, "jobs": [one.pk for one in found.jobs]}
+    if found is None:
+        return None
+    return {"text": found.words, "jobs": [one.pk for one in found.jobs]}
 
 
 def _answer_values(need: Need, provider: Provider, one: Fit) -> dict[str, Any]:

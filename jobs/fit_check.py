@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from jobs.allowance import Refusal
-from jobs.why_waiting import fits_of, missing, sentence, unsuited
+from jobs.why_waiting import Beside, fits_of, missing, sentence, unsuited
 from projects.quantities import age_text, cores_text, memory_text
 from providers.fit import Answer, Fit, Need, rank
 from providers.models import HealthState, Mode, Provider
@@ -78,7 +78,7 @@ class Standing:
     used: Mapping[int, ProviderUse]
     now: datetime
     with_image: frozenset[int] = frozenset()
-    beside: Mapping[int, Collection[tuple[str, str]]] = field(default_factory=dict)
+    beside: Beside = field(default_factory=dict)
     kept: Mapping[int, int] = field(default_factory=dict)
     bar: Bar | None = None
 

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.allowance import bounding
 from jobs.held import Held
-from jobs.models import Job
+from jobs.models import Attempt, Job
+from jobs.project_use import limits_of
 from jobs.queue import in_use, keys_in_use
+from jobs.states import LIVE_PHASES
 from projects.actor import Actor
 from projects.models import Project
 from projects.quantities import cores_text, memory_text
@@ -36,7 +39,7 @@ def hold_up(
         case "key_limit":
             return _by_key(actor, project, str(detail.get("key", "")), int(detail.get("limit", 1)))
         case "project_limit" | "above_project_limit":
-            return HoldUp(_in_use(project))
+            return HoldUp(_in_use(project), _largest(actor, project, str(detail.get("limit", ""))))
         case "kept_free":
             ahead = seen(actor, [int(detail.get("job", 0))])
             name = f"{ahead[0].name}, job {ahead[0].pk}," if ahead else "Another project's job"
@@ -65,6 +68,19 @@ def _in_use(project: Project) -> str:
         if limit is not None
     ]
     return f"{project.slug} uses {', '.join(told)} now." if told else ""
+
+
+_MEASURES = ("job_id", "-cpu_millis", "-memory_mb", "-gpus")
+
+
+def _largest(actor: Actor, project: Project, limit: str) -> tuple[Job, ...]:
+    """The project's live jobs that hold the most of what its limit bounds; the oldest, where that
+    is their number."""
+    measure = _MEASURES[bounding(limits_of(project), limit)]
+    live = Attempt.objects.filter(job__project=project, phase__in=sorted(LIVE_PHASES))
+    jobs = list(live.order_by(measure, "job_id").values_list("job_id", flat=True)[:MOST_NAMED])
+    found = {job.pk: job for job in seen(actor, jobs)}
+    return tuple(found[job] for job in jobs if job in found)
 
 
 def seen(actor: Actor, jobs: Sequence[int]) -> tuple[Job, ...]:

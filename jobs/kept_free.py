@@ -12,7 +12,7 @@ from providers.fit import Answer, Fit, Given, Need, Place, fit
 KEPT = 10
 """Of so many providers one at most is kept free, but one always."""
 Apart = Mapping[int, Collection[tuple[int, str, str]]]
-"""Provider → (project, label, value) of what its jobs keep apart from."""
+"""Provider → (project, label, value) that jobs there have, from which others keep apart."""
 
 
 @dataclass(frozen=True, slots=True)

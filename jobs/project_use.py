@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.db.models import Count
 from django.db.models.functions import Now
 
+from jobs.allowance import Amounts
 from jobs.held import Held
 from jobs.models import Job
 from jobs.queue import QueuedClass, in_use
@@ -34,6 +35,13 @@ class LineOfClass:
 
     waiting: int
     first: QueuedClass
+
+
+def limits_of(project: Project) -> Amounts:
+    """What the project may use at once."""
+    return Amounts(
+        project.max_running, project.max_cpu_millis, project.max_memory_mb, project.max_gpus
+    )
 
 
 def project_use(projects: Collection[Project]) -> dict[int, ProjectUse]:

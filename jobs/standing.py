@@ -4,7 +4,7 @@ its concurrency key forbid. Of a job that waits, and of one that was not submitt
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,11 +22,13 @@ from jobs.kept_free import Overdue, kept_free
 from jobs.key_turn import KeyTurn, OfKey, key_turn
 from jobs.models import Attempt, Job
 from jobs.orders import requirements
-from jobs.queue import in_use, kept_apart, keys_in_use
+from jobs.project_use import limits_of
+from jobs.queue import in_use, keys_in_use
 from jobs.reasons import reason_text
 from jobs.sql import fetch
 from jobs.states import LIVE_PHASES
 from jobs.way_out import MOST_LIVE, Live
+from jobs.why_waiting import Beside
 from projects.models import Project
 from projects.quantities import listed
 from projects.shares import pause_words
@@ -34,6 +36,8 @@ from providers.fit import Answer, Fit, Need
 from providers.models import Provider, ProviderImage
 from providers.selectors import ProviderUse, provider_use
 
+Pair = tuple[int, str, str]
+"""A project, a label of its jobs, and a value of that."""
 MOST_OVERDUE = 200
 """For so many jobs that have waited too long at most is it looked what is kept free."""
 MOST_FULL = 8
@@ -85,8 +89,8 @@ def standing_of(
     """What a job with this demand would meet now; without a project no limit is told."""
     used, now = provider_use([provider.pk for provider in providers]), timezone.now()
     overdue = overdue_jobs()
-    needs_apart = bool(demand.get("apart")) or any(one.need.apart for one in overdue)
-    apart = kept_apart() if needs_apart else {}
+    own = [(project.pk, *pair) for pair in demand["apart"]] if project is not None else []
+    there = live_labelled([*own, *_apart_of(overdue)])
     return Standing(
         providers=providers,
         used=used,
@@ -96,8 +100,8 @@ def standing_of(
                 "provider", flat=True
             )
         ),
-        beside=_of_project(apart, project.pk) if project is not None else {},
-        kept=kept_free(overdue, providers, used, now, apart),
+        beside=_of_project(there, project.pk) if project is not None else {},
+        kept=kept_free(overdue, providers, used, now, there),
         bar=bar_of(demand, project) if project is not None else None,
     )
 
@@ -133,7 +137,7 @@ def of_key(project: int, key: str) -> OfKey:
 def overdue_jobs() -> list[Overdue]:
     """For whom providers are kept free, the one first that has waited longest."""
     return [
-        Overdue(job, waiting, project, need_of_demand(demand))
+        Overdue(job, waiting, project, need_of_demand(json.loads(demand)))
         for job, waiting, project, demand in fetch("overdue", {"most": MOST_OVERDUE})
     ]
 
@@ -143,23 +147,35 @@ def kept_from(
 ) -> set[int]:
     """The providers that are kept free for others than this job and its like."""
     overdue = overdue_jobs()
-    apart = kept_apart() if any(one.need.apart for one in overdue) else {}
+    there = live_labelled(_apart_of(overdue))
     own = {one.job for one in overdue if one.waiting == job.queue_class_id}
-    kept = kept_free(overdue, providers, used, now, apart)
+    kept = kept_free(overdue, providers, used, now, there)
     return {provider for provider, ahead in kept.items() if ahead not in own}
 
 
-def beside(project: int) -> dict[int, set[tuple[str, str]]]:
-    """Provider → what the jobs of a project that it runs keep apart from."""
-    return _of_project(kept_apart(), project)
+def beside(project: int, apart: Sequence[tuple[str, str]]) -> Beside:
+    """The jobs of a project from which one keeps apart that has these labels with these values."""
+    return _of_project(live_labelled([(project, *pair) for pair in apart]), project)
 
 
-def _of_project(
-    apart: Mapping[int, Collection[tuple[int, str, str]]], project: int
-) -> dict[int, set[tuple[str, str]]]:
+def live_labelled(pairs: Sequence[Pair]) -> dict[int, dict[Pair, list[int]]]:
+    """Provider → pair → the live jobs there that have it."""
+    found: dict[int, dict[Pair, list[int]]] = {}
+    if pairs:
+        asked = [{"project": p, "label": label, "value": v} for p, label, v in pairs]
+        for provider, *pair, jobs in fetch("live_labelled", [json.dumps(asked)]):
+            found.setdefault(provider, {})[pair[0], pair[1], pair[2]] = jobs
+    return found
+
+
+def _apart_of(overdue: Sequence[Overdue]) -> list[Pair]:
+    return [(one.project, *pair) for one in overdue for pair in one.need.apart]
+
+
+def _of_project(there: Mapping[int, Mapping[Pair, Sequence[int]]], project: int) -> Beside:
     return {
-        provider: {(label, value) for owner, label, value in pairs if owner == project}
-        for provider, pairs in apart.items()
+        provider: {pair[1:]: jobs for pair, jobs in found.items() if pair[0] == project}
+        for provider, found in there.items()
     }
 
 
@@ -171,9 +187,7 @@ def refused_by(demand: Mapping[str, Any], project: Project, live_of_key: int) ->
     key = demand.get("key")
     if key and (refusal := key_full(key["name"], key["limit"], live_of_key)):
         return refusal
-    limits = Amounts(
-        project.max_running, project.max_cpu_millis, project.max_memory_mb, project.max_gpus
-    )
+    limits = limits_of(project)
     if limits == NO_LIMITS:
         return None
     held = in_use().projects.get(project.pk, Held())
@@ -183,8 +197,9 @@ def refused_by(demand: Mapping[str, Any], project: Project, live_of_key: int) ->
 
 
 def live_on_full(answers: Sequence[tuple[Provider, Fit]]) -> dict[int, list[Live]]:
-    """What runs on the nearest providers that are too full, the oldest jobs of each first."""
-    full = [provider.pk for provider, one in answers if one.answer is Answer.FULL]
+    """What runs on the nearest providers that are too full, or run its like, the oldest jobs of
+    each first."""
+    full = [p.pk for p, one in answers if one.answer in (Answer.FULL, Answer.BESIDE)]
     rows = (
         Attempt.objects.filter(provider__in=full[:MOST_FULL], phase__in=sorted(LIVE_PHASES))
         .annotate(nth=Window(RowNumber(), partition_by="provider", order_by="job_id"))

@@ -63,7 +63,8 @@ def _in_line(stretches: Sequence[InLine]) -> Iterator[Wait]:
     ]
     if rows:
         values = {"stretches": json.dumps(rows), "most": MOST_SHOWN}
-        yield from (_wait(*row) for row in fetch("wait_spans", values))
+        for reason, detail, since, until in fetch("wait_spans", values):
+            yield _wait(reason, json.loads(detail), since, until)
 
 
 def _wait(reason: str, detail: Mapping[str, Any], since: datetime, until: datetime | None) -> Wait:

@@ -52,17 +52,17 @@ def ways_out(
     where it would start at once if that were less; None where something else keeps it too."""
     ways: list[str] = []
     for provider, one in found:
-        if one.answer is not Answer.FULL:
+        if one.answer not in (Answer.FULL, Answer.BESIDE):
             continue
         there = live.get(provider.pk, ())
         ending = _until_it_fits(one, there)
         if ending:
             words = "ends" if len(ending) == 1 else "end"
             ways.append(f"Fits on {provider.name} when {_jobs(ending, visible)} {words}.")
-        elif len(there) >= MOST_LIVE and provider.slots != 0:
+        elif len(there) >= MOST_LIVE and provider.slots != 0 and not one.jobs:
             words = f"the {MOST_LIVE} oldest would not do"
             ways.append(f"Fits on {provider.name} when enough of its jobs have ended: {words}.")
-        if lessened is not None and (amounts := _less(lessened, one)):
+        if lessened is not None and not one.jobs and (amounts := _less(lessened, one)):
             ways.append(f"Would start on {provider.name} now with {amounts} less.")
     return tuple(ways[: 2 * MOST_WAYS])
 
@@ -85,12 +85,18 @@ def _less(need: Need, one: Fit) -> str:
 
 def _until_it_fits(one: Fit, live: Sequence[Live]) -> list[Live]:
     """The fewest of the running jobs whose end makes room: one alone if one is enough, else the
-    oldest together; none where even all of them would not do."""
-    for job in live:
-        if _enough(one, [job]):
-            return [job]
-    ending: list[Live] = []
-    for job in live:
+    oldest together; first of all those that it keeps apart from. None where even all of them
+    would not do."""
+    ending = [job for job in live if job.job in one.jobs]
+    if len(ending) < len(one.jobs):
+        return []  # more runs there than was looked at
+    others = [job for job in live if job.job not in one.jobs]
+    if ending and _enough(one, ending):
+        return ending
+    for job in others:
+        if _enough(one, [*ending, job]):
+            return [*ending, job]
+    for job in others:
         ending.append(job)
         if _enough(one, ending):
             return ending

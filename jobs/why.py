@@ -43,7 +43,7 @@ def why(actor: Actor, job: Job) -> Why | None:
         return None
     providers = provider_list(actor)
     used, now, need = provider_use([p.pk for p in providers]), timezone.now(), need_of(job)
-    answers = fits_of(need, providers, used, now, beside(job.project_id) if need.apart else None)
+    answers = fits_of(need, providers, used, now, beside(job.project_id, need.apart))
     room = any(one.answer is Answer.FITS for _, one in answers)
     kept = kept_from(job, providers, used, now) if not room else ()
     open_ = [(provider, one) for provider, one in answers if provider.pk not in kept]

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from jobs.asks import pin_of
 from jobs.models import Job
 from jobs.orders import SpecUnreadable, requirements
 from jobs.queue_groups import scarce
-from projects.quantities import amounts_text, cores_text, memory_text
+from projects.quantities import amounts_text, cores_text, listed, memory_text
 from providers.fit import Answer, Fit, Need, fit
 from providers.models import Provider
 from providers.nearest import nearest_of
 from providers.selectors import ProviderUse
 
 MOST_SHOWN = 8
+MOST_NAMED = 3
+Beside = Mapping[int, Mapping[tuple[str, str], Sequence[int]]]
+"""Provider → label and value → the jobs of a project that it runs and that have it."""
 IN_TURN = "It goes here when its turn comes"
 """What having room means to a job that nothing else holds up."""
 
@@ -76,13 +79,33 @@ def fits_of(
     providers: Sequence[Provider],
     used: Mapping[int, ProviderUse],
     now: datetime,
-    beside: Mapping[int, Collection[tuple[str, str]]] | None = None,
+    beside: Beside | None = None,
 ) -> list[tuple[Provider, Fit]]:
-    """What each provider says, the nearest to a yes first. `beside`: what the jobs of the same
-    project that each runs keep apart from."""
+    """What each provider says, the nearest to a yes first. `beside`: the jobs that each runs from
+    which this one keeps apart."""
     order, there = list(Answer), beside or {}
-    found = [(p, fit(need, p, used[p.pk], now, there.get(p.pk, ()))) for p in providers]
+    found = [(p, _fit(need, p, used[p.pk], now, there.get(p.pk, {}))) for p in providers]
     return sorted(found, key=lambda one: (order.index(one[1].answer), *_distance(one[1])))
+
+
+def _fit(
+    need: Need,
+    provider: Provider,
+    used: ProviderUse,
+    now: datetime,
+    there: Mapping[tuple[str, str], Sequence[int]],
+) -> Fit:
+    """What it says; of its like by which jobs."""
+    one = fit(need, provider, used, now, there)
+    if one.answer is not Answer.BESIDE:
+        return one
+    pair = next(pair for pair in need.apart if pair in there)
+    jobs = sorted({job for each in need.apart for job in there.get(each, ())})
+    shown = [f"job {job}" for job in there[pair][:MOST_NAMED]]
+    if rest := len(there[pair]) - len(shown):
+        shown.append(f"{rest} more")
+    why = f"it runs {listed(shown)} with {pair[0]} = {pair[1]}"
+    return replace(one, why=why, jobs=tuple(jobs))
 
 
 def why_waiting(

@@ -17,7 +17,7 @@ _WHOLE = {"invalid": "Write a whole number."}
 _NUMBER = {"invalid": "Write a number."}
 
 
-_MOST = 2.0**40  # far beyond any limit, and still a number when it is multiplied
+_MOST = 1e300  # far beyond any limit, and still a number when it is multiplied
 
 
 class ShareForm(forms.Form):
@@ -85,4 +85,4 @@ def _mib(gib: float | None) -> int | None:
     """What was typed is more than nothing where it is: less than a MiB is one."""
     if gib is None:
         return None
-    return round(min(max(gib, -_MOST), _MOST) * 1024) or (1 if gib > 0 else 0)
+    return round(min(max(gib, -1.0), _MOST) * 1024) or (1 if gib > 0 else 0)

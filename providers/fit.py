@@ -144,7 +144,8 @@ class Answer(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Fit:
     """An answer with its numbers: what is free, and how much more would be needed; of slots,
-    how many attempts have to end."""
+    how many attempts have to end. `jobs`, where they are known, are those that it runs and from
+    which the job keeps apart."""
 
     answer: Answer
     why: str = ""
@@ -155,6 +156,7 @@ class Fit:
     lacks_memory_mb: int = 0
     lacks_gpus: int = 0
     lacks_slots: int = 0
+    jobs: tuple[int, ...] = ()
 
 
 class Given(Protocol):

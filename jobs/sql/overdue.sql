@@ -1,6 +1,6 @@
 -- The jobs that have waited too long and that no provider has room for, the longest first: of
 -- each class the first, because a provider is kept free for one of it at most.
-SELECT h.id, c.id, c.project_id, c.demand
+SELECT h.id, c.id, c.project_id, c.demand::text
 FROM jobs_queueclass AS c
 CROSS JOIN projects_instancesettings AS s
 CROSS JOIN LATERAL (

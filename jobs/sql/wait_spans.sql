@@ -1,5 +1,5 @@
 -- Why classes waited in stretches of time, cut to these; the latest of all that there is.
-SELECT s.reason, s.reason_detail, greatest(s.since, t.since), least(s.until, t.until)
+SELECT s.reason, s.reason_detail::text, greatest(s.since, t.since), least(s.until, t.until)
 FROM jsonb_to_recordset(%(stretches)s::jsonb)
     AS t (waiting bigint, since timestamptz, until timestamptz)
 CROSS JOIN LATERAL (

@@ -113,8 +113,48 @@ def test_a_project_at_its_limit_tells_what_it_uses(browser: Client, project: Pro
     job = make_job(project=project, reason="project_limit", reason_detail=detail)
     assert why(browser, job)["held_up_by"] == {
         "text": "etl uses 1 of 1 running jobs, 12 GiB of 16 GiB of memory now.",
-        "jobs": [],
+        "jobs": [Job.objects.get(name="holder").pk],
     }
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("2 running jobs", [0, 1]), ("4 CPU", [1, 0]), ("1 GiB of memory", [0, 1])],
+)
+def test_the_jobs_that_hold_the_most_of_a_limit_are_named_first(
+    browser: Client, project: Project, limit: str, expected: list[int]
+) -> None:
+    provider = make_provider()
+    jobs = [make_job(state="running", project=project, provider=provider) for _ in range(2)]
+    for job, cpu, memory in zip(jobs, (1000, 3000), (512, 256), strict=True):
+        attempt = make_attempt(job=job, provider=provider)
+        Attempt.objects.filter(pk=attempt.pk).update(cpu_millis=cpu, memory_mb=memory)
+    Project.objects.filter(pk=project.pk).update(
+        max_running=2, max_cpu_millis=4000, max_memory_mb=1024
+    )
+    detail = {"project": "etl", "limit": limit}
+    job = make_job(project=project, reason="project_limit", reason_detail=detail)
+    assert why(browser, job)["held_up_by"]["jobs"] == [jobs[at].pk for at in expected]
+
+
+def test_the_job_from_which_it_keeps_apart_is_named_and_is_the_way_out(
+    browser: Client, project: Project
+) -> None:
+    labels = {"app": "db"}
+    node = make_provider("node-1")
+    other = make_job(state="running", project=project, provider=node, spec={"labels": labels})
+    make_attempt(job=other, provider=node)
+    make_job(state="running", project=project, provider=node)
+    spec = {"labels": labels, "anti_affinity": ["app"]}
+    job = make_job(project=project, reason="apart", spec=spec)
+    found = why(browser, job)
+    (answer,) = found["providers"]
+    assert (answer["answer"], answer["text"]) == (
+        "beside",
+        f"It runs job {other.pk} with app = db.",
+    )
+    assert found["ways_out"] == [f"Fits on node-1 when job {other.pk} ends."]
+    assert dry_run(browser, **spec)["ways_out"] == found["ways_out"]
 
 
 @pytest.mark.parametrize(
@@ -417,6 +457,7 @@ def test_the_place_of_a_job_that_is_not_submitted_is_that_which_it_gets(
     for priority in (90, 50, 10):
         make_job(project=project, priority=priority)
         make_job(project=make_project("ci"), priority=priority)
+    Job.objects.filter(state="pending").update(queued_at=timezone.now() - HOUR / 60)
     found = dry_run(browser)
     body = {"name": "probe", "image": "sample:1", "project": "etl"}
     job = Job.objects.get(

@@ -114,9 +114,8 @@ def test_what_is_kept_free_for_overdue_jobs_is_no_room(
     made = plan(Snapshot(tuple(classes), tuple(views), now=PATIENCE * 2, patience=PATIENCE))
     assume({placed.job for placed in made.placements} <= {9})
     told = fit_check(need, Standing(places, used, NOW, kept=kept))
-    assert [told.goes_to.pk if told.goes_to else None] == (
-        [placed.provider for placed in made.placements] or [None]
-    )
+    goes_to = [] if told.goes_to is None else [told.goes_to.pk]
+    assert goes_to == [placed.provider for placed in made.placements]
     by_class = {wait.waiting: wait for wait in made.waits}
     if 9 in by_class and by_class[9].reason == "kept_free":
         assert "kept free for a job that has waited longest" in told.headline

@@ -12,6 +12,7 @@ import pytest
 from jobs.own_waits import InLine, stretches
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ def hours(job: Waited, *events: Told) -> list[tuple[object, float, float | None]
     return [
         (
             one.waiting if isinstance(one, InLine) else one.reason,
-            (one.since - DAY) / timedelta(hours=1),
-            one.until and (one.until - DAY) / timedelta(hours=1),
+            (one.since - DAY) / HOUR,
+            None if one.until is None else (one.until - DAY) / HOUR,
         )
         for one in stretches(job, events)
     ]
@@ -49,7 +50,6 @@ def hours(job: Waited, *events: Told) -> list[tuple[object, float, float | None]
 
 SUBMITTED = Told(0, "job.submitted", source="")
 BACKED_OFF = Told(1, "job.retried", source="running", reason="backoff", detail={"delay": "7200 s"})
-HELD = {"reason": "held"}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ HELD = {"reason": "held"}
         ),
         (
             Waited(held=True),
-            [SUBMITTED, Told(2, "job.held", **HELD), Told(3, "job.held", **HELD)],
+            [SUBMITTED, Told(2, "job.held", reason="held"), Told(3, "job.held", reason="held")],
             [(7, 0, 2), ("held", 2, 3), ("held", 3, None)],
         ),
         # moved while it was held: in line as another one since its release
@@ -74,7 +74,7 @@ HELD = {"reason": "held"}
             Waited(),
             [
                 SUBMITTED,
-                Told(1, "job.held", **HELD),
+                Told(1, "job.held", reason="held"),
                 Told(2, "job.moved", detail={"left_class": 5}),
                 Told(3, "job.released"),
             ],
@@ -86,7 +86,7 @@ HELD = {"reason": "held"}
         (Waited(not_before=DAY), [BACKED_OFF], [("backoff", 1, None)]),
         (
             Waited(held=True),
-            [BACKED_OFF, Told(2, "job.held", **HELD)],
+            [BACKED_OFF, Told(2, "job.held", reason="held")],
             [("backoff", 1, 2), ("held", 2, None)],
         ),
         (

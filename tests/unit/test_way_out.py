@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -118,3 +118,17 @@ def test_of_very_many_it_is_told_that_the_oldest_would_not_do() -> None:
     assert ways_out([(node.row, found)], {1: node.live[:MOST_LIVE]}, None) == (
         f"Fits on node-1 when enough of its jobs have ended: the {MOST_LIVE} oldest would not do.",
     )
+
+
+def test_those_that_it_keeps_apart_from_have_to_end_first_of_all() -> None:
+    node = Node(running((1000, 512), (3000, 512), (0, 512)))
+    found = replace(fit(Need(2000, 512), node.row, node.use(), NOW), answer=Answer.BESIDE)
+    for jobs, words in (
+        ((2,), "Fits on node-1 when job 2 ends."),
+        ((3,), "Fits on node-1 when job 3 and job 2 end."),
+        ((3, 1), "Fits on node-1 when job 1, job 3 and job 2 end."),
+    ):
+        said = replace(found, jobs=jobs)
+        assert ways_out([(node.row, said)], {1: node.live}, None, Need(2000, 512)) == (words,)
+    unseen = replace(found, jobs=(99,))
+    assert ways_out([(node.row, unseen)], {1: node.live}, None) == ()
