@@ -56,7 +56,7 @@ def time_pages(gantry: RunningGantry) -> Pages:
     from tests.support.sessions import sign_in
 
     setup_test_environment()
-    with _engine_stands_still(gantry):
+    with engine_stands_still(gantry):
         filled = fill(4)
         many_rows(filled)
         cookies = {
@@ -67,11 +67,12 @@ def time_pages(gantry: RunningGantry) -> Pages:
         for page in every_page(filled):
             who = filled.viewer if page.as_viewer else filled.user
             headers = {"Cookie": cookies[who]} if page.signed_in else {}
-            times.append(_time(gantry.port, page.path, headers))
+            times.append(time_page(gantry.port, page.path, headers))
     return Pages(JOBS, PROVIDERS, sorted(times, key=lambda one: -one.p95))
 
 
-def _time(port: int, path: str, headers: dict[str, str]) -> PageTime:
+def time_page(port: int, path: str, headers: dict[str, str]) -> PageTime:
+    """Ask for one page again and again, over one connection."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     took, size = [], 0
     for number in range(WARM + TIMED):
@@ -87,7 +88,8 @@ def _time(port: int, path: str, headers: dict[str, str]) -> PageTime:
 
 
 @contextmanager
-def _engine_stands_still(gantry: RunningGantry) -> Iterator[None]:
+def engine_stands_still(gantry: RunningGantry) -> Iterator[None]:
+    """Neither jobs nor housekeeping go on meanwhile."""
     held = [gantry.pid_of(name) for name in ("orchestrate", "qcluster")]
     for pid in held:
         os.killpg(pid, signal.SIGSTOP)

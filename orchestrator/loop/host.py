@@ -13,13 +13,13 @@ from typing import Protocol
 
 from jobs.transitions import Move, Written
 from orchestrator.loop.attempt_run import AttemptRun
-from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.engine_request import answer_request
 from orchestrator.loop.flusher import Flusher
 from orchestrator.loop.host_view import GivenUp
 from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.log_writer import LogWriter
 from orchestrator.loop.reach import Reach
+from orchestrator.loop.removals import Removals
 from orchestrator.loop.service import logger, monotonic
 from orchestrator.loop.side_threads import SideThreads
 from orchestrator.loop.stats_sampler import StatsSampler
@@ -28,7 +28,6 @@ from orchestrator.store import CancelWish, Order, Request, Site, Store
 from providers.driver import (
     Credential,
     Driver,
-    DriverError,
     Handle,
     Health,
     Owned,
@@ -95,7 +94,7 @@ class ProviderHost:
         """Some of what is in hand may be marked as not seen."""
         self._clock_offset: timedelta | None = None
         """The engine's clock minus ours; None before the first answer to a probe."""
-        self._removing: set[int] = set()
+        self._removals = Removals(self)
         self._pool = SideThreads(BACKGROUND_THREADS, f"gantry-{site.name}")
         self._stops = SideThreads(STOPPING_THREADS, f"gantry-stop-{site.name}")
         self._failures: Counter[int] = Counter()
@@ -225,11 +224,7 @@ class ProviderHost:
         self._desk.post(lambda store: store.progress(self.fence, attempt, told), about)
 
     def remove_later(self, attempt: int, handle: Handle) -> None:
-        with self._guard:
-            if attempt in self._removing:
-                return  # the check finds it again and again while the engine is slow
-            self._removing.add(attempt)
-        self.in_background(lambda: self._remove(attempt, handle))
+        self._removals.begin(attempt, handle)
 
     def in_stopping(self, work: Callable[[], None]) -> None:
         if not self._ending.is_set():
@@ -271,37 +266,6 @@ class ProviderHost:
             with self._guard:
                 self._runs.pop(attempt, None)
                 self._guard.notify_all()
-
-    def _remove(self, attempt: int, handle: Handle) -> None:
-        try:
-            self.check_trust()
-            self.check_reach()
-            crash_point("before_remove")
-            self.driver.remove(handle, force=True)
-            crash_point("after_remove")
-        except GivenUp:
-            return
-        except DriverError as error:
-            why = str(error)
-            logger.info("attempt %d: its container stays for now: %s", attempt, why)
-            self._desk.post(lambda store: store.not_removed(self.fence, attempt, why))
-            return
-        finally:
-            with self._guard:
-                self._removing.discard(attempt)  # what failed is tried again at the next look
-        self._desk.post(lambda store: store.removed(self.fence, [attempt]))
-
-    def _sweep(self, thing: Owned) -> None:
-        logger.info("sweeping what is left of job %d attempt %d", thing.job, thing.attempt)
-        why = ""
-        try:
-            self.check_trust()
-            self.driver.remove(thing.handle, force=True)
-        except GivenUp:
-            return
-        except DriverError as error:
-            why = str(error) or "the engine did not say why"
-        self._desk.post(lambda store: store.swept(self.fence, self.site.id, thing, why))
 
     def look_over(self) -> int:
         """Compare now, and try again to remove what is left; how much of ours is there.
@@ -384,7 +348,7 @@ class ProviderHost:
             kept = store.live_uids(actions.sweep)
             for thing in owned:
                 if thing.uid in actions.sweep and thing.uid not in kept:
-                    self.in_background(lambda thing=thing: self._sweep(thing))  # type: ignore[misc]
+                    self._removals.sweep(thing)
         store.strays_gone(self.fence, self.site.id, [thing.uid for thing in owned])
         for left in store.leftovers(self.site.id):
             self.remove_later(left.attempt, left.handle)

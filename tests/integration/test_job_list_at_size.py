@@ -23,9 +23,9 @@ from jobs.stretches import LARGEST_SIZE
 from projects.models import Project
 from tests.support.builders import make_job, make_project, make_provider, make_user
 from tests.support.figures import p95, tell
-from tests.support.many_jobs import add_many_jobs
 from tests.support.pages import signed_in, words_of
 from tests.support.plans import looked_at, nodes_of
+from tests.support.skewed_jobs import ORDERS, add_skewed_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -92,38 +92,6 @@ def test_check_27_ten_thousand_jobs_cost_no_more_queries_than_a_few(browser: Cli
 
 
 MANY = 200_000
-SKEWED = {
-    # Two of a thousand have failed, the oldest three are cancelled; what lives is at the end.
-    "state": "CASE WHEN n > 199980 THEN 'pending' WHEN n > 199950 THEN 'running'"
-    " WHEN n <= 3 THEN 'cancelled' WHEN n % 500 = 0 THEN 'failed' ELSE 'completed' END",
-    "finished_at": "CASE WHEN n > 199950 THEN NULL ELSE p.finished_at END",
-    "started_at": "now() - (200000 - n) * interval '30 seconds'",
-    # Half of them in the last day.
-    "created_at": "now() - (200001 - n) * interval '1 second'"
-    " * CASE WHEN n > 100000 THEN 0.7 ELSE 30 END",
-    "priority": "n % 100",
-    # A name of all but the oldest hundred, and one of those.
-    "name": "CASE WHEN n <= 100 THEN 'ancient-' || n ELSE 'load-orders-' || n % 1000 END",
-    # Labels of the newest half, of the oldest half, and of three very old ones.
-    "labels": 'CASE WHEN n IN (11, 12, 13) THEN \'{"tier": "gold"}\'::jsonb'
-    ' WHEN n > 60000 THEN \'{"debug": "1"}\'::jsonb ELSE \'{"old": "1"}\'::jsonb END',
-}
-WORDS = [
-    "state:failed", "state:cancelled", "state:pending,running", "-state:completed",
-    "project:etl", "project:small", "-project:etl", "provider:node-1", "provider:node-2",
-    "-provider:node-1", "by:ada", "by:bob", "-by:ada", "name:load", "name:ancient", "-name:load",
-    "label:debug", "-label:debug", "label:old", "label:tier=gold", "-label:old",
-    "since:24h", "until:60d", "since:40d until:30d", "load", "ancient", "-load", "4711", "zzz",
-    "-label:debug -label:old", "state:failed -label:debug", "project:small -label:debug",
-    "state:running,failed label:old", "by:ada -load until:10d",
-]  # fmt: skip
-ORDERS = {
-    "newest": WORDS,
-    "oldest": WORDS,
-    "longest-running": ["state:running", "state:running -label:debug", "state:running project:etl"],
-    "longest-waiting": ["state:pending", "state:pending -label:debug", "state:pending by:bob"],
-    "queue": ["state:pending", "state:pending label:debug", "state:pending project:small"],
-}
 MOST_SORTED = 10_000
 
 
@@ -143,18 +111,7 @@ def bad_plans(statement: str, values: Mapping[str, Any] | None = None) -> list[s
 
 def test_among_200_000_skewed_jobs_no_filter_and_no_order_walks_or_sorts_them_all() -> None:
     ada = make_user("ada", superuser=True)
-    etl, small = make_project("etl"), make_project("small")
-    first = make_provider("node-1")
-    pattern = make_job(project=etl, provider=first, state="completed", submitted_by=ada)
-    rare = "CASE WHEN n <= 5 OR n = 199960 THEN {} ELSE {} END"
-    add_many_jobs(
-        pattern,
-        MANY,
-        **SKEWED,
-        project_id=rare.format(small.pk, etl.pk),
-        provider_id=rare.format(make_provider("node-2").pk, first.pk),
-        submitted_by_id=rare.format(make_user("bob").pk, ada.pk),
-    )
+    etl, small = add_skewed_jobs(MANY, ada)
     for who, browser in (("superuser", signed_in(ada)), ("member", member_of(small))):
         bad: list[str] = []
         times: dict[str, float] = {}

@@ -15,7 +15,7 @@ from orchestrator.loop.host import ProviderHost
 from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.log_writer import LogWriter
 from orchestrator.reconcile import Wanted
-from orchestrator.store import Order, Site, Store
+from orchestrator.store import Order, Site, Store, StoreDown
 from providers.driver import (
     Capabilities,
     Driver,
@@ -238,6 +238,32 @@ def test_a_removal_that_takes_its_time_is_not_asked_for_again_and_again(
     host.remove_later(6, HANDLE)
     wait_until(lambda: engine.removals == 2, 5, "the other one, too")
     engine.gate.set()
+
+
+def test_removals_are_told_together_and_again_when_the_store_was_away(
+    host: ProviderHost, engine: Engine, desk: TestDesk
+) -> None:
+    answer(engine, host)
+    engine.gate.set()
+    for attempt in (5, 6, 7):
+        host.remove_later(attempt, HANDLE)
+    wait_until(lambda: len(host._removals._done) == 3, 5, "all are removed")
+    tell = desk.work["removed", host.fence]
+    told: list[list[int]] = []
+
+    class Away:
+        def removed(self, fence: Fence, attempts: Collection[int]) -> None:
+            raise StoreDown("away")
+
+    class There:
+        def removed(self, fence: Fence, attempts: Collection[int]) -> None:
+            told.append(sorted(attempts))
+
+    with pytest.raises(StoreDown):
+        tell(cast(Store, Away()))
+    tell(cast(Store, There()))
+    tell(cast(Store, There()))
+    assert told == [[5, 6, 7]]
 
 
 def test_a_removal_that_failed_is_tried_again_at_the_next_look(

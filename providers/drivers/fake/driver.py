@@ -45,7 +45,7 @@ CAPABILITIES = Capabilities(
     gpus=True,
     mounts=True,
     profiles=frozenset({"standard", "restricted"}),
-    parallel_starts=16,
+    parallel_starts=256,
 )
 
 
