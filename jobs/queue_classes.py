@@ -6,10 +6,11 @@ import json
 from collections.abc import Collection
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from jobs.asks import Ask, ask
 from jobs.models import Job
+from jobs.queue_models import QueueClass
 from jobs.sql import fetch
 
 MOST_TRIES = 5
@@ -45,6 +46,19 @@ def give_classes(limit: int = 5000) -> int:
                 queue_class=classes[asks[job.pk]], rev=F("rev") + 1
             )
     return len(jobs)
+
+
+def forget_lost_classes(limit: int = 1000) -> int:
+    """Let jobs that wait in up to `limit` classes that are gone have none, so that they are given
+    one; how many. No statement of ours deletes a class that a job needs, and a hand may.
+
+    A number that is gone never comes back: what has another class meanwhile is left alone.
+    """
+    waiting = Job.objects.filter(state="pending", queue_class__isnull=False)
+    known = QueueClass.objects.filter(pk=OuterRef("queue_class"))
+    lost = waiting.filter(~Exists(known)).values_list("queue_class", flat=True)
+    gone = set(lost.distinct()[:limit])
+    return waiting.filter(queue_class__in=gone).update(queue_class=None, rev=F("rev") + 1)
 
 
 def _rows(asks: Collection[Ask]) -> str:

@@ -14,7 +14,8 @@ class QueueClass(models.Model):
     priority, asking for the same (jobs/asks.py). Why they wait is told here, once for all.
 
     `digest` is of `demand`; `since` is when `reason` began. Rows come with the first job that
-    asks so, and housekeeping deletes those that nothing has waited in for long.
+    asks so, and housekeeping deletes those that no live job has and that were told nothing
+    for long.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)

@@ -12,12 +12,13 @@ from datetime import datetime
 
 from django.core.files.storage import Storage, default_storage
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from jobs.log.archive import log_folder
 from jobs.models import Attempt, Job, LogChunk, StatPage
-from jobs.queue_models import QueueClass
+from jobs.queue_models import QueueClass, WaitSpan
 from jobs.stat_pages import page_of
+from jobs.states import ACTIVE, JobState
 from projects.actor import SYSTEM
 from projects.events import Happening, record
 from projects.models import Event
@@ -79,18 +80,28 @@ def delete_jobs(before: datetime, *, limit: int, storage: Storage = default_stor
 
 def delete_classes(before: datetime, *, limit: int) -> int:
     """Deletes up to `limit` classes of the queue that were told their last reason before then
-    and in which nothing waits, with their history; says how many.
+    and of which no job waits or runs, with their history; says how many.
 
-    They are locked before it is asked whether anything waits in them: who submits keeps theirs
-    from being locked (jobs/sql/queue_classes.sql), so no job ever waits in one that is gone.
+    A job that runs may wait again. Classes are locked before it is asked for the last time
+    whether anything needs them: who submits keeps theirs from being locked
+    (jobs/sql/queue_classes.sql), so no job ever waits in one that is gone.
     """
+    needing = Job.objects.filter(queue_class=OuterRef("pk"), state__in=[JobState.PENDING, *ACTIVE])
+    idle = QueueClass.objects.filter(~Exists(needing))
     with transaction.atomic():
-        old = QueueClass.objects.filter(since__lt=before).order_by("since")
-        locked = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
-        waiting = Job.objects.filter(state="pending", queue_class__in=locked)
-        used = set(waiting.values_list("queue_class", flat=True).distinct())
-        QueueClass.objects.filter(pk__in=set(locked) - used).delete()
-    return len(set(locked) - used)
+        old = idle.filter(since__lt=before).order_by("since").select_for_update(skip_locked=True)
+        locked = list(old.values_list("pk", flat=True)[:limit])
+        gone = list(idle.filter(pk__in=locked).values_list("pk", flat=True))
+        QueueClass.objects.filter(pk__in=gone).delete()
+    return len(gone)
+
+
+def delete_spans(before: datetime, *, limit: int) -> int:
+    """Deletes up to `limit` reasons to wait that were over before then; says how many."""
+    old = WaitSpan.objects.filter(until__lt=before).order_by("until")
+    spans = list(old.values_list("pk", flat=True)[:limit])
+    WaitSpan.objects.filter(pk__in=spans).delete()
+    return len(spans)
 
 
 def _delete_all_blocks(jobs: Sequence[int], storage: Storage) -> None:

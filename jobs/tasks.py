@@ -18,7 +18,8 @@ from django.utils import timezone
 from jobs.log.archive import Moved, archive_log
 from jobs.measured import last_readings, measured_on
 from jobs.models import Attempt, LogChunk
-from jobs.retention import delete_classes, delete_jobs, delete_logs, delete_stats
+from jobs.queue_classes import forget_lost_classes
+from jobs.retention import delete_classes, delete_jobs, delete_logs, delete_spans, delete_stats
 from jobs.states import LIVE_PHASES, STARTED_PHASES
 from projects.selectors import instance_settings
 from providers.history import Usage, record_samples
@@ -29,7 +30,7 @@ SECONDS = 120
 """How long one run may go on; well below the cluster's timeout."""
 BATCH = 200
 IDLE_CLASS = timedelta(days=7)
-"""So long a class of the queue is kept after anything last waited in it for a reason."""
+"""So long a class of the queue that no job needs is kept after its last reason began."""
 STANDING_BYTES = 16 * 2**20
 """A running attempt's log is archived when more than this stands in the table …"""
 STANDING_CHUNKS = 4096
@@ -61,7 +62,8 @@ def archive_logs() -> str:
 
 
 def keep_retention() -> str:
-    """Deletes logs, with what attempts used, and jobs that are older than the instance keeps."""
+    """Deletes logs, with what attempts used, and jobs that are older than the instance keeps,
+    with the reasons for which jobs waited in that time; and the queue's classes once idle."""
     kept, now = instance_settings(), timezone.now()
     logs_before = now - timedelta(days=kept.log_retention_days)
     jobs_before = now - timedelta(days=kept.job_retention_days)
@@ -73,9 +75,11 @@ def keep_retention() -> str:
         gone_stats = delete_stats(logs_before, limit=BATCH)
         gone_jobs = delete_jobs(jobs_before, limit=BATCH)
         logs, jobs = logs + gone_logs, jobs + gone_jobs
+        gone_spans = delete_spans(jobs_before, limit=BATCH)
         gone_classes = delete_classes(now - IDLE_CLASS, limit=BATCH)
-        if max(gone_logs, gone_stats, gone_jobs, gone_classes) < BATCH:
+        if max(gone_logs, gone_stats, gone_jobs, gone_spans, gone_classes) < BATCH:
             break
+    forget_lost_classes()
     return _say(f"deleted {logs} old logs and {jobs} old jobs") if logs or jobs else ""
 
 

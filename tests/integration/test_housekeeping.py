@@ -11,11 +11,14 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from jobs import tasks, transitions
+from jobs.endings import Ending
 from jobs.log.archive import Gap, archive_log, log_folder, stored_chunks
 from jobs.models import Attempt, Job, LogChunk, StatPage
 from jobs.queue_models import QueueClass, WaitSpan
 from jobs.retention import delete_logs
 from jobs.stat_pages import Reading, pack, page_of
+from jobs.states import Outcome, Phase
+from orchestrator.postgres_store import PostgresStore
 from orchestrator.schedules import PREFIX, SWEEPS, sync_schedules
 from projects.actor import SYSTEM
 from projects.events import Happening, record
@@ -25,6 +28,7 @@ from providers.models import EngineRequest, HealthSample, HealthState
 from providers.tasks import tidy_requests
 from tests.support.attempts import make_attempt
 from tests.support.builders import make_job
+from tests.support.engine_rows import bring_to, hold, move, placed, write
 from tests.support.log_rows import append, lines
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +155,57 @@ def test_a_class_in_which_nothing_waits_any_more_goes_with_its_history() -> None
     kept = {waits.queue_class_id, fresh.queue_class_id}
     assert set(QueueClass.objects.values_list("pk", flat=True)) == kept
     assert set(WaitSpan.objects.values_list("queue_class", flat=True)) == kept
+
+
+def test_a_class_of_which_a_job_runs_stays_and_that_one_can_be_tried_again() -> None:
+    scheduler = hold()
+    attempt, fence = placed(spec={"retry": {"max_attempts": 2, "backoff_seconds": 0}})
+    bring_to(attempt, fence, Phase.RUNNING)
+    QueueClass.objects.update(since=NOW - timedelta(days=30))
+    tasks.keep_retention()
+    failed = Ending(Outcome.FAILED, "exit_code", {"exit_code": 1}, 1)
+    write(move(attempt, fence, Phase.FINISHING))
+    write(move(attempt, fence, Phase.ENDED, ending=failed))
+    store = PostgresStore("me", 60)
+    store.tend_queue(scheduler)
+    assert [one.jobs for one in store.snapshot().classes] == [(attempt.job_id,)]
+
+
+def test_classes_that_wait_for_long_do_not_keep_others_from_going(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "BATCH", 2)
+    waiting = {make_job(reason="no_match").queue_class_id for _ in range(3)}
+    QueueClass.objects.update(since=NOW - timedelta(days=60))
+    done = make_job(reason="no_match")
+    transitions.request_cancel([done.pk], SYSTEM)
+    QueueClass.objects.filter(jobs=done).update(since=NOW - timedelta(days=30))
+    tasks.keep_retention()
+    assert set(QueueClass.objects.values_list("pk", flat=True)) == waiting
+
+
+def test_a_job_whose_class_is_gone_is_found_again() -> None:
+    scheduler, job = hold(), make_job()
+    QueueClass.objects.all().delete()
+    store = PostgresStore("me", 60)
+    assert store.snapshot().classes == ()
+    tasks.keep_retention()
+    store.tend_queue(scheduler)
+    assert [one.jobs for one in store.snapshot().classes] == [(job.pk,)]
+
+
+def test_reasons_to_wait_are_kept_as_long_as_jobs() -> None:
+    make_job(reason="no_capacity")
+    now = WaitSpan.objects.get()
+    over = [
+        WaitSpan.objects.create(
+            queue_class=now.queue_class, reason="no_match", since=NOW - timedelta(days=days + 1),
+            until=NOW - timedelta(days=days),
+        )
+        for days in (89, 91)
+    ]  # fmt: skip
+    tasks.keep_retention()
+    assert set(WaitSpan.objects.values_list("pk", flat=True)) == {now.pk, over[0].pk}
 
 
 def test_live_jobs_are_never_too_old() -> None:
