@@ -71,6 +71,11 @@ def bounding(limits: Amounts, told: str) -> int:
     return 0
 
 
+def kept_for(job: int, what: str) -> Refusal:
+    """What is forbidden for the sake of a job that has waited longest, of which `what` is kept."""
+    return Refusal("kept_limit", {"job": job, "what": what})
+
+
 def _jobs(number: int) -> str:
     return f"{number} running job" if number == 1 else f"{number:,} running jobs"
 

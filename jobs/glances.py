@@ -27,6 +27,7 @@ _SHORT = {
     "project_limit": "project at its limit",
     "above_project_limit": "above its project's limit",
     "key_limit": "key at its limit",
+    "kept_limit": "limit is kept",
     "oom_killed": "out of memory",
     "timeout": "timed out",
     "queue_timeout": "waited too long",

@@ -40,7 +40,7 @@ def hold_up(
             return _by_key(actor, project, str(detail.get("key", "")), int(detail.get("limit", 1)))
         case "project_limit" | "above_project_limit":
             return HoldUp(_in_use(project), _largest(actor, project, str(detail.get("limit", ""))))
-        case "kept_free":
+        case "kept_free" | "kept_limit":
             ahead = seen(actor, [int(detail.get("job", 0))])
             name = f"{ahead[0].name}, job {ahead[0].pk}," if ahead else "Another project's job"
             return HoldUp(f"{name} has waited longest of all and goes first.", ahead)

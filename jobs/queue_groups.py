@@ -42,6 +42,7 @@ GROUPS: dict[str, Group] = {
         Group("key_limit", "Key's limit", "pending", "for its key", "for their keys", moves=True),
         Group("project_limit", "Project's limit", "pending", "for its project", "for their project",
               moves=True),
+        Group("kept_limit", "Limit kept", "pending", "for a limit that is kept", moves=True),
         Group("paused", "Paused", "held", "in a paused queue", "in paused queues"),
         Group("provider_down", "Provider away", "warn", "for a provider that takes nothing now"),
         Group("disk_low", "Disk full", "warn", "for a provider whose disk is full"),

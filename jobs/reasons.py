@@ -63,6 +63,10 @@ WAITS: tuple[Reason, ...] = (
         "key_limit",
         "Waiting for its key {key}, of which no more than {limit} may run at once.",
     ),
+    Reason(
+        "kept_limit",
+        "Waiting for job {job}, which has waited longest: {what} is kept for it.",
+    ),
     Reason("provider_down", "Waiting for {provider}: {why}."),
     Reason("disk_low", "Waiting for {provider}: {why}."),
     Reason("placed", "Placed on {provider}."),

@@ -4,10 +4,13 @@ look has placed. What they forbid is said in jobs/allowance.py. Pure."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import add
 from typing import Protocol
 
-from jobs.allowance import Amounts, Refusal, beyond, key_full, paused
+from jobs.allowance import NO_LIMITS, Amounts, Refusal, beyond, kept_for, key_full, paused
 from orchestrator.scheduling.snapshot import Demand, Key, KeyView, ProjectView, Snapshot
+
+NOTHING = Amounts(0, 0, 0, 0)
 
 
 class Asking(Protocol):
@@ -32,6 +35,8 @@ class Limits:
             p.id: [p.running, p.cpu_millis, p.memory_mb, p.gpus] for p in projects.values()
         }
         self._live = {name: len(view.jobs) for name, view in keys.items()}
+        self._kept_keys: dict[tuple[int, str], tuple[int, Asking]] = {}
+        self._kept: dict[int, tuple[int, Asking]] = {}
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Limits:
@@ -43,14 +48,40 @@ class Limits:
         project = self._projects.get(waiting.project)
         if project is not None and project.paused:
             return paused(project.slug, project.paused)
-        if waiting.key is not None:
-            live = self._live.get((waiting.project, waiting.key.name), 0)
-            if refusal := key_full(waiting.key.name, waiting.key.limit, live):
-                return refusal
-        if project is None or project.limits == Amounts():
+        if refusal := self._of_key(waiting):
+            return refusal
+        if project is None or project.limits == NO_LIMITS:
             return None
-        used = Amounts(*self._used[project.id])
-        return beyond(project.slug, project.limits, used, Amounts(*_amounts(waiting.demand)))
+        used, more = self._used[project.id], Amounts(*_amounts(waiting.demand))
+        if refusal := beyond(project.slug, project.limits, Amounts(*used), more):
+            return refusal
+        job, first = self._kept.get(project.id, (0, waiting))
+        if first is waiting:
+            return None
+        ahead = Amounts(*map(add, used, _amounts(first.demand)))
+        if refusal := beyond(project.slug, project.limits, ahead, more):
+            return kept_for(job, f"what {project.slug} may use at once ({refusal.detail['limit']})")
+        return None
+
+    def never(self, waiting: Asking) -> bool:
+        """Whether it would be refused even if nothing of its project and its key ran."""
+        project = self._projects.get(waiting.project)
+        if project is None:
+            return False
+        more = Amounts(*_amounts(waiting.demand))
+        return bool(project.paused or beyond(project.slug, project.limits, NOTHING, more))
+
+    def keep(self, waiting: Asking, job: int) -> None:
+        """What this overdue job waits for goes to no other: its key, and, once it has a place
+        in that, what its project's limits leave without what it asks for. Neither is kept for two.
+
+        In this order, as providers are kept free after both: two that each keep what the other
+        one waits for would wait for ever.
+        """
+        if waiting.key is not None:
+            self._kept_keys.setdefault((waiting.project, waiting.key.name), (job, waiting))
+        if self._of_key(waiting) is None:
+            self._kept.setdefault(waiting.project, (job, waiting))
 
     def take(self, waiting: Asking) -> None:
         """One job of this class has started."""
@@ -61,6 +92,19 @@ class Limits:
         if waiting.key is not None:
             key = (waiting.project, waiting.key.name)
             self._live[key] = self._live.get(key, 0) + 1
+
+    def _of_key(self, waiting: Asking) -> Refusal | None:
+        if waiting.key is None:
+            return None
+        key = (waiting.project, waiting.key.name)
+        live = self._live.get(key, 0)
+        if refusal := key_full(waiting.key.name, waiting.key.limit, live):
+            return refusal
+        job, first = self._kept_keys.get(key, (0, waiting))
+        if first is waiting or first.key is None:
+            return None
+        full = live + 1 >= min(first.key.limit, waiting.key.limit)
+        return kept_for(job, f"the key {waiting.key.name}") if full else None
 
 
 def _amounts(demand: Demand) -> tuple[int, int, int, int]:

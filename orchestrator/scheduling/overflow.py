@@ -1,14 +1,18 @@
 """Jobs that give way to others with their concurrency key. Pure.
 
+The newest is the one that was submitted last, whenever its present wait began: a retry is as old
+as its job.
+
 `cancel_newest`: of a key's jobs no more than its limit run or wait; newer ones are cancelled.
-`cancel_running`: the newest win: older waiting ones are cancelled, and running ones are told
-to stop until the limit holds for those that wait. While its project is paused nothing that
-waits can start, so nothing is cancelled for its sake.
+`cancel_running`: the newest win: older waiting ones are cancelled, and older running ones are told
+to stop until the limit holds for those that wait. Nothing is cancelled for the sake of a job that
+could not start in its place, because its project is paused or has too low a limit, or no provider
+that is up is large enough for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.scheduling.snapshot import KeyView, Overflow, Snapshot, WaitingClass
@@ -16,24 +20,44 @@ from orchestrator.scheduling.snapshot import KeyView, Overflow, Snapshot, Waitin
 
 @dataclass(frozen=True, slots=True)
 class GivesWay:
-    """This job is cancelled for the sake of `to`, another of its key; 0 where it is not known
-    which one of those behind."""
+    """This job is cancelled for the sake of `to`, another of its key."""
 
     job: int
     key: str
     to: int
 
 
-def giving_way(snapshot: Snapshot) -> tuple[GivesWay, ...]:
-    """The jobs to cancel now. What lies beyond the snapshot's depth is seen when it comes up."""
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A job of a key that waits. `able`: it could start once others have gone."""
+
+    job: int
+    overflow: Overflow
+    able: bool
+
+
+def giving_way(snapshot: Snapshot, able: Callable[[int], bool]) -> tuple[GivesWay, ...]:
+    """The jobs to cancel now. `able` tells of the place of a class whether its jobs could start
+    once others have gone. What lies beyond the snapshot's depth is seen when it comes up."""
     found: list[GivesWay] = []
-    for (project, name), classes in _by_key(snapshot.classes).items():
+    for (project, name), places in _by_key(snapshot.classes).items():
+        classes = [snapshot.classes[at] for at in places]
         live = snapshot.keys.get((project, name), KeyView(()))
-        owner = snapshot.projects.get(project)
-        if any(_overflow(c) is Overflow.CANCEL_RUNNING for c in classes):
-            found += [] if owner and owner.paused else _older(name, classes, live)
+        limit = min(one.key.limit for one in classes if one.key is not None)
+        waiting = sorted(
+            (
+                _Member(job, one.key.overflow, able(at))
+                for at, one in zip(places, classes, strict=True)
+                if one.key is not None
+                for job in one.jobs
+            ),
+            key=lambda member: member.job,
+        )
+        if any(member.overflow is Overflow.CANCEL_RUNNING for member in waiting):
+            read = not any(one.more for one in classes)
+            found += (GivesWay(job, name, to) for job, to in _older(waiting, live, limit, read))
         else:
-            found += _newer(name, classes, live)
+            found += (GivesWay(job, name, to) for job, to in _newer(waiting, live, limit))
     return tuple(found)
 
 
@@ -50,59 +74,51 @@ def without(classes: Iterable[WaitingClass], gone: frozenset[int]) -> tuple[Wait
     return tuple(kept)
 
 
-def _by_key(
-    classes: Iterable[WaitingClass],
-) -> Mapping[tuple[int, str], list[WaitingClass]]:
-    """The classes of each key where any of its jobs asks for more than to queue."""
-    found: dict[tuple[int, str], list[WaitingClass]] = {}
-    for one in classes:
+def _by_key(classes: Sequence[WaitingClass]) -> Mapping[tuple[int, str], list[int]]:
+    """The places of the classes of each key where any of its jobs asks for more than to queue."""
+    found: dict[tuple[int, str], list[int]] = {}
+    hasty = set()
+    for at, one in enumerate(classes):
         if one.key is not None and one.jobs:
-            found.setdefault((one.project, one.key.name), []).append(one)
-    return {
-        key: group
-        for key, group in found.items()
-        if any(_overflow(one) is not Overflow.QUEUE for one in group)
-    }
+            name = (one.project, one.key.name)
+            found.setdefault(name, []).append(at)
+            if one.key.overflow is not Overflow.QUEUE:
+                hasty.add(name)
+    return {name: places for name, places in found.items() if name in hasty}
 
 
-def _overflow(waiting: WaitingClass) -> Overflow:
-    return waiting.key.overflow if waiting.key is not None else Overflow.QUEUE
-
-
-def _limit(classes: Iterable[WaitingClass]) -> int:
-    """The smallest that any of them asks for."""
-    return min(one.key.limit for one in classes if one.key is not None)
-
-
-def _newest_first(classes: Iterable[WaitingClass]) -> list[tuple[float, int, Overflow]]:
-    queued = (
-        (since, job, _overflow(one))
-        for one in classes
-        for job, since in zip(one.jobs, one.since, strict=True)
-    )
-    return sorted(queued, reverse=True)
-
-
-def _newer(key: str, classes: list[WaitingClass], live: KeyView) -> list[GivesWay]:
+def _newer(waiting: list[_Member], live: KeyView, limit: int) -> Iterable[tuple[int, int]]:
     """Those that came when the key was full with what runs and what had come before."""
-    queued = _newest_first(classes)[::-1]
-    places = max(0, _limit(classes) - len(live.jobs))
-    ahead = [*live.jobs, *(job for _, job, _ in queued[:places])]
-    return [
-        GivesWay(job, key, ahead[-1] if ahead else 0)
-        for _, job, overflow in queued[places:]
-        if overflow is Overflow.CANCEL_NEWEST
-    ]
+    order = sorted([*live.jobs, *(member.job for member in waiting)])
+    ahead = set(order[:limit])
+    for member in waiting:
+        if member.overflow is Overflow.CANCEL_NEWEST and member.job not in ahead:
+            yield member.job, order[limit - 1]
 
 
-def _older(key: str, classes: list[WaitingClass], live: KeyView) -> list[GivesWay]:
-    """All that waits but the newest, and as many of the running as the newest need."""
-    queued, limit = _newest_first(classes), _limit(classes)
-    if queued[0][2] is not Overflow.CANCEL_RUNNING:
-        return []  # the newest is content to queue: nobody gives way to it
-    newest = queued[0][1]
-    staying = queued[:limit]
-    gone = [GivesWay(job, key, newest) for _, job, _ in queued[limit:]]
-    excess = len(live.jobs) + len(staying) - limit
-    stopping = [job for job in live.jobs[: max(0, excess)] if job not in live.stopping]
-    return gone + [GivesWay(job, key, newest) for job in stopping]
+def _older(
+    waiting: list[_Member], live: KeyView, limit: int, read: bool
+) -> Iterable[tuple[int, int]]:
+    """Those to which as many newer ones run as may; and for the newest that waits, older ones
+    that wait or run until it has its place. `read`: these are all that wait, and only then is it
+    known which is the newest."""
+    running = [job for job in live.jobs if job not in live.stopping]
+    beaten = {
+        member.job
+        for member in waiting
+        if member.overflow is Overflow.CANCEL_RUNNING
+        and sum(job > member.job for job in running) >= limit
+    }
+    yield from ((job, running[-1]) for job in sorted(beaten))
+    left = [member for member in waiting if member.job not in beaten]
+    able = [member for member in left if member.able]
+    if not able or able[-1].overflow is not Overflow.CANCEL_RUNNING:
+        return  # the newest is content to queue: nobody gives way to it
+    newest = able[-1].job
+    wanted = sorted([*running, *(member.job for member in able)])
+    if len(wanted) < limit:
+        return
+    oldest = wanted[-limit]
+    yield from ((member.job, newest) for member in left if member.job < oldest)
+    if read:
+        yield from ((job, newest) for job in running if job < oldest)

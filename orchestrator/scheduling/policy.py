@@ -72,15 +72,20 @@ class Plan:
 def plan(snapshot: Snapshot, fleet: Fleet | None = None) -> Plan:
     """Place what fits, in the true order; say of everything else why it waits. `fleet` is of the
     snapshot's providers, for who keeps it from look to look."""
-    give_way = giving_way(snapshot)
+    rooms, limits = Rooms(fleet or Fleet(snapshot.providers)), Limits.of(snapshot)
+    sieved = sieve([waiting.demand for waiting in snapshot.classes], rooms)
+
+    def able(at: int) -> bool:
+        """Whether jobs of the class at this place start once others have gone."""
+        return bool(sieved[at].up) and not limits.never(snapshot.classes[at])
+
+    give_way = giving_way(snapshot, able)
     gone = frozenset(one.job for one in give_way)
     if gone:
         snapshot = replace(snapshot, classes=without(snapshot.classes, gone))
         if any(waiting.more and not waiting.jobs for waiting in snapshot.classes):
             # All that was read of it is gone, and nobody knows whose turn comes before the next.
             return Plan(give_way=give_way, more=True)
-    rooms, limits = Rooms(fleet or Fleet(snapshot.providers)), Limits.of(snapshot)
-    sieved = sieve([waiting.demand for waiting in snapshot.classes], rooms)
     line = Line(snapshot, {at for at, found in enumerate(sieved) if not found.fits})
     placements: list[Placed] = []
     more = False
@@ -109,8 +114,10 @@ def plan(snapshot: Snapshot, fleet: Fleet | None = None) -> Plan:
             )
             line.started(head)
             continue
-        if free and head.level == OVERDUE:
-            rooms.keep_free(waiting.demand, waiting.project, head.job)
+        if head.level == OVERDUE and able(head.index):
+            limits.keep(waiting, head.job)
+            if free:
+                rooms.keep_free(waiting.demand, waiting.project, head.job)
         line.refused(head)
     waits: list[Waiting] = []
     for index in line.passed_over():

@@ -4,13 +4,13 @@ the planner."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 
 from orchestrator.scheduling.snapshot import (
     Demand,
+    KeyView,
     Overflow,
     ProjectView,
     ProviderView,
@@ -113,6 +113,8 @@ class PlainPlanner:
             p.id: [p.running, p.cpu_millis, p.memory_mb, p.gpus] for p in snapshot.projects.values()
         }
         self.live = {key: len(view.jobs) for key, view in snapshot.keys.items()}
+        self.kept: dict[int, WaitingClass] = {}
+        self.kept_keys: dict[tuple[int, str], WaitingClass] = {}
         self.made = PlainPlan()
 
     def plan(self) -> PlainPlan:
@@ -183,16 +185,17 @@ class PlainPlanner:
 
     def _start(self, waiting: WaitingClass, job: int, *, first: bool) -> bool:
         demand, project = waiting.demand, waiting.project
-        if self._limited(waiting):
-            return False
+        limited = self._limited(waiting)
         free = [
             site
             for site in self.sites
             if site.has_room(demand) and not site.shunned(demand, project) and not site.kept_for
         ]
-        if not free:
-            if first and self._level(waiting, job) == 101:
-                self._keep_free(demand, project, job)
+        if limited or not free:
+            if first and self._level(waiting, job) == 101 and self._could_ever_start(waiting):
+                self._keep_limits(waiting)
+                if not limited:
+                    self._keep_free(demand, project, job)
             return False
         site = min(free, key=lambda one: one.rank(demand))
         site.take(demand, project)
@@ -216,20 +219,65 @@ class PlainPlanner:
         if able and kept < max(1, len(self.sites) // 10):
             min(able, key=lambda one: (one.lacks(demand), one.view.id)).kept_for = job
 
+    def _keep_limits(self, waiting: WaitingClass) -> None:
+        """Its key; and its project's limits, if it has a place in its key."""
+        project, key = waiting.project, waiting.key
+        if key is not None:
+            self.kept_keys.setdefault((project, key.name), waiting)
+        if key is None or not self._key_limited(waiting):
+            self.kept.setdefault(project, waiting)
+
+    def _could_ever_start(self, waiting: WaitingClass) -> bool:
+        """Whether nothing but what others use keeps it from starting."""
+        project = self.snapshot.projects[waiting.project]
+        pairs = zip(self._asked(waiting), self._bounds(project), strict=True)
+        return (
+            not project.paused
+            and all(bound is None or amount <= bound for amount, bound in pairs)
+            and any(site.suits(waiting.demand) and not site.view.down for site in self.sites)
+        )
+
     def _limited(self, waiting: WaitingClass) -> str:
         project: ProjectView = self.snapshot.projects[waiting.project]
-        demand, limits = waiting.demand, project.limits
         if project.paused:
             return "paused"
-        key = waiting.key
-        if key is not None and self.live[project.id, key.name] >= key.limit:
-            return "key_limit"
-        asked = (1, demand.cpu_millis, demand.memory_mb, demand.gpus)
-        bounds = (limits.running, limits.cpu_millis, limits.memory_mb, limits.gpus)
-        for used, amount, bound in zip(self.used[project.id], asked, bounds, strict=True):
-            if bound is not None and amount and used + amount > bound:
+        if of_key := self._key_limited(waiting):
+            return of_key
+        used, asked, bounds = self.used[project.id], self._asked(waiting), self._bounds(project)
+        for has, amount, bound in zip(used, asked, bounds, strict=True):
+            if bound is not None and amount and has + amount > bound:
                 return "above_project_limit" if amount > bound else "project_limit"
+        first = self.kept.get(project.id, waiting)
+        if first is not waiting:
+            for has, ahead, amount, bound in zip(
+                used, self._asked(first), asked, bounds, strict=True
+            ):
+                if bound is not None and amount and has + ahead + amount > bound:
+                    return "kept_limit"
         return ""
+
+    def _key_limited(self, waiting: WaitingClass) -> str:
+        key = waiting.key
+        if key is None:
+            return ""
+        live = self.live[waiting.project, key.name]
+        if live + 1 > key.limit:
+            return "key_limit"
+        first = self.kept_keys.get((waiting.project, key.name), waiting)
+        if first is waiting or first.key is None:
+            return ""
+        both = live + 2
+        return "kept_limit" if both > key.limit or both > first.key.limit else ""
+
+    @staticmethod
+    def _asked(waiting: WaitingClass) -> tuple[int, int, int, int]:
+        demand = waiting.demand
+        return 1, demand.cpu_millis, demand.memory_mb, demand.gpus
+
+    @staticmethod
+    def _bounds(project: ProjectView) -> tuple[int | None, int | None, int | None, int | None]:
+        limits = project.limits
+        return limits.running, limits.cpu_millis, limits.memory_mb, limits.gpus
 
     def _why(self, waiting: WaitingClass) -> str:
         demand, project = waiting.demand, waiting.project
@@ -257,29 +305,39 @@ class PlainPlanner:
     def _giving_way(self) -> set[int]:
         gone: set[int] = set()
         for (project, name), view in self.snapshot.keys.items():
-            jobs = sorted(self._of_key(project, name))
-            overflows = {overflow for _, _, overflow, _ in jobs}
-            if not overflows - {Overflow.QUEUE}:
+            classes = [
+                c for c in self._classes()
+                if c.project == project and c.key and c.key.name == name and c.jobs
+            ]  # fmt: skip
+            how = {job: c.key.overflow for c in classes if c.key for job in c.jobs}
+            if not set(how.values()) - {Overflow.QUEUE}:
                 continue
-            limit = min(limit for *_, limit in jobs)
-            if Overflow.CANCEL_RUNNING not in overflows:
-                late = jobs[max(0, limit - len(view.jobs)) :]
-                gone |= {job for _, job, how, _ in late if how is Overflow.CANCEL_NEWEST}
-            elif (
-                jobs[-1][2] is Overflow.CANCEL_RUNNING
-                and not self.snapshot.projects[project].paused
-            ):
-                stay = jobs[-limit:] if limit else []
-                gone |= {job for _, job, _, _ in jobs} - {job for _, job, _, _ in stay}
-                stop = max(0, len(view.jobs) + len(stay) - limit)
-                gone |= set(view.jobs[:stop]) - view.stopping
+            limit = min(c.key.limit for c in classes if c.key)
+            if Overflow.CANCEL_RUNNING in how.values():
+                gone |= self._beaten_or_older(classes, how, view, limit)
+            else:
+                late = sorted([*view.jobs, *how])[limit:]
+                gone |= {job for job in late if how.get(job) is Overflow.CANCEL_NEWEST}
         return gone
 
-    def _of_key(self, project: int, name: str) -> Iterator[tuple[float, int, Overflow, int]]:
-        for waiting in self._classes():
-            if waiting.project == project and waiting.key and waiting.key.name == name:
-                for job, since in zip(waiting.jobs, waiting.since, strict=True):
-                    yield since, job, waiting.key.overflow, waiting.key.limit
+    def _beaten_or_older(
+        self, classes: list[WaitingClass], how: dict[int, Overflow], view: KeyView, limit: int
+    ) -> set[int]:
+        running = set(view.jobs) - view.stopping
+        beaten = {
+            job for job, overflow in how.items()
+            if overflow is Overflow.CANCEL_RUNNING and len([r for r in running if r > job]) >= limit
+        }  # fmt: skip
+        able = {job for c in classes if self._could_ever_start(c) for job in c.jobs} - beaten
+        if not able or how[max(able)] is not Overflow.CANCEL_RUNNING:
+            return beaten
+        newest = sorted(able | running, reverse=True)[:limit]
+        if len(newest) < limit:
+            return beaten
+        older = {job for job in how if job < min(newest)}
+        if any(c.more for c in classes):
+            return beaten | older
+        return beaten | older | {job for job in running if job < min(newest)}
 
     def _classes(self) -> tuple[WaitingClass, ...]:
         return self.snapshot.classes

@@ -110,25 +110,26 @@ def snapshot(chance: Random, *, calm: bool = False) -> Snapshot:
     hurries = (
         not calm and chance.random() < 0.5
     )  # jobs with keys that cancel, which is looked at again
-    made, next_job = [], 1
+    # retries are older than what came while they ran: numbers in no order
+    numbers = chance.sample(range(10, 1000, 10), 80)
+    made = []
     for number in range(1, classes + 1):
         count = chance.choice((1, 1, 2, 3, 5, 8))
-        waits = sorted((chance.choice(ages) for _ in range(count)), reverse=True)
+        queued = sorted((NOW - chance.choice(ages), numbers.pop()) for _ in range(count))
         overflow = chance.choice(tuple(Overflow)) if hurries else Overflow.QUEUE
-        key = Key(chance.choice(KEYS), chance.randrange(5), overflow)
+        key = Key(chance.choice(KEYS), chance.randrange(1, 5), overflow)
         made.append(
             WaitingClass(
                 id=number,
                 project=chance.choice(PROJECTS),
                 priority=chance.choice((0, 50, 50, 50, 51, 100)),
                 demand=demand(chance),
-                jobs=tuple(range(next_job, next_job + count)),
-                since=tuple(NOW - waited for waited in waits),
+                jobs=tuple(job for _, job in queued),
+                since=tuple(since for since, _ in queued),
                 more=not calm and chance.random() < 0.08,
                 key=key if chance.random() < 0.25 else None,
             )
         )
-        next_job += count
     chance.shuffle(made)
     return Snapshot(
         classes=tuple(made),
@@ -146,6 +147,6 @@ def snapshots(*, calm: bool = False) -> st.SearchStrategy[Snapshot]:
 
 
 def _live(chance: Random, project: int, at: int) -> KeyView:
-    first = 1000 * project + 100 * at
-    jobs = tuple(range(first, first + chance.choice((0, 0, 1, 3))))
+    numbers = range(2 * project + at, 1000, 10)
+    jobs = tuple(sorted(chance.sample(numbers, chance.choice((0, 0, 1, 3)))))
     return KeyView(jobs, frozenset(jobs[: chance.randrange(2)]))

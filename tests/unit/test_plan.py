@@ -148,10 +148,10 @@ def test_a_long_line_that_has_no_room_needs_no_second_look() -> None:
 
 def test_when_all_that_was_read_gives_way_nothing_is_placed_before_the_next_look() -> None:
     key = Key("deploy", 1, Overflow.CANCEL_NEWEST)
-    full = waiting(1, 2, key=key, priority=90, more=True)
-    keys = {(1, "deploy"): KeyView((50,))}
-    made = planned([full, waiting(3)], place(), keys=keys)
-    assert [one.job for one in made.give_way] == [1, 2]
+    full = waiting(11, 12, key=key, priority=90, more=True)
+    keys = {(1, "deploy"): KeyView((9,))}
+    made = planned([full, waiting(13)], place(), keys=keys)
+    assert [one.job for one in made.give_way] == [11, 12]
     assert (made.placements, made.more) == ((), True)
 
 

@@ -97,14 +97,19 @@ def no_job_waits_that_could_have_had_the_room_of_one_behind_it(
     snapshot: Snapshot, made: Plan
 ) -> None:
     """No unexplained priority inversion: whoever was placed behind a waiting job is where that
-    one could not have gone, or a limit held that one."""
+    one could not have gone, or a limit held that one, or is kept for one that stands before it."""
     placed = {p.job: p for p in made.placements}
     gone = {one.job for one in made.give_way}
-    told = {w.waiting for w in made.waits}
+    told = {w.waiting: w for w in made.waits}
     for waiting in snapshot.classes:
         if waiting.id not in told:
             continue
         first = next(at for at, job in enumerate(waiting.jobs) if job not in placed.keys() | gone)
+        if told[waiting.id].reason == "kept_limit":
+            ahead = int(told[waiting.id].detail["job"])
+            assert ahead not in placed
+            assert waiting.jobs[first] in _behind(snapshot, *_where(snapshot, ahead))
+            continue
         for behind in _behind(snapshot, waiting, first):
             if behind in placed:
                 assert not _could_replace(snapshot, made, waiting, placed[behind])
@@ -214,6 +219,14 @@ def _holding(view: ProviderView, here: list[Placed]) -> ProviderView:
         free_slots=None if view.free_slots is None else view.free_slots - len(here),
         apart=view.apart | {(p.project, *pair) for p in here for pair in p.demand.apart},
     )
+
+
+def _where(snapshot: Snapshot, job: int) -> tuple[WaitingClass, int]:
+    """The class of an overdue job, and its place there."""
+    waiting = next(one for one in snapshot.classes if job in one.jobs)
+    at = waiting.jobs.index(job)
+    assert _level(snapshot, waiting, at) == OVERDUE
+    return waiting, at
 
 
 def _behind(snapshot: Snapshot, waiting: WaitingClass, at: int) -> set[int]:
