@@ -72,7 +72,8 @@ def line_of(project: int, *, depth: int, most: int) -> list[LineOfClass]:
         LineOfClass(
             waiting,
             QueuedClass(
-                number, of, priority, demand, "", {}, tuple(jobs), tuple(since)
+                number, of, priority, demand, "", {}, tuple(jobs), tuple(since),
+                more=waiting > len(jobs),
             ),
         )
         for number, of, priority, demand, waiting, jobs, since in rows

@@ -12,10 +12,15 @@ from jobs.held import Held
 from jobs.sql import fetch
 
 
+DEEPEST = 4096
+"""Of no class more jobs are read than these."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedClass:
     """A class of the queue with the first of its jobs in their order, and since when each
-    waits, in seconds of the epoch. `demand` is as jobs/asks.py has it, as JSON."""
+    waits, in seconds of the epoch; `more` tells that there may be others behind. `demand` is as
+    jobs/asks.py has it, as JSON."""
 
     id: int
     project: int
@@ -25,6 +30,7 @@ class QueuedClass:
     detail: Mapping[str, Any]
     jobs: tuple[int, ...]
     since: tuple[float, ...]
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +42,16 @@ class InUse:
 
 
 def line(depth: int) -> list[QueuedClass]:
-    """All classes in which jobs wait in line, with at most `depth` jobs of each; and, without
-    jobs, those that were told a reason that holds for nobody any more."""
+    """All classes in which jobs wait in line, with at most `depth` jobs of each, or DEEPEST where
+    jobs with its concurrency key give way to others; and, without jobs, those that were told a
+    reason that holds for nobody any more."""
     return [
         QueuedClass(
             number, project, priority, demand, reason, _decoded(detail),
-            tuple(jobs or ()), tuple(since or ()),
+            tuple(jobs or ()), tuple(since or ()), more,
         )
-        for number, project, priority, demand, reason, detail, jobs, since in fetch(
-            "line", {"depth": depth}
+        for number, project, priority, demand, reason, detail, jobs, since, more in fetch(
+            "line", {"depth": depth, "deepest": DEEPEST}
         )
     ]  # fmt: skip
 

@@ -21,12 +21,14 @@ from orchestrator.scheduling.snapshot import (
 )
 from projects.models import InstanceSettings
 
+_OVERFLOWS = {overflow.value: overflow for overflow in Overflow}
+
 
 def snapshot(depth: int) -> Snapshot:
-    """What waits, with at most `depth` jobs of each class, and the providers, projects and keys
-    that it is held against. Reads of several moments: what changes between them is caught when
+    """What waits, with at most `depth` jobs of each class (jobs/queue.py), and the providers,
+    projects and keys that it is held against. Reads of several moments: what changes between them is caught when
     the plan is committed."""
-    classes = tuple(waiting_class(one, depth) for one in line(depth))
+    classes = tuple(waiting_class(one) for one in line(depth))
     if not classes:
         return Snapshot()
     held = in_use()
@@ -68,13 +70,14 @@ def demand_of(stored: Mapping[str, Any]) -> Demand:
 
 
 def key_of(stored: Mapping[str, Any]) -> Key | None:
-    """The concurrency key of a stored demand."""
+    """The concurrency key of a stored demand. One class that says more than there is must not
+    keep all others from being planned: a word that is none of ours means to queue."""
     key = stored["key"]
-    return key and Key(key["name"], key["limit"], Overflow(key["on_overflow"]))
+    return key and Key(key["name"], key["limit"], _OVERFLOWS.get(key["on_overflow"], Overflow.QUEUE))
 
 
-def waiting_class(one: QueuedClass, depth: int) -> WaitingClass:
-    """A class as the planner has it, of which at most `depth` jobs were read."""
+def waiting_class(one: QueuedClass) -> WaitingClass:
+    """A class as the planner has it."""
     demand, key = _asked(one.demand)
     return WaitingClass(
         id=one.id,
@@ -83,7 +86,7 @@ def waiting_class(one: QueuedClass, depth: int) -> WaitingClass:
         demand=demand,
         jobs=one.jobs,
         since=one.since,
-        more=len(one.jobs) == depth,
+        more=one.more,
         key=key,
         told=(one.reason, one.detail),
     )

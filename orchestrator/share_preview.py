@@ -49,7 +49,7 @@ class Line:
         found = line_of(project.pk, depth=DEPTH, most=MOST_CLASSES + 1)
         self.classes: list[LineOfClass] = found[:MOST_CLASSES]
         self.cut_short = len(found) > MOST_CLASSES
-        classes = tuple(waiting_class(one.first, DEPTH) for one in self.classes)
+        classes = tuple(waiting_class(one.first) for one in self.classes)
         held, times = in_use(), clock()
         self._held = held.projects.get(project.pk, Held())
         self._snapshot = Snapshot(

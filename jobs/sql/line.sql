@@ -1,6 +1,8 @@
--- What waits in line, class by class: the first of each, and that there are more. The classes
+-- What waits in line, class by class: the first of each, and whether there are more. The classes
 -- are found by leaping along the index from one to the next, so that a long line costs no more
 -- than a short one. Classes that were told a reason and in which nothing waits come along empty.
+-- Of a concurrency key for which jobs give way to others all are read, up to `deepest` of a class:
+-- which of them is the newest does not depend on how deep the others are read.
 WITH RECURSIVE waiting (id) AS (
     (SELECT queue_class_id FROM jobs_job
      WHERE state = 'pending' AND NOT held AND not_before IS NULL AND queue_class_id IS NOT NULL
@@ -11,18 +13,28 @@ WITH RECURSIVE waiting (id) AS (
               AND queue_class_id > waiting.id
             ORDER BY queue_class_id LIMIT 1)
     FROM waiting WHERE waiting.id IS NOT NULL
+), classes AS (
+    SELECT c.*, nullif(c.demand -> 'key', 'null') AS key
+    FROM (
+        SELECT id FROM waiting WHERE id IS NOT NULL
+        UNION SELECT id FROM jobs_queueclass WHERE reason <> 'queued'
+    ) AS all_classes
+    JOIN jobs_queueclass AS c USING (id)
+), depths AS (
+    SELECT id, CASE WHEN key ->> 'name' IS NOT NULL AND (project_id, key ->> 'name') IN (
+                        SELECT project_id, key ->> 'name' FROM classes
+                        WHERE key ->> 'on_overflow' <> 'queue')
+                    THEN greatest(%(depth)s, %(deepest)s) ELSE %(depth)s END AS depth
+    FROM classes
 )
 SELECT c.id, c.project_id, c.priority, c.demand::text, c.reason, c.reason_detail::text, h.jobs,
-       h.since
-FROM (
-    SELECT id FROM waiting WHERE id IS NOT NULL
-    UNION SELECT id FROM jobs_queueclass WHERE reason <> 'queued'
-) AS all_classes
-JOIN jobs_queueclass AS c USING (id)
+       h.since, coalesce(cardinality(h.jobs), 0) = d.depth
+FROM classes AS c
+JOIN depths AS d USING (id)
 CROSS JOIN LATERAL (
     SELECT array_agg(id) AS jobs, array_agg(extract(epoch FROM queued_at)::float8) AS since
     FROM (SELECT id, queued_at FROM jobs_job
           WHERE state = 'pending' AND NOT held AND not_before IS NULL AND queue_class_id = c.id
-          ORDER BY queued_at, id LIMIT %(depth)s) AS first
+          ORDER BY queued_at, id LIMIT d.depth) AS first
 ) AS h
 ORDER BY c.id

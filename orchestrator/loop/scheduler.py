@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from jobs.queue import DEEPEST
 from orchestrator.loop.crash_points import crash_point
 from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.service import Service, logger, monotonic
@@ -16,9 +17,9 @@ from providers.leases import SCHEDULER, Fence, provider_lease
 LONGEST_REST = 2.0
 READ = 2000
 """So many jobs a look reads, shared by the classes that wait …"""
-SHALLOWEST, DEEPEST = 4, 4096
-"""… but of each class no fewer and no more than these. Four times as many where all that was
-read of one could start."""
+SHALLOWEST = 4
+"""… but of each class no fewer than these, and no more than DEEPEST. Four times as many where all
+that was read of one could start."""
 
 
 class Scheduler(Service):

@@ -8,9 +8,11 @@ import pytest
 
 from jobs.endings import Ending
 from jobs.models import Attempt, Job
+from jobs.queue_classes import give_classes
 from jobs.states import Outcome, Phase
 from orchestrator.postgres_store import PostgresStore
 from orchestrator.scheduling.policy import plan
+from orchestrator.scheduling.snapshot import Key, Overflow
 from projects.models import InstanceSettings
 from providers.leases import SCHEDULER
 from tests.support.builders import make_job, make_provider, make_user
@@ -52,6 +54,14 @@ def test_it_is_placed_like_any_other_and_ended_before_anything_is_made(
     assert unfit.unfit is not None
     assert (unfit.unfit.outcome, unfit.unfit.reason) == (Outcome.FAILED, "spec_unreadable")
     assert why in unfit.unfit.detail["message"]
+
+
+def test_a_word_for_overflow_that_is_none_of_ours_means_to_queue(store: PostgresStore) -> None:
+    bad, good = make_job(queue_class=None), make_job()
+    Job.objects.filter(pk=bad.pk).update(spec={"concurrency": {"key": "a", "on_overflow": "drop"}})
+    give_classes()
+    keys = {one.jobs: one.key for one in store.snapshot().classes}
+    assert keys == {(bad.pk,): Key("a", 1, Overflow.QUEUE), (good.pk,): None}
 
 
 @pytest.mark.parametrize("spec", [spec for spec, _ in MALFORMED])
