@@ -145,7 +145,7 @@ class PostgresStore:
                 fence, [Wait(w.waiting, w.reason, w.detail) for w in plan.waits]
             )
             yielding = [Yielding(g.job, g.key, g.to) for g in plan.give_way]
-            transitions.yield_to(fence, yielding)
+            live.add_jobs(transitions.yield_to(fence, yielding))
             if placed and wake_hosts:
                 notify_engine("placed")
         return len(placed), live

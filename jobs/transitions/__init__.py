@@ -4,7 +4,7 @@ A change happens only where the tables of `jobs/states.py` have its edge *and* t
 still where the caller thinks it is; everything else is answered, never forced. Engine
 writes begin by locking their lease's row at their term, so a stale owner writes nothing.
 
-`intents`: what people ask (submit, cancel). `waiting`: what they change of jobs that wait
+`intents`: what people ask (submit, `cancel`). `waiting`: what they change of jobs that wait
 (hold, release, priority, provider). `queue`: what the scheduler decides
 (place, explain, give way, expire). `moves`: what hosts see (an attempt's next phase, its end,
 and the jobs that follow: `ends`). `sight`: that hosts see nothing.

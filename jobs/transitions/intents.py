@@ -11,8 +11,6 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
 
 from jobs.asks import Ask, ask
 from jobs.intake import admit
@@ -20,10 +18,10 @@ from jobs.models import Job
 from jobs.queue_classes import class_ids
 from jobs.queue_models import QueueClass
 from jobs.sql import fetch
-from jobs.states import TERMINAL, JobState
+from jobs.states import JobState
+from jobs.transitions.cancel import cancel, locked
 from jobs.transitions.deadlock import despite_deadlocks
 from projects.actor import Actor
-from projects.events import Happening, record
 from projects.notify import JobChange, notify_engine, notify_jobs
 
 
@@ -153,54 +151,15 @@ def _row(nth: int, new: NewJob, queue_class: int) -> dict[str, Any]:
 
 @despite_deadlocks
 def request_cancel(jobs: Sequence[int], actor: Actor) -> CancelResult:
-    """Cancel: a pending job ends now; of one that is placed or runs, its host is told.
-
-    The rows are locked first, so the planner and the host see one or the other.
-    """
-    cancelled: list[Job] = []
-    requested: list[Job] = []
-    already: list[int] = []
+    """Cancel: a pending job ends now; of one that is placed or runs, its host is told."""
     with transaction.atomic():
-        for job in _locked(jobs):
-            if job.state in TERMINAL:
-                already.append(job.pk)
-            elif job.state == JobState.PENDING:
-                cancelled.append(job)
-            elif job.cancel_requested_at is None:
-                requested.append(job)
-        asked = {"cancel_requested_at": Now(), "cancel_requested_by": actor.name}
-        Job.objects.filter(pk__in=[job.pk for job in cancelled]).update(
-            state=JobState.CANCELLED,
-            reason="cancelled",
-            reason_detail={"by": actor.name},
-            finished_at=Now(),
-            not_before=None,
-            rev=F("rev") + 1,
-            **asked,
-        )
-        Job.objects.filter(pk__in=[job.pk for job in requested]).update(rev=F("rev") + 1, **asked)
-        by = {"by": actor.name}
-        record(
-            [
-                *(
-                    Happening("job", j.pk, "job.cancelled", j.project_id, j.state,
-                              JobState.CANCELLED, "cancelled", by)
-                    for j in cancelled
-                ),
-                *(
-                    Happening("job", j.pk, "job.cancel_requested", j.project_id, j.state,
-                              j.state, "cancelled", by)
-                    for j in requested
-                ),
-            ],
-            actor,
-        )  # fmt: skip
-        for job in (*cancelled, *requested):
-            job.rev += 1
-        _tell(requested, engine=False, ended=cancelled)
-        if requested:
+        done = cancel(locked(jobs), actor)
+        if changes := done.changes():
+            notify_jobs(changes)
+        if done.stopping:
             notify_engine("cancel")
-    return CancelResult([job.pk for job in cancelled], [job.pk for job in requested], already)
+    ended, stopping = [job.pk for job in done.ended], [job.pk for job in done.stopping]
+    return CancelResult(ended, stopping, done.already)
 
 
 def _class_of(asked: Ask, number: int) -> QueueClass:
@@ -211,23 +170,3 @@ def _class_of(asked: Ask, number: int) -> QueueClass:
         priority=asked.priority,
         demand=json.loads(asked.demand),
     )
-
-
-def _locked(jobs: Sequence[int]) -> list[Job]:
-    return list(
-        Job.objects.filter(pk__in=jobs)
-        .order_by("pk")
-        .select_for_update(no_key=True)
-        .only("id", "state", "project_id", "rev", "cancel_requested_at")
-    )
-
-
-def _tell(jobs: Sequence[Job], *, engine: bool, ended: Sequence[Job] = ()) -> None:
-    changes = [
-        *(JobChange(job.pk, job.rev, job.project_id) for job in jobs),
-        *(JobChange(job.pk, job.rev, job.project_id, ended=True) for job in ended),
-    ]
-    if changes:
-        notify_jobs(changes)
-    if engine:
-        notify_engine("jobs")

@@ -14,11 +14,11 @@ from jobs.models import Job
 from jobs.reasons import reason_text
 from jobs.sql import fetch
 from jobs.states import JobState
-from jobs.transitions.intents import request_cancel
+from jobs.transitions.cancel import cancel, locked
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.models import ActorKind
-from projects.notify import JobChange
+from projects.notify import JobChange, notify_engine
 from providers.leases import Fence, fenced
 
 SCHEDULER = Actor(ActorKind.SCHEDULER, None, "scheduler", "engine", is_superuser=True)
@@ -82,14 +82,23 @@ def explain(fence: Fence, waits: Sequence[Wait]) -> set[int]:
     return {project for (project,) in fetch("explain_classes", [json.dumps(rows)])}
 
 
-def yield_to(fence: Fence, jobs: Sequence[Yielding]) -> None:
+def yield_to(fence: Fence, jobs: Sequence[Yielding]) -> list[JobChange]:
     """Cancel jobs that give way to others with their concurrency key, inside the caller's
-    transaction, which tells pages and hosts of it."""
+    transaction; hosts are told of it."""
     if not jobs or not fenced({fence}):
-        return
+        return []
+    rows = {row.pk: row for row in locked(one.job for one in jobs)}
+    groups: dict[tuple[str, int], list[Job]] = {}
     for one in jobs:
-        to = f"job {one.to}" if one.to else "a newer job"
-        request_cancel([one.job], replace(SCHEDULER, name=f"{to} of its key {one.key}"))
+        if one.job in rows:
+            groups.setdefault((one.key, one.to), []).append(rows[one.job])
+    done = [
+        cancel(group, replace(SCHEDULER, name=f"job {to} of its key {key}"))
+        for (key, to), group in groups.items()
+    ]
+    if any(one.stopping for one in done):
+        notify_engine("cancel")
+    return [change for one in done for change in one.changes()]
 
 
 def due(fence: Fence) -> list[JobChange]:
@@ -103,16 +112,16 @@ def expire(fence: Fence, limit: int = 1000) -> list[JobChange]:
     """Fail pending jobs whose queue limit has passed, inside the caller's transaction."""
     if not fenced({fence}):
         return []
-    locked = list(
+    late = list(
         Job.objects.filter(state=JobState.PENDING, queue_until__lte=Now())
         .order_by("queue_until")
         .select_related("queue_class")
         .select_for_update(no_key=True, of=("self",), skip_locked=True)[:limit]
     )
-    if not locked:
+    if not late:
         return []
     happenings = []
-    for job in locked:
+    for job in late:
         last = reason_text(*job.told)
         detail = {"limit": f"{job.queue_timeout_seconds} s", "last": last}
         Job.objects.filter(pk=job.pk).update(
@@ -129,4 +138,4 @@ def expire(fence: Fence, limit: int = 1000) -> list[JobChange]:
             )
         )  # fmt: skip
     record(happenings, SCHEDULER)
-    return [JobChange(job.pk, job.rev + 1, job.project_id, ended=True) for job in locked]
+    return [JobChange(job.pk, job.rev + 1, job.project_id, ended=True) for job in late]

@@ -181,7 +181,7 @@ def test_a_stale_term_writes_nothing_anywhere() -> None:
         assert transitions.explain(scheduler, [Wait(kind.pk, "no_match", {})]) == set()
         assert transitions.expire(scheduler) == []
         assert transitions.due(scheduler) == []
-        transitions.yield_to(scheduler, [Yielding(waiting.pk, "deploy", 0)])
+        assert transitions.yield_to(scheduler, [Yielding(waiting.pk, "deploy", 0)]) == []
     assert write(move(attempt, fence, Phase.CREATING)).written == [Written.FENCED]
     assert [row(thing) for thing in (attempt, attempt.job, waiting, limited, kind)] == before
     assert Event.objects.count() == events
