@@ -8,8 +8,8 @@ from datetime import datetime
 from jobs.held import Held
 from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.policy import Placed
-from orchestrator.scheduling.snapshot import ProviderView
-from providers.fit import Choice, why_down
+from orchestrator.scheduling.snapshot import Demand, ProviderView
+from providers.fit import Choice, matches, why_down
 
 
 def view_of(
@@ -48,7 +48,8 @@ def still_fitting(
 ) -> list[Placed]:
     """Placements that fit into these providers and limits as they are now, in their order.
 
-    A provider that is not among the views takes nothing.
+    A provider that is not among the views takes nothing, and one that went down or got other
+    labels since takes what it would take now.
     """
     left = {
         pk: [v.free_cpu_millis, v.free_memory_mb, v.free_gpus, v.free_slots]
@@ -57,10 +58,11 @@ def still_fitting(
     beside = {pk: set(v.apart) for pk, v in views.items()}
     fitting = []
     for placement in placements:
-        free = left.get(placement.provider)
-        if free is None or limits.refusal(placement) is not None:
+        free, demand = left.get(placement.provider), placement.demand
+        if free is None or not _takes(views[placement.provider], demand):
             continue
-        demand = placement.demand
+        if limits.refusal(placement) is not None:
+            continue
         need = (demand.cpu_millis, demand.memory_mb, demand.gpus)
         slots = free[3]
         if any(n > (f or 0) for n, f in zip(need, free[:3], strict=True)) or slots == 0:
@@ -76,3 +78,9 @@ def still_fitting(
         ]
         fitting.append(placement)
     return fitting
+
+
+def _takes(view: ProviderView, demand: Demand) -> bool:
+    """Whether the provider is up and what the job asks for, whatever room it has."""
+    named = demand.provider in ("", view.name)
+    return named and not view.down and all(matches(one, view.labels) for one in demand.requires)

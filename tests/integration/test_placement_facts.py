@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jobs.models import Job
@@ -11,7 +13,7 @@ from projects.errors import Invalid
 from projects.models import Event, InstanceSettings
 from providers.driver import Health, Probe
 from providers.leases import SCHEDULER, provider_lease
-from providers.models import Provider, ProviderImage
+from providers.models import HealthState, Provider, ProviderImage
 from providers.services import provider_create, provider_update
 from tests.support.builders import make_actor, make_job, make_provider, make_user
 from tests.support.engine_rows import hold
@@ -93,3 +95,27 @@ def test_of_equal_providers_the_cheaper_one_is_taken(store: PostgresStore) -> No
     make_provider("dear", cost_per_hour=2)
     make_provider("cheap", cost_per_hour="0.5")
     assert placed_on(store, make_job()) == "cheap"
+
+
+@pytest.mark.parametrize(
+    ("change", "goes"),
+    [
+        ({"labels": {"zone": "b"}}, "pinned"),
+        ({"name": "another"}, "zoned"),
+        ({"health": HealthState.UNREACHABLE}, None),
+        ({"disk_free_bytes": 2**20, "disk_total_bytes": 2**40}, None),
+    ],
+)
+def test_what_was_found_of_a_provider_during_a_look_counts_when_it_is_committed(
+    store: PostgresStore, change: dict[str, Any], goes: str | None
+) -> None:
+    provider = make_provider("node-1", labels={"zone": "a"})
+    zone = {"key": "zone", "op": "eq", "values": ["a"]}
+    make_job(spec={"name": "zoned", "requires": [zone]})
+    make_job(spec={"name": "pinned", "provider": "node-1"})
+    fence, made = hold(SCHEDULER), plan(store.snapshot())
+    assert len(made.placements) == 2
+    Provider.objects.filter(pk=provider.pk).update(**change)
+    store.commit_plan(fence, made)
+    placed = Job.objects.filter(state="scheduled").values_list("name", flat=True)
+    assert list(placed) == ([goes] if goes else [])
