@@ -1,12 +1,15 @@
--- Jobs follow their attempts: the rows are locked and were decided on by the caller.
+-- Jobs follow their attempts: the rows are locked and were decided on by the caller. One that is
+-- given back before its program ran, and not by its own doing, waits on: it is as old as before.
+-- The limit of a wait counts while it is in line, which one that backs off is not yet (due.sql).
 UPDATE jobs_job AS j
 SET state = m.state, reason = m.reason, reason_detail = m.detail, rev = j.rev + 1,
     exit_code = coalesce(m.exit_code, j.exit_code),
     charged = j.charged + m.charge,
     started_at = coalesce(m.started_at, j.started_at),
     finished_at = CASE WHEN m.ends THEN now() END,
-    queued_at = CASE WHEN m.state = 'pending' THEN now() ELSE j.queued_at END,
-    queue_until = CASE WHEN m.state = 'pending'
+    queued_at = CASE WHEN m.state <> 'pending' OR (j.state = 'scheduled' AND m.charge = 0)
+                     THEN j.queued_at ELSE now() END,
+    queue_until = CASE WHEN m.state = 'pending' AND m.delay = 0
                        THEN now() + make_interval(secs => j.queue_timeout_seconds) END,
     not_before = CASE WHEN m.state = 'pending' AND m.delay > 0
                       THEN now() + make_interval(secs => m.delay) END,

@@ -25,6 +25,7 @@ from tests.contract.store_stage import (
     move,
     one_placed,
     scheduled,
+    waited,
 )
 
 
@@ -115,6 +116,38 @@ class AttemptsContract(OnStage):
         (again,) = stage.store.placed([order.provider])
         assert (again.job, again.run.attempt) == (order.job, 2)
         assert again.run.uid != order.run.uid
+
+    def test_backing_off_is_not_waiting(self, stage: Stage) -> None:
+        """Neither is the limit of its wait over before it comes due, nor is it older for it."""
+        order, fence = one_placed(
+            stage, max_attempts=2, backoff_seconds=600, queue_timeout_seconds=60
+        )
+        apply(stage.store, *(move(order, fence, to) for to in WAY[:-1]))
+        apply(stage.store, move(order, fence, Phase.ENDED, FAILED))
+        stage.store.tend_queue(acquire_again(stage))
+        assert stage.job(order.job) == ("pending", "backoff")
+        stage.age_job(order.job)
+        acquire_again(stage)
+        assert stage.job(order.job) == ("pending", "queued")
+        assert waited(stage) < 60
+
+    def test_a_job_that_is_given_back_unstarted_waits_on(self, stage: Stage) -> None:
+        order, fence = one_placed(stage, waited_an_hour=True)
+        apply(stage.store, move(order, fence, Phase.ENDED, FENCED))
+        stage.store.commit_plan(acquire_again(stage), plan(stage.store.snapshot()))
+        (again,) = stage.store.placed([order.provider])
+        apply(stage.store, move(again, fence, Phase.ENDED, FENCED))
+        assert stage.job(order.job) == ("pending", "backoff")
+        stage.age_job(order.job)
+        acquire_again(stage)
+        assert waited(stage) >= 2 * 3600
+
+    def test_a_retry_is_as_old_as_its_own_wait(self, stage: Stage) -> None:
+        order, fence = one_placed(stage, max_attempts=2, waited_an_hour=True)
+        apply(stage.store, *(move(order, fence, to) for to in WAY[:-1]))
+        apply(stage.store, move(order, fence, Phase.ENDED, FAILED))
+        acquire_again(stage)
+        assert waited(stage) < 60
 
     def test_an_early_end_comes_too_late_once_something_is_made(self, stage: Stage) -> None:
         order, fence = one_placed(stage)

@@ -50,7 +50,7 @@ class Stage(Protocol):
     ) -> int: ...
 
     def age_job(self, job: int) -> None:
-        """Let its wait have begun an hour ago."""
+        """Let its wait have begun, and what it waits for come, an hour earlier."""
         ...
 
     def cancel(self, job: int) -> None: ...
@@ -107,14 +107,34 @@ def scheduled(stage: Stage) -> tuple[Fence, int]:
 
 
 def one_placed(
-    stage: Stage, *, cpu_millis: int = 1000, max_attempts: int = 1, backoff_seconds: int = 0
+    stage: Stage,
+    *,
+    cpu_millis: int = 1000,
+    max_attempts: int = 1,
+    backoff_seconds: int = 0,
+    queue_timeout_seconds: int | None = None,
+    waited_an_hour: bool = False,
 ) -> tuple[Order, Fence]:
     """A job placed on a provider of its own, as its host takes it up."""
     provider = stage.add_provider("here")
-    stage.add_job(cpu_millis=cpu_millis, max_attempts=max_attempts, backoff_seconds=backoff_seconds)
+    job = stage.add_job(
+        cpu_millis=cpu_millis,
+        max_attempts=max_attempts,
+        backoff_seconds=backoff_seconds,
+        queue_timeout_seconds=queue_timeout_seconds,
+    )
+    if waited_an_hour:
+        stage.age_job(job)
     scheduled(stage)
     (order,) = stage.store.placed([provider])
     return order, acquire(stage.store, provider_lease(provider))
+
+
+def waited(stage: Stage) -> float:
+    """How long the only job in line has waited, in seconds, as the planner sees it."""
+    snapshot = stage.store.snapshot()
+    ((since,),) = (one.since for one in snapshot.classes if one.jobs)
+    return snapshot.now - since
 
 
 def move(order: Order, fence: Fence, to: Phase, ending: Ending | None = None) -> Move:

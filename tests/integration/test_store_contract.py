@@ -60,8 +60,11 @@ class PostgresStage:
     def age_job(self, job: int) -> None:
         hour = timedelta(hours=1)
         Job.objects.filter(pk=job).update(
-            queued_at=F("queued_at") - hour, queue_until=F("queue_until") - hour
+            queued_at=F("queued_at") - hour,
+            queue_until=F("queue_until") - hour,
+            not_before=F("not_before") - hour,
         )
+        Attempt.objects.filter(job=job).update(ended_at=F("ended_at") - hour)
 
     def cancel(self, job: int) -> None:
         transitions.request_cancel([job], SYSTEM)

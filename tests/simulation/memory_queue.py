@@ -80,9 +80,11 @@ class MemoryQueue:
                 continue
             if job.not_before is not None and job.not_before <= now:
                 job.not_before, job.reason, job.detail = None, "queued", {}
+                job.queued_at = job.queued_at if job.waits_on else now
+                job.queue_until = job.limit_from(now)
                 self.rows.touch(job)
                 changed.append(job)
-            if self._overdue(job) and self._expire(job):
+            if job.queue_until is not None and job.queue_until <= now and self._expire(job):
                 changed.append(job)
         return _told(changed)
 
@@ -125,10 +127,6 @@ class MemoryQueue:
             more=len(jobs) > depth,
             told=(kind.reason, kind.detail),
         )
-
-    def _overdue(self, job: JobRow) -> bool:
-        limit = job.queue_timeout_seconds
-        return limit is not None and job.queued_at + timedelta(seconds=limit) <= self.rows.now()
 
     def commit_plan(
         self, fence: Fence, plan: Plan, *, wake_hosts: bool = True

@@ -153,11 +153,13 @@ class MemoryStore(MemoryQueue):
         attempt.outcome, attempt.reason = ending.outcome, ending.reason
         attempt.exit_code = ending.exit_code
         del self.rows.live[attempt.pk]
+        waits_on = job.state == JobState.SCHEDULED and not after.charged
         job.state, job.reason, job.detail = after.state, after.reason, after.detail
         job.exit_code = ending.exit_code if ending.exit_code is not None else job.exit_code
         job.charged += after.charged
         if after.state is JobState.PENDING:
-            job.provider, job.queued_at = None, self.rows.now()
+            job.provider, job.queue_until = None, None
+            job.waits_on = waits_on
             job.not_before = self.rows.now() + timedelta(seconds=after.delay_seconds)
 
     def phases(self, attempts: Collection[int]) -> dict[int, Phase]:

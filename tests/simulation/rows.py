@@ -74,6 +74,9 @@ class JobRow:
     priority: int = 50
     held: bool = False
     queue_timeout_seconds: int | None = None
+    queue_until: datetime | None = None
+    waits_on: bool = False
+    """It was given back before it ran: its wait has not begun anew."""
     state: str = JobState.PENDING
     reason: str = "queued"
     detail: Mapping[str, Any] = field(default_factory=dict)
@@ -90,6 +93,11 @@ class JobRow:
     def in_line(self) -> bool:
         """Whether it may be placed now."""
         return self.state == JobState.PENDING and not self.held and self.not_before is None
+
+    def limit_from(self, now: datetime) -> datetime | None:
+        """When a wait in line that begins now is too long."""
+        limit = self.queue_timeout_seconds
+        return None if limit is None else now + timedelta(seconds=limit)
 
     @property
     def told(self) -> str:
@@ -224,6 +232,7 @@ class Rows:
         asked = (values.get("priority", 50), demand)
         kind = self.classes.setdefault(asked, ClassRow(len(self.classes) + 1))
         row = JobRow(len(self.jobs) + 1, demand, kind, spec, queued_at=self.now(), **values)
+        row.queue_until = row.limit_from(self.now())
         self.jobs[row.pk] = row
         self.notify("jobs")
         return row

@@ -48,7 +48,12 @@ class MemoryStage:
         return row.pk
 
     def age_job(self, job: int) -> None:
-        self._rows.jobs[job].queued_at -= timedelta(hours=1)
+        row = self._rows.jobs[job]
+        row.queued_at -= timedelta(hours=1)
+        if row.queue_until is not None:
+            row.queue_until -= timedelta(hours=1)
+        if row.not_before is not None:
+            row.not_before -= timedelta(hours=1)
 
     def cancel(self, job: int) -> None:
         self._rows.cancel(job, "someone")
