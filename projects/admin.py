@@ -26,7 +26,16 @@ from projects.admin_base import (
     word_filter,
 )
 from projects.events import Happening, record
-from projects.models import ActorKind, ApiToken, Event, InstanceSettings, Membership, Project, Role
+from projects.models import (
+    LEAST_PATIENCE,
+    ActorKind,
+    ApiToken,
+    Event,
+    InstanceSettings,
+    Membership,
+    Project,
+    Role,
+)
 from projects.services import membership_remove, membership_set, token_revoke
 
 
@@ -180,9 +189,12 @@ class EventAdmin(ReadOnlyAdmin):
 class InstanceSettingsAdmin(GantryAdmin):
     """The one row of settings. Its identity is changed by a command only."""
 
-    list_display = ["instance_id", "job_retention_days", "log_retention_days"]
+    list_display = [
+        "instance_id", "job_retention_days", "log_retention_days", "patience_seconds",
+    ]  # fmt: skip
     fields = [
         "instance_id", "job_retention_days", "log_retention_days", "log_limit_bytes",
+        "patience_seconds",
     ]  # fmt: skip
     readonly_fields = ["instance_id"]
 
@@ -193,6 +205,12 @@ class InstanceSettingsAdmin(GantryAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """It stays."""
         return False
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """The shortest patience is told at its field."""
+        if db_field.name == "patience_seconds":
+            kwargs["min_value"] = LEAST_PATIENCE
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Saves what was changed, and records it."""

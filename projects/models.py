@@ -171,6 +171,10 @@ class Event(models.Model):
         return f"{self.type} {self.subject_kind} {self.subject_id}"
 
 
+LEAST_PATIENCE = 60
+"""The shortest patience of an instance, in seconds."""
+
+
 class InstanceSettings(models.Model):
     """What is true of the whole instance; one row, made by the first migration."""
 
@@ -192,7 +196,8 @@ class InstanceSettings(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(id=1), name="instance_settings_one_row"),
             models.CheckConstraint(
-                condition=Q(patience_seconds__gte=60), name="instance_settings_patience"
+                condition=Q(patience_seconds__gte=LEAST_PATIENCE),
+                name="instance_settings_patience",
             ),
         ]
 

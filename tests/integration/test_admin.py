@@ -364,12 +364,15 @@ def test_a_change_of_the_settings_is_recorded(root: Client) -> None:
     change = reverse("admin:projects_instancesettings_change", args=[1])
     data = {
         "job_retention_days": "90", "log_retention_days": "7",
-        "log_limit_bytes": str(settings.log_limit_bytes),
+        "log_limit_bytes": str(settings.log_limit_bytes), "patience_seconds": "3600",
     }  # fmt: skip
     assert root.post(change, data).status_code == 302
     assert Event.objects.get(type="instance.settings").detail == {
-        "changes": {"log_retention_days": [30, 7]}
+        "changes": {"log_retention_days": [30, 7], "patience_seconds": [21600, 3600]}
     }
+    too_short = root.post(change, data | {"patience_seconds": "59"})
+    assert "Ensure this value is greater than or equal to 60." in too_short.content.decode()
+    assert InstanceSettings.objects.get().patience_seconds == 3600
 
 
 def test_schedules_can_be_seen_and_not_written(root: Client) -> None:
