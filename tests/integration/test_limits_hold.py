@@ -1,8 +1,8 @@
 """Whatever happens in whatever order, no limit is exceeded by what is placed, and none leaks.
 
-Sequences of submissions, looks at the queue, ends, kills, bulk cancels, takeovers, edits of
-limits and pauses are played against the real store. What is used is counted from the attempts'
-rows here, in Python, and never asked of what is tested.
+Sequences of submissions, with concurrency keys and without, looks at the queue, ends, kills, bulk
+cancels, takeovers, edits of limits and pauses are played against the real store. What is used is
+counted from the attempts' rows here, in Python, and never asked of what is tested.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from jobs.bulk import cancel_batch
 from jobs.endings import Ending
 from jobs.models import Attempt, Job
-from jobs.queue import in_use
+from jobs.queue import InUse, in_use, keys_in_use
 from jobs.queue_classes import give_classes
 from jobs.services import job_submit
 from jobs.states import Outcome, Phase
@@ -40,6 +40,7 @@ from tests.support.engine_rows import bring_to, hold, move, take_over, write
 from tests.support.waiting import wait_until
 
 SLUGS = ("etl", "web")
+KEYS = ("deploy", "load", "sync")
 FAILED = Ending(Outcome.FAILED, "exit_code", {"exit_code": 1}, 1)
 CANCELLED = Ending(Outcome.CANCELLED, "cancelled", {"by": "somebody"})
 FENCED = Ending(Outcome.FENCED, "fenced", {"message": "its engine process was killed"})
@@ -65,7 +66,9 @@ class Instance:
 
     # --- what happens ---
 
-    def submit(self, slug: str, cores: int, gpus: int, held: bool) -> None:
+    def submit(
+        self, slug: str, cores: int, gpus: int, held: bool, key: dict[str, Any] | None = None
+    ) -> None:
         project, mine = Project.objects.get(slug=slug), Job.objects.filter(project__slug=slug)
         waiting = sum(job.state == "pending" for job in mine)
         full = project.max_queued is not None and waiting >= project.max_queued
@@ -73,7 +76,7 @@ class Instance:
         rate = project.submits_per_minute
         fast = rate is not None and mine.count() >= rate
         resources = {"cpu_cores": cores, "memory_mb": 512 * cores, "gpus": gpus}
-        spec = make_spec(project=slug, resources=resources, hold=held)
+        spec = make_spec(project=slug, resources=resources, hold=held, concurrency=key)
         if full or fast:
             with pytest.raises(LimitReached) as refused:
                 job_submit(SYSTEM, data=spec)
@@ -90,10 +93,20 @@ class Instance:
         """A decision is committed, of whatever moment it was."""
         made, self.drawn = self.drawn or plan(self.store.snapshot(DEPTH)), None
         before = set(Attempt.objects.values_list("pk", flat=True))
+        of_keys = self.live_of_keys()
         self.store.commit_plan(self.fence, made)
         placed = Attempt.objects.exclude(pk__in=before).select_related("job__project")
         self.seen["placed"] += len(placed)
         self.seen["overtaken"] += len(made.placements) - len(placed)
+        self.seen["gave way"] += len(made.give_way)
+        keys = {
+            attempt.job_id: (attempt.job, attempt.job.spec["concurrency"]) for attempt in placed
+        }
+        for job, asked in (keys[p.job] for p in made.placements if p.job in keys):
+            if asked is not None:
+                of_keys[job.project_id, asked["key"]] += 1
+                assert of_keys[job.project_id, asked["key"]] <= asked["limit"], asked
+                self.seen["placed with a key"] += 1
         for project in {attempt.job.project for attempt in placed}:
             assert project.paused_at is None
             of_it = [attempt for attempt in placed if attempt.job.project == project]
@@ -156,18 +169,33 @@ class Instance:
         live = Attempt.objects.filter(job__project=project).exclude(phase=Phase.ENDED)
         return held_by(list(live))
 
+    def live_of_keys(self) -> Counter[tuple[int, str]]:
+        """How many of each project's keys are placed or run."""
+        live = Attempt.objects.exclude(phase=Phase.ENDED).select_related("job")
+        return Counter(
+            (one.job.project_id, one.job.spec["concurrency"]["key"])
+            for one in live
+            if one.job.spec["concurrency"] is not None
+        )
+
     def drain(self) -> None:
         """All that can start starts and ends, until nothing moves."""
         while True:
             Job.objects.exclude(not_before=None).update(not_before="2001-01-01T00:00Z")
             self.store.tend_queue(self.fence)
-            started = self.seen["placed"]
+            moved = self.seen["placed"] + self.seen["gave way"]
             self.drawn = None
             self.commit()
             while Attempt.objects.exclude(phase=Phase.ENDED).exists():
                 self.end(0, None)
-            if self.seen["placed"] == started:
+            if self.seen["placed"] + self.seen["gave way"] == moved:
                 return
+
+    def nothing_is_held(self) -> None:
+        """No provider, project or key is thought to be in use."""
+        assert in_use() == InUse({}, {})
+        projects = Project.objects.filter(slug__in=SLUGS).values_list("pk", flat=True)
+        assert keys_in_use(list(product(projects, KEYS))) == {}
 
 
 def held_by(attempts: Sequence[Attempt]) -> tuple[int, int, int, int]:
@@ -198,9 +226,16 @@ edits = st.fixed_dictionaries(
     },
 )
 edited = st.tuples(st.just("edit"), slugs, edits)
+keys = st.fixed_dictionaries(
+    {
+        "key": st.sampled_from(KEYS),
+        "limit": st.integers(1, 2),
+        "on_overflow": st.sampled_from(["cancel_newest", "cancel_running", "queue"]),
+    }
+)
 submitted = st.tuples(
     st.just("submit"), slugs, st.integers(1, 3), st.sampled_from([0, 0, 1]),
-    st.sampled_from([False, False, False, True]),
+    st.sampled_from([False, False, False, True]), st.one_of(keys, keys, keys, st.none()),
 )  # fmt: skip
 ended = st.tuples(st.just("end"), st.integers(0, 9), st.sampled_from([None, FAILED, FENCED]))
 disturbed = st.one_of(
@@ -241,21 +276,21 @@ def test_no_limit_is_exceeded_by_what_is_placed_and_none_leaks() -> None:
             for name, *values in chain.from_iterable(sequence):
                 getattr(instance, name)(*values)
             instance.drain()
-            assert in_use().projects == {}
-            assert in_use().providers == {}
+            instance.nothing_is_held()
             for slug in SLUGS:
                 instance.resume(slug)
                 instance.edit(slug, NO_LIMITS)
             instance.drain()
             waiting = Job.objects.filter(state="pending")
             assert [job.pk for job in waiting if not job.held] == []
-            assert in_use().projects == {}
+            instance.nothing_is_held()
             seen.update(instance.seen)
             transaction.set_rollback(True)
 
     played()
     # The sequences have met what they are about.
-    assert min(seen[name] for name in ("placed", "overtaken", "refused", "ended")) > 10, seen
+    met = ("placed", "overtaken", "refused", "ended", "placed with a key", "gave way")
+    assert min(seen[name] for name in met) > 10, seen
 
 
 @pytest.mark.django_db(transaction=True)
@@ -278,3 +313,25 @@ def test_an_edit_is_answered_only_when_what_is_being_placed_is_placed() -> None:
             answered.result(10)
         with transaction.atomic():
             assert fitting_now(made.placements) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("overflow", "limit", "gone"),
+    [("cancel_running", 1, [0, 1, 2, 3, 4]), ("cancel_newest", 5, [5])],
+)
+def test_who_gives_way_does_not_depend_on_how_deep_a_look_reads(
+    overflow: str, limit: int, gone: list[int]
+) -> None:
+    """Neither where all are one class, nor where a job of another class is the newest."""
+    project = make_project("etl")
+    asked = {"key": "deploy", "limit": limit, "on_overflow": overflow}
+    jobs = [make_job(project=project, spec={"concurrency": asked}) for _ in range(6)]
+    make_provider()
+    made = plan(PostgresStore("me", 60).snapshot(depth=2))
+    assert [one.job for one in made.give_way] == [jobs[at].pk for at in gone]
+    patient = {"concurrency": asked | {"on_overflow": "queue"}}
+    later = [make_job(project=project, spec=patient) for _ in range(3)]
+    snapshot = PostgresStore("me", 60).snapshot(depth=2)
+    assert {len(one.jobs) for one in snapshot.classes} == {6, len(later)}
+    assert not any(one.more for one in snapshot.classes)
