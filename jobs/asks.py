@@ -1,8 +1,8 @@
 """What a job asks of the planner, as its class keeps it (jobs/queue_models.py).
 
 A demand is a JSON object: `cpu_millis`, `memory_mb`, `gpus`, `image`, `provider` ("" where it
-pins none), `requires`, `apart` (labels with their values that it keeps apart from its like)
-and `key` (null, or its concurrency key's `name`, `limit` and `on_overflow`).
+pins none), `requires`, `apart` (labels with their values that no job of its project may have where
+it goes) and `key` (null, or its concurrency key's `name`, `limit` and `on_overflow`).
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from typing import Any
 from jobs.held import Held
 from jobs.sql import fetch
 
-
+Pair = tuple[int, str, str]
+"""A project, a label of its jobs, and a value of that."""
 DEEPEST = 4096
 """Of no class more jobs are read than these."""
 
@@ -81,12 +82,28 @@ def keys_in_use(
     }
 
 
-def kept_apart() -> dict[int, set[tuple[int, str, str]]]:
-    """Provider → (project, label, value) of what its live jobs keep apart from."""
-    found: dict[int, set[tuple[int, str, str]]] = {}
-    for provider, project, label, value in fetch("kept_apart"):
-        found.setdefault(provider, set()).add((project, label, value))
+def live_labelled(pairs: Collection[Pair]) -> dict[int, dict[Pair, list[int]]]:
+    """Provider → those of the pairs that its live jobs have → these jobs, whatever they keep apart
+    from themselves."""
+    found: dict[int, dict[Pair, list[int]]] = {}
+    if pairs:
+        for provider, project, label, value, jobs in fetch("live_labelled", [_pairs(pairs)]):
+            found.setdefault(provider, {})[project, label, value] = jobs
     return found
+
+
+def labelled(jobs: Collection[int], pairs: Collection[Pair]) -> dict[int, set[Pair]]:
+    """Job → those of the pairs that it has."""
+    found: dict[int, set[Pair]] = {}
+    if pairs:
+        values = {"jobs": list(jobs), "pairs": _pairs(pairs)}
+        for job, project, label, value in fetch("labelled", values):
+            found.setdefault(job, set()).add((project, label, value))
+    return found
+
+
+def _pairs(pairs: Collection[Pair]) -> str:
+    return json.dumps([{"project": p, "label": label, "value": v} for p, label, v in pairs])
 
 
 @lru_cache(maxsize=20_000)

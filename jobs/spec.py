@@ -176,8 +176,8 @@ class JobSpec(StrictModel):
     anti_affinity: list[LabelKey] = Field(
         default_factory=list,
         max_length=8,
-        description="Keys of its own labels: it shares no provider with another job of its "
-        "project that names the same label here and has the same value.",
+        description="Keys of its own labels: it goes to no provider where another job of its "
+        "project has the same label with the same value.",
     )
     retry: Retry = Field(default_factory=Retry)
     queue_timeout_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)

@@ -23,7 +23,7 @@ from jobs.key_turn import KeyTurn, OfKey, key_turn
 from jobs.models import Attempt, Job
 from jobs.orders import requirements
 from jobs.project_use import limits_of
-from jobs.queue import in_use, keys_in_use
+from jobs.queue import Pair, in_use, keys_in_use, live_labelled
 from jobs.reasons import reason_text
 from jobs.sql import fetch
 from jobs.states import LIVE_PHASES
@@ -36,8 +36,6 @@ from providers.fit import Answer, Fit, Need
 from providers.models import Provider, ProviderImage
 from providers.selectors import ProviderUse, provider_use
 
-Pair = tuple[int, str, str]
-"""A project, a label of its jobs, and a value of that."""
 MOST_OVERDUE = 200
 """For so many jobs that have waited too long at most is it looked what is kept free."""
 MOST_FULL = 8
@@ -156,16 +154,6 @@ def kept_from(
 def beside(project: int, apart: Sequence[tuple[str, str]]) -> Beside:
     """The jobs of a project from which one keeps apart that has these labels with these values."""
     return _of_project(live_labelled([(project, *pair) for pair in apart]), project)
-
-
-def live_labelled(pairs: Sequence[Pair]) -> dict[int, dict[Pair, list[int]]]:
-    """Provider → pair → the live jobs there that have it."""
-    found: dict[int, dict[Pair, list[int]]] = {}
-    if pairs:
-        asked = [{"project": p, "label": label, "value": v} for p, label, v in pairs]
-        for provider, *pair, jobs in fetch("live_labelled", [json.dumps(asked)]):
-            found.setdefault(provider, {})[pair[0], pair[1], pair[2]] = jobs
-    return found
 
 
 def _apart_of(overdue: Sequence[Overdue]) -> list[Pair]:

@@ -26,21 +26,15 @@ _OVERFLOWS = {overflow.value: overflow for overflow in Overflow}
 
 def snapshot(depth: int) -> Snapshot:
     """What waits, with at most `depth` jobs of each class (jobs/queue.py), and the providers,
-    projects and keys that it is held against. Reads of several moments: what changes between them is caught when
-    the plan is committed."""
+    projects and keys that it is held against. Reads of several moments: what changes between
+    them is caught when the plan is committed."""
     classes = tuple(waiting_class(one) for one in line(depth))
     if not classes:
         return Snapshot()
     held = in_use()
     return Snapshot(
         classes=classes,
-        providers=tuple(
-            provider_views(
-                held.providers,
-                {c.demand.image for c in classes},
-                apart=any(c.demand.apart for c in classes),
-            )
-        ),
+        providers=tuple(provider_views(held.providers, classes)),
         projects=project_views({c.project for c in classes}, held.projects),
         keys=key_views({(c.project, c.key.name) for c in classes if c.key is not None}),
         **clock(),
@@ -73,7 +67,9 @@ def key_of(stored: Mapping[str, Any]) -> Key | None:
     """The concurrency key of a stored demand. One class that says more than there is must not
     keep all others from being planned: a word that is none of ours means to queue."""
     key = stored["key"]
-    return key and Key(key["name"], key["limit"], _OVERFLOWS.get(key["on_overflow"], Overflow.QUEUE))
+    return key and Key(
+        key["name"], key["limit"], _OVERFLOWS.get(key["on_overflow"], Overflow.QUEUE)
+    )
 
 
 def waiting_class(one: QueuedClass) -> WaitingClass:

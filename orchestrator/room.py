@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from jobs.allowance import Amounts
 from jobs.held import Held
-from jobs.queue import in_use, kept_apart, keys_in_use
+from jobs.queue import Pair, in_use, keys_in_use, labelled, live_labelled
 from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.policy import Placed
 from orchestrator.scheduling.room import still_fitting, view_of
-from orchestrator.scheduling.snapshot import KeyView, ProjectView, ProviderView
+from orchestrator.scheduling.snapshot import KeyView, ProjectView, ProviderView, WaitingClass
 from projects.models import Project
 from projects.prepared import Place, PreparedQuery
 from projects.shares import pause_words
@@ -36,15 +36,15 @@ _IMAGES = PreparedQuery(lambda: ProviderImage.objects.filter(image__any=Place(0)
 
 
 def provider_views(
-    held: Mapping[int, Held], images: Collection[str], *, apart: bool
+    held: Mapping[int, Held], classes: Collection[WaitingClass]
 ) -> list[ProviderView]:
-    """The providers that are not switched off, for the planner: which of these images each
-    has, and, if any job asks for that, what its jobs keep apart from."""
+    """The providers that are not switched off, as they are to these classes: with those of the
+    images that are asked for, and of the labels that are kept apart by, that each has."""
     now = timezone.now()
     has: dict[int, set[str]] = {}
-    for row in _IMAGES.fetch(images):
+    for row in _IMAGES.fetch({one.demand.image for one in classes}):
         has.setdefault(row.provider_id, set()).add(row.image)
-    beside = kept_apart() if apart else {}
+    beside = live_labelled(_apart(classes))
     return [
         view_of(
             p, held.get(p.pk), now, images=has.get(p.pk, ()), apart=beside.get(p.pk, ())
@@ -74,13 +74,20 @@ def fitting_now(placements: Sequence[Placed]) -> list[Placed]:
         return []
     rows = _LOCKED.fetch({p.provider for p in placements})
     held, now = in_use(), timezone.now()
-    beside = kept_apart() if any(p.demand.apart for p in placements) else {}
+    apart = _apart(placements)
+    beside = live_labelled(apart)
     views = {
         p.pk: view_of(p, held.providers.get(p.pk), now, apart=beside.get(p.pk, ())) for p in rows
     }
     keys = key_views({(p.project, p.key.name) for p in placements if p.key is not None})
     projects = _views(_LOCKED_PROJECTS.fetch({p.project for p in placements}), held.projects)
-    return still_fitting(placements, views, Limits(projects, keys))
+    having = labelled([p.job for p in placements], apart)
+    return still_fitting(placements, views, Limits(projects, keys), having)
+
+
+def _apart(asking: Iterable[WaitingClass | Placed]) -> set[Pair]:
+    """What any of them keeps apart from."""
+    return {(one.project, *pair) for one in asking for pair in one.demand.apart}
 
 
 def _views(projects: Iterable[Project], held: Mapping[int, Held]) -> dict[int, ProjectView]:

@@ -54,13 +54,7 @@ class Line:
         self._held = held.projects.get(project.pk, Held())
         self._snapshot = Snapshot(
             classes=classes,
-            providers=tuple(
-                provider_views(
-                    held.providers,
-                    {c.demand.image for c in classes},
-                    apart=any(c.demand.apart for c in classes),
-                )
-            ),
+            providers=tuple(provider_views(held.providers, classes)),
             keys=key_views({(c.project, c.key.name) for c in classes if c.key is not None}),
             now=times["now"],
             patience=times["patience"],

@@ -118,8 +118,8 @@ def takes_jobs(place: Place, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a job asks of a provider; `provider` pins it by name. `apart` are the labels, with
-    their values, that it keeps apart from its like."""
+    """What a job asks of a provider; `provider` pins it by name. `apart` are labels, with
+    their values, that no job of its project may have there."""
 
     cpu_millis: int
     memory_mb: int
@@ -180,7 +180,7 @@ def fit(
     beside: Collection[tuple[str, str]] = (),
 ) -> Fit:
     """What this provider says to that need, in the order in which the planner asks. `beside`:
-    what the jobs of the same project that it runs keep apart from."""
+    which of these labels jobs of the same project that it runs have."""
     free = (
         place.total_cpu_millis - given.cpu_millis,
         place.total_memory_mb - given.memory_mb,

@@ -44,12 +44,16 @@ def view_of(
 
 
 def still_fitting(
-    placements: Sequence[Placed], views: Mapping[int, ProviderView], limits: Limits
+    placements: Sequence[Placed],
+    views: Mapping[int, ProviderView],
+    limits: Limits,
+    labelled: Mapping[int, Collection[tuple[int, str, str]]] = {},
 ) -> list[Placed]:
     """Placements that fit into these providers and limits as they are now, in their order.
 
     A provider that is not among the views takes nothing, and one that went down or got other
-    labels since takes what it would take now.
+    labels since takes what it would take now. `labelled`: by job, which labels it has that
+    others of its project keep apart by.
     """
     left = {
         pk: [v.free_cpu_millis, v.free_memory_mb, v.free_gpus, v.free_slots]
@@ -70,7 +74,7 @@ def still_fitting(
         apart = {(placement.project, *pair) for pair in demand.apart}
         if not apart.isdisjoint(beside[placement.provider]):
             continue
-        beside[placement.provider] |= apart
+        beside[placement.provider] |= apart.union(labelled.get(placement.job, ()))
         limits.take(placement)
         left[placement.provider] = [
             *((f or 0) - n for n, f in zip(need, free[:3], strict=True)),

@@ -24,8 +24,8 @@ class Demand:
     """What a job needs of a provider.
 
     `cpu_millis` thousandths of a core, `memory_mb` MiB. `provider` pins it by name. `apart`
-    are labels with their values: it never shares a provider with another job of its project
-    that has one of them in its own `apart`.
+    are labels with their values: it goes to no provider where a job of its project has one of
+    them.
     """
 
     cpu_millis: int
@@ -82,7 +82,7 @@ class ProviderView:
     `down` is plain words when it cannot take jobs now (unreachable, draining, low disk),
     with `down_reason` the wait's code. `pack`: of its group's providers the fullest is taken
     first, else the emptiest. `images` are those asked for that it has. `apart` is what its
-    live jobs keep apart from: (project, label, value).
+    live jobs have of that from which others keep apart: (project, label, value).
     """
 
     id: int

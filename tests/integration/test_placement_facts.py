@@ -12,10 +12,11 @@ from orchestrator.scheduling.policy import plan
 from projects.errors import Invalid
 from projects.models import Event, InstanceSettings
 from providers.driver import Health, Probe
-from providers.leases import SCHEDULER, provider_lease
+from providers.leases import SCHEDULER, Fence, provider_lease
 from providers.models import HealthState, Provider, ProviderImage
 from providers.services import provider_create, provider_update
-from tests.support.builders import make_actor, make_job, make_provider, make_user
+from tests.support.attempts import make_attempt
+from tests.support.builders import make_actor, make_job, make_project, make_provider, make_user
 from tests.support.engine_rows import hold
 from tests.support.pages import signed_in, words_of
 
@@ -28,8 +29,8 @@ def store() -> PostgresStore:
     return PostgresStore("me", 60)
 
 
-def placed_on(store: PostgresStore, job: Job) -> str:
-    store.commit_plan(hold(SCHEDULER), plan(store.snapshot()))
+def placed_on(store: PostgresStore, job: Job, scheduler: Fence | None = None) -> str:
+    store.commit_plan(scheduler or hold(SCHEDULER), plan(store.snapshot()))
     found = Job.objects.select_related("provider").get(pk=job.pk).provider
     return found.name if found else ""
 
@@ -119,3 +120,32 @@ def test_what_was_found_of_a_provider_during_a_look_counts_when_it_is_committed(
     store.commit_plan(fence, made)
     placed = Job.objects.filter(state="scheduled").values_list("name", flat=True)
     assert list(placed) == ([goes] if goes else [])
+
+
+DB = {"labels": {"app": "db"}}
+APART = DB | {"anti_affinity": ["app"]}
+
+
+def test_a_job_keeps_apart_from_all_that_have_the_label_whatever_they_ask(
+    store: PostgresStore,
+) -> None:
+    scheduler, first = hold(SCHEDULER), make_provider("node-1")
+    make_provider("node-2", cpu_millis=2000)
+    make_attempt(job=make_job(state="running", provider=first, spec=DB), provider=first)
+    web, of_another = {"labels": {"app": "web"}}, make_project("etl")
+    assert placed_on(store, make_job(spec=web), scheduler) == "node-1"
+    assert placed_on(store, make_job(spec=APART), scheduler) == "node-2"
+    assert placed_on(store, make_job(spec=APART, project=of_another), scheduler) == "node-1"
+    crowded = make_job(spec=APART)
+    assert placed_on(store, crowded, scheduler) == ""
+    assert Job.objects.select_related("queue_class").get(pk=crowded.pk).told[0] == "apart"
+
+
+def test_from_what_is_placed_in_the_same_look_too(store: PostgresStore) -> None:
+    make_provider("node-1")
+    plain, apart = make_job(spec=DB | {"priority": 90}), make_job(spec=APART)
+    fence = hold(SCHEDULER)
+    for _ in range(2):
+        store.commit_plan(fence, plan(store.snapshot()))
+    found = {job.pk: job.told[0] for job in Job.objects.select_related("queue_class")}
+    assert found == {plain.pk: "placed", apart.pk: "apart"}
