@@ -97,7 +97,7 @@ def project(chance: Random, number: int) -> ProjectView:
         cpu_millis=chance.choice((0, 0, 500, 3000)),
         memory_mb=chance.choice((0, 0, 512, 5000)),
         gpus=chance.choice((0, 0, 1)),
-        limits=bounds if chance.random() < 0.4 else NO_LIMITS,
+        limits=bounds if chance.random() < 0.6 else NO_LIMITS,
         paused="by ada" if chance.random() < 0.1 else "",
     )
 
@@ -106,7 +106,7 @@ def snapshot(chance: Random, *, calm: bool = False) -> Snapshot:
     """Up to ten classes against up to six providers, sometimes twenty. `calm`: no job is
     overdue, all that wait are read, and keys let wait: two looks see the same."""
     classes, providers = chance.randrange(11), chance.choice((0, 1, 2, 3, 4, 5, 6, 20))
-    ages = AGES + OVERDUE_AGES if not calm and chance.random() < 0.4 else AGES
+    ages = AGES + OVERDUE_AGES if not calm and chance.random() < 0.6 else AGES
     hurries = (
         not calm and chance.random() < 0.5
     )  # jobs with keys that cancel, which is looked at again
@@ -127,7 +127,7 @@ def snapshot(chance: Random, *, calm: bool = False) -> Snapshot:
                 jobs=tuple(job for _, job in queued),
                 since=tuple(since for since, _ in queued),
                 more=not calm and chance.random() < 0.08,
-                key=key if chance.random() < 0.25 else None,
+                key=key if chance.random() < 0.4 else None,
             )
         )
     chance.shuffle(made)

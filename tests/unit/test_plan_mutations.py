@@ -75,6 +75,7 @@ MUTATIONS = (
     Mutation("no aging", _no_aging),
     Mutation("no fair turn", _no_fair_turn),
     Mutation("nothing is kept free", _nothing(Rooms, "keep_free")),
+    Mutation("no limits are kept", _nothing(Limits, "keep")),
     Mutation("memory is not counted", _memory_is_not_counted),
     Mutation("GPUs are kept for nobody", lambda patch: patch.setattr(rooms, "KEPT_FOR_GPUS", 0)),
     Mutation("no image locality", _images_are_everywhere),
