@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 
 from jobs.name_words import has_words_of
 from jobs.query import (
+    EXACTLY,
     FREE,
     KEYS,
     LISTED,
@@ -98,7 +99,7 @@ class JobFilter:
         begun = Q()
         for term in self.terms:
             if term.key == "name" and not term.negated:
-                begun |= _begins_with(term.value)
+                begun |= _named(term.value)
             elif term.key not in ("state", "key") and term.key not in _NAMED:
                 where &= ~_holds(term) if term.negated else _holds(term)
         return where & begun & self._condition_of_keys()
@@ -185,7 +186,14 @@ def _holds(term: Term) -> Q:
         return Q(labels__contains={key: value}) if equals else Q(labels__has_key=key)
     if term.key == FREE:
         return _called(term.value)
-    return _begins_with(term.value)
+    return _named(term.value)
+
+
+def _named(text: str) -> Q:
+    """What its name begins with, or after the mark what it is."""
+    if text.startswith(EXACTLY):
+        return Q(name=text.removeprefix(EXACTLY))
+    return _begins_with(text)
 
 
 def _begins_with(text: str) -> Q:

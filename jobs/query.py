@@ -23,6 +23,8 @@ MAX_TEXT = 255
 MAX_TERMS = 50
 MAX_LENGTH = 2000
 FREE = ""
+EXACTLY = "="
+"""Before a name: that name, and none that only begins so."""
 _MARK = '"'
 
 _WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s"])+')
@@ -90,6 +92,8 @@ def problem_of(key: str, value: str, *, negated: bool = False, word: str = "") -
         return f"“{shown}”: there is no state “{value[:40]}”; use one of: {', '.join(JobState)}."
     if key == "label" and value.startswith("="):
         return f"“{shown}” names no label; write label:key or label:key=value."
+    if key == "name" and value == EXACTLY:
+        return f"“{shown}” names nothing; write name:=orders for exactly that name."
     if key in TIMES:
         return _problem_of_time(key, value, negated, shown)
     return ""

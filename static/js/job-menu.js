@@ -35,7 +35,7 @@
     }
     const fresh = document.querySelector("a[data-key=n]");
     if (fresh) made.push(item("Run with changes", `${fresh.getAttribute("href")}?from=${id}`));
-    made.push(item("Only jobs of this name", listOf(word("name", name), word("project", project))));
+    made.push(item("Only jobs of this name", listOf(word("name", `=${name}`), word("project", project))));
     made.push(item(`Only jobs of ${project}`, listOf(word("project", project))));
     const copy = item(`Copy its number, ${id}`, null);
     copy.dataset.copy = id;

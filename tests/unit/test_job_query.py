@@ -51,6 +51,7 @@ def test_quotation_marks_keep_blanks_and_take_a_colon_for_itself() -> None:
         ("-since:24h", "“-since:24h”: a time cannot be excluded; write until:24h."),
         ("project:", "“project:” says nothing"),
         ("label:=x", "“label:=x” names no label"),
+        ("name:=", "“name:=” names nothing; write name:=orders"),
         ('name:"a b', "A quotation mark is not closed: "),
         ("x" * 300, "is too long: at most 255"),
         ("x " * 2000, "Shorten it"),
