@@ -134,7 +134,7 @@ def _saved(
     if "options" in fields:
         # How it is reached has changed: whether it still is, shows a test.
         test = services.provider_request(actor, provider.pk, "test")
-        return redirect(f"/providers/{provider.pk}?request={test.pk}")
+        return redirect(f"{reverse('providers:detail', args=[provider.pk])}?request={test.pk}")
     messages.success(request, "Saved." if fields else "Nothing was changed.")
     return redirect("providers:detail", provider.pk)
 

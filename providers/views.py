@@ -75,7 +75,8 @@ def provider_test(request: HttpRequest, provider_id: int) -> HttpResponse:
 def provider_sweep(request: HttpRequest, provider_id: int) -> HttpResponse:
     """Ask the engine process to remove again what is left; the page follows the answer."""
     asked = services.provider_request(page_actor(request), provider_id, "sweep")
-    return redirect(f"/left-overs?provider={provider_id}&request={asked.pk}")
+    page = reverse("jobs:left-overs")
+    return redirect(f"{page}?provider={provider_id}&request={asked.pk}")
 
 
 @require_POST
