@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from jobs import troubles
 from jobs.last_runs import Name
 from jobs.models import Job, LogChunk
+from jobs.project_troubles import ProjectTrouble, project_troubles
+from jobs.project_use import project_use
 from jobs.queue_models import QueueClass
 from jobs.records import NO_RECORD, Record, records
 from jobs.seen import Marks
@@ -20,12 +22,14 @@ from jobs.states import JobState
 from jobs.troubles import Entry, Row, Trouble
 from jobs.whose import Whose
 from projects.actor import Actor
+from projects.selectors import shares_of
 
 MOST_FAILED = 200
 MOST_NAMES = 50
 MOST_RUNNING = 100
 MOST_WAITING = 200
 MOST_SHOWN = 6
+MOST_PROJECTS = 200
 _LEAST_RUNNING = timedelta(minutes=2)
 _LARGE = ("secrets", "idempotency_digest")
 
@@ -89,6 +93,17 @@ def attention(actor: Actor, whose: Whose, marks: Marks, now: datetime) -> Attent
         pressing=sum(not one.late for one in found),
         more_than=len(rows) == MOST_FAILED and len(found) > MOST_SHOWN,
     )
+
+
+def projects_in_trouble(actor: Actor, marks: Marks) -> list[ProjectTrouble]:
+    """The projects whose pause or limits want attention, among those whose share the person may
+    see; at most four queries."""
+    limits = ("max_running", "max_cpu_millis", "max_memory_mb", "max_gpus", "max_queued")
+    wanted = Q(paused_at__isnull=False)
+    for limit in limits:
+        wanted |= Q(**{f"{limit}__isnull": False})
+    found = list(shares_of(actor).filter(wanted)[:MOST_PROJECTS])
+    return project_troubles(found, project_use(found), marks) if found else []
 
 
 def _rows(found: QuerySet[Job], stamp: str, most: int, why: str = "reason") -> list[Row]:

@@ -356,7 +356,7 @@ class StatPage(models.Model):
 
 class Seen(models.Model):
     """Until when a person has seen what went wrong (jobs/seen.py): of everything where
-    `project` is empty, else what is of that kind with the jobs of that name in it."""
+    `project` is empty, else what is of that kind with the jobs of that name in it, or its pause."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="+")

@@ -1,8 +1,8 @@
 """Until when a person has seen what went wrong: of everything, and of single things.
 
 A thing is what is of one kind with the jobs of one name: their failures, their long runs, their
-waits. What came to be before its mark is not shown again. A mark never moves back, and never
-into what is still to come.
+waits; or the pause of a project, which has no name. What came to be before its mark is not shown
+again. A mark never moves back, and never into what is still to come.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jobs.last_runs import Name
 from jobs.models import Seen
 from projects.actor import Actor
 
-KINDS = ("failed", "overlong", "waits")
+KINDS = ("failed", "overlong", "waits", "paused")
 FIRST_LOOK = timedelta(days=1)
 """So far back before they came a person looks for what failed."""
 FURTHEST = timedelta(days=7)

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from jobs import hello
-from jobs.attention import attention
+from jobs.attention import attention, projects_in_trouble
 from jobs.day import day_of
 from jobs.filters import JobFilter
 from jobs.first_job import first_job
@@ -30,7 +30,7 @@ from providers.troubles import provider_troubles
 
 MOST_PROVIDERS = 8
 MOST_TROUBLES = 4
-"""So many entries about providers, before the jobs' own."""
+"""So many entries about providers, and as many about projects, before the jobs' own."""
 
 
 class Look:
@@ -88,15 +88,20 @@ class Card:
 
 
 def attention_card(look: Look) -> dict[str, Any]:
-    """The sentence of the page, and what wants attention: providers first, then jobs."""
+    """The sentence of the page, and what wants attention: providers, then projects, then
+    jobs."""
     providers = provider_troubles(look.providers)
+    projects = projects_in_trouble(look.actor, look.marks)
     jobs = attention(look.actor, look.whose, look.marks, look.now)
     return {
         "providers": providers[:MOST_TROUBLES],
+        "projects": projects[:MOST_TROUBLES],
         "troubles": jobs.shown,
         "more_providers": max(0, len(providers) - MOST_TROUBLES),
+        "more_projects": max(0, len(projects) - MOST_TROUBLES),
         "more_jobs": jobs.hidden,
-        "count": len(providers) + jobs.pressing,
+        "count": len(providers) + sum(not one.late for one in projects) + jobs.pressing,
+        "markable": bool(jobs.shown) or any(one.kind == "paused" for one in projects),
         "more_than": jobs.more_than,
         "as_of": look.now.isoformat(),
         "changeable": look.actor.project_ids(Role.SUBMITTER),

@@ -22,7 +22,7 @@ from projects.actor import Actor
 from projects.errors import BadRequest, Conflict, Forbidden, LimitReached, NotFound
 from projects.models import Role
 from projects.pages import page_actor, refusals, unless_known
-from projects.selectors import projects_of
+from projects.selectors import projects_of, shares_of
 
 logger = logging.getLogger(__name__)
 HEAD = "orchestrator/home/_head.html"
@@ -135,7 +135,7 @@ def _thing(request: HttpRequest, actor: Actor) -> Thing | None:
     if not project and not name:
         return None
     known = project.isascii() and project.isdecimal() and len(project) < 19
-    if not known or not projects_of(actor).filter(pk=int(project)).exists():
+    if not known or not shares_of(actor).filter(pk=int(project)).exists():
         raise NotFound("There is no such project that you can see.")
     kind = request.POST.get("kind", "")
     if kind not in seen.KINDS:

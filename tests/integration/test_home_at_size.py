@@ -42,6 +42,8 @@ def ada() -> User:
 def many(number: int, providers: int, names: int, owner: User) -> None:
     """That many jobs of the last two days, of so many names, in all states."""
     project = make_project("etl")
+    project.max_running, project.paused_at = 4, timezone.now()
+    project.save()
     nodes = [make_provider(slots=4) for _ in range(providers)]
     patterns = [make_job(project=project, provider=nodes[0], state=state) for state in STATES]
     fields = [f.attname for f in Job._meta.concrete_fields if not f.primary_key]
