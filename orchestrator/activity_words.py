@@ -30,6 +30,7 @@ _WORDS = {
     "instance.renewed": "New identity",
     "instance.settings": "Settings changed",
     "password.changed": "Password changed",
+    "project.created": "Project made",
     "project.limits": "Limits changed",
     "project.paused": "Queue paused",
     "project.resumed": "Queue resumed",

@@ -1,5 +1,5 @@
-"""The API's projects: their shares of the instance, which operators set, and their pause, which
-is also for their own admins."""
+"""The API's projects: operators make them and set their shares of the instance; their pause is
+also for their own admins."""
 
 from __future__ import annotations
 
@@ -20,10 +20,20 @@ from projects.http import (
 )
 from projects.models import Project
 from projects.selectors import share_get, shares_of
+from projects.services import project_create
 from projects.shares import project_pause, project_resume, share_set
 
 router = Router(tags=["Projects"])
 _LIST = {"projects": ["all"]}
+
+
+@router.post("/projects", response={201: ProjectOut})
+def project_new(request: HttpRequest) -> HttpResponse:
+    """Make a project, with its first admin. Operators only."""
+    project = project_create(request_actor(request), object_body(request))
+    reply = _shown(project, 201)
+    reply["Location"] = f"/api/v1/projects/{project.slug}"
+    return reply
 
 
 @router.get("/projects", response=ProjectList)
@@ -68,5 +78,5 @@ def project_resumes(request: HttpRequest, slug: str) -> HttpResponse:
     return _shown(project_resume(request_actor(request), slug))
 
 
-def _shown(project: Project) -> HttpResponse:
-    return json_reply(project_values(project, project_use([project])[project.pk]))
+def _shown(project: Project, status: int = 200) -> HttpResponse:
+    return json_reply(project_values(project, project_use([project])[project.pk]), status)

@@ -18,6 +18,7 @@ from jobs.states import JobState
 from jobs.waiting import MOST_SECONDS
 from orchestrator.openapi_examples import REQUESTS, RESPONSES
 from orchestrator.problems import CONTENT_TYPE
+from projects.services import ProjectIn
 from projects.shares import PauseIn, ShareChange
 from providers.schemas import ProviderChange, ProviderIn
 
@@ -42,7 +43,7 @@ _FILTERS: dict[str, tuple[Document, str]] = {
     "by": ({"type": "array", "items": _TEXT, "maxItems": 50}, "User names of submitters."),
     "name": (
         {"type": "array", "items": _TEXT, "maxItems": 50},
-        "What the name begins with; one of them holds.",
+        "What the name begins with, or after = what it is; one of them holds.",
     ),
     "key": (
         {"type": "array", "items": _TEXT, "maxItems": 50},
@@ -131,6 +132,7 @@ BODIES: dict[str, tuple[type[BaseModel], bool]] = {
     "jobs_api_job_submit_many": (JobBatch, True),
     "jobs_api_why_job_dry_run": (JobSpec, True),
     "jobs_api_job_rerun": (JobSpec, False),
+    "orchestrator_api_projects_project_new": (ProjectIn, True),
     "orchestrator_api_projects_project_limits": (ShareChange, True),
     "orchestrator_api_projects_project_pauses": (PauseIn, False),
     "jobs_api_job_hold": (HoldIn, False),

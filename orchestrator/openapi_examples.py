@@ -249,6 +249,12 @@ _PROJECT: dict[str, Any] = {
     "paused": None,
     "warnings": [],
 }
+_NEW_PROJECT: dict[str, Any] = _PROJECT | {
+    "slug": "etl",
+    "name": "Loading data",
+    "limits": dict.fromkeys(_PROJECT["limits"]),
+    "used": dict.fromkeys(_PROJECT["used"], 0) | {"cpu_cores": 0.0, "submits_per_minute": None},
+}
 _PAUSED = {"at": "2026-01-31T12:00:00.000Z", "by": "ada", "note": "the file server is down"}
 _WHY: dict[str, Any] = {
     "job": 42,
@@ -288,6 +294,11 @@ REQUESTS: dict[str, Any] = {
     "jobs_api_job_submit_many": {"jobs": [SPEC, SPEC | {"name": "weekly-report"}]},
     "jobs_api_why_job_dry_run": SPEC,
     "jobs_api_job_rerun": {"env": {"LANG": "C"}, "priority": 80},
+    "orchestrator_api_projects_project_new": {
+        "slug": "etl",
+        "name": "Loading data",
+        "admin": "ada",
+    },
     "orchestrator_api_projects_project_limits": {"weight": 200, "running": 10, "gpus": None},
     "orchestrator_api_projects_project_pauses": {"note": _PAUSED["note"]},
     "jobs_api_job_hold": {"note": "after the migration"},
@@ -363,6 +374,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "application/x-ndjson": _LINE,
         "application/gzip": "",
     },
+    "orchestrator_api_projects_project_new": {_JSON: _NEW_PROJECT},
     "orchestrator_api_projects_project_list": {_JSON: {"items": [_PROJECT], "next_cursor": None}},
     "orchestrator_api_projects_project_detail": {_JSON: _PROJECT},
     "orchestrator_api_projects_project_limits": {

@@ -1,5 +1,5 @@
-"""The pages of projects: the list, one of them, its share changed, its queue paused. Parse,
-call, render."""
+"""The pages of projects: the list, a new one, one of them, its share changed, its queue paused.
+Parse, call, render."""
 
 from __future__ import annotations
 
@@ -12,21 +12,29 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs.project_use import below_use, project_use
+from orchestrator.project_form import ProjectForm
 from orchestrator.project_page import preview_of, project_detail, project_rows
 from orchestrator.share_form import ShareForm
 from projects.actor import Actor
-from projects.errors import Forbidden, Invalid
+from projects.errors import Conflict, Forbidden, Invalid
 from projects.models import Project
 from projects.pages import fragment, page_actor, refusals
 from projects.selectors import share_get
+from projects.services import project_create
 from projects.shares import may_limit, project_pause, project_resume, share_changed, share_set
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @refusals
 def index(request: HttpRequest) -> HttpResponse:
-    """All projects that this person may see."""
-    return render(request, "projects/list.html", project_rows(page_actor(request)))
+    """All projects that this person may see; an operator makes another one (POST)."""
+    actor = page_actor(request)
+    form = ProjectForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and (project := _made(actor, form)) is not None:
+        messages.success(request, f"{project.slug} is made. Its share is set with Edit.")
+        return redirect("project", project.slug)
+    context = project_rows(actor) | {"form": form}
+    return render(request, "projects/list.html", context, status=422 if form.is_bound else 200)
 
 
 @require_safe
@@ -102,6 +110,19 @@ def resume(request: HttpRequest, slug: str) -> HttpResponse:
     project = project_resume(page_actor(request), slug)
     messages.success(request, f"{project.slug} is resumed: its jobs start when their turn comes.")
     return redirect("project", slug)
+
+
+def _made(actor: Actor, form: ProjectForm) -> Project | None:
+    """The new project; None where the form is wrong, which it then says."""
+    if not form.is_valid():
+        return None
+    try:
+        return project_create(actor, form.fields_given())
+    except Invalid as error:
+        form.blame(error.problems)
+    except Conflict as error:
+        form.add_error("slug", str(error))
+    return None
 
 
 def _limited_by(actor: Actor, slug: str) -> Project:

@@ -9,6 +9,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -36,7 +37,7 @@ from projects.models import (
     Project,
     Role,
 )
-from projects.services import membership_remove, membership_set, token_revoke
+from projects.services import membership_remove, membership_set, project_create, token_revoke
 
 
 class MembershipInline(TabularInline):
@@ -102,6 +103,22 @@ class ProjectAdmin(GantryAdmin):
     fields = ["slug", "name", "created_at"]
     readonly_fields = ["created_at"]
     inlines = [MembershipInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """The slug stays as it was made: jobs and addresses name it."""
+        return ["slug", *self.readonly_fields] if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """A new one is made through the service, which records it."""
+        if change:
+            super().save_model(request, obj, form, change)
+        else:
+            fields = {name: form.cleaned_data[name] for name in ("slug", "name")}
+            obj.pk = project_create(admin_actor(request), fields).pk
+
+    def view_on_site(self, project: Project) -> str:
+        """The project's page."""
+        return reverse("project", args=[project.slug])
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Only services end a project."""

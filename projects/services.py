@@ -1,32 +1,65 @@
-"""Changing the ground floor: members, tokens, the instance's identity."""
+"""Changing the ground floor: projects, members, tokens, the instance's identity."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated, Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
+from pydantic import AfterValidator, Field
 
 from projects import tokens
 from projects.actor import Actor
 from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
 from projects.events import Happening, record
 from projects.models import ApiToken, InstanceSettings, Membership, Project, Role
+from projects.notify import LiveChanges, notify_live
+from projects.rules import one_line, slug
 from projects.selectors import project_get
 from projects.sql import fetch
+from projects.strict import StrictModel, parse_strict
+
+MAX_BYTES = 4096
 
 
-def project_create(actor: Actor, *, slug: str, name: str) -> Project:
-    """A new project without members. Operators only. Raises Conflict when the slug is taken."""
+Slug = Annotated[str, AfterValidator(slug)]
+
+
+class ProjectIn(StrictModel):
+    """A new project."""
+
+    slug: Slug = Field(description="What jobs name and addresses have; it stays as it is.")
+    name: Annotated[str, Field(max_length=120), AfterValidator(one_line)] = Field(
+        default="", description="As people call it; its slug, if left out."
+    )
+    admin: Annotated[str, Field(max_length=150)] | None = Field(
+        default=None, description="The user name of its first admin; you, if left out."
+    )
+
+
+def project_create(actor: Actor, fields: Mapping[str, Any]) -> Project:
+    """A new project with its first admin; `fields` are those of `ProjectIn`. Operators only.
+
+    Raises Invalid, Forbidden, Conflict when the slug is taken.
+    """
     if not actor.may_operate:
-        raise Forbidden("Only operators may make projects.")
+        raise Forbidden("Only operators (staff) may make projects.")
+    given = parse_strict(ProjectIn, fields, most_bytes=MAX_BYTES)
+    name = given.name.strip() or given.slug
     with transaction.atomic():
-        project, new = Project.objects.get_or_create(slug=slug, defaults={"name": name})
+        first = _first_admin(actor, given.admin)
+        project, new = Project.objects.get_or_create(slug=given.slug, defaults={"name": name})
         if not new:
-            raise Conflict(f"There is already a project {slug!r}.")
+            raise Conflict(f"There is already a project {given.slug!r}.")
         record([Happening("project", project.pk, "project.created", project.pk)], actor)
+        if first is not None:
+            project.memberships.create(user=first, role=Role.ADMIN)
+            _record_member(actor, project, first, "", Role.ADMIN)
+        notify_live(LiveChanges(resync={project.pk}))
     return project
 
 
@@ -95,6 +128,16 @@ def instance_id_renew(actor: Actor) -> uuid.UUID:
         fetch("settle_feed")  # it may have been cloned from another cluster
         record([Happening("instance", 1, "instance.renewed", detail={"id": str(new)})], actor)
     return new
+
+
+def _first_admin(actor: Actor, name: str | None) -> User | None:
+    """The person of that name, or else the one who asks; None where Gantry itself does."""
+    if name is None:
+        return User.objects.filter(pk=actor.id).first() if actor.id is not None else None
+    found = User.objects.filter(username=name, is_active=True).first()
+    if found is None:
+        raise Invalid([FieldProblem("/admin", "There is nobody of that name who may sign in.")])
+    return found
 
 
 def _must_administer(actor: Actor, project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
@@ -10,6 +11,7 @@ from django.contrib.auth.models import User
 from projects.actor import SYSTEM, Actor, actor_of
 from projects.models import Membership, Project, Role
 from projects.services import membership_set, project_create
+from projects.shares import share_set
 
 MAIL = "demo.invalid"
 """The domain of their addresses: it tells them from real people of the same name."""
@@ -19,6 +21,13 @@ PROJECTS: Mapping[str, str] = {
     "ranking": "Search and ranking",
     "billing": "Billing",
 }
+
+SHARES: Mapping[str, Mapping[str, Any]] = {
+    "data-platform": {"weight": 200, "running": 40, "queued": 500},
+    "ranking": {"weight": 150, "gpus": 6, "memory_mb": 256 * 1024},
+    "billing": {"cpu_cores": 16, "submits_per_minute": 600},
+}
+"""What each may use; no job of the demonstration is kept from starting by it."""
 
 PEOPLE: Mapping[str, Mapping[str, Role]] = {
     "maya": {"data-platform": Role.ADMIN, "ranking": Role.VIEWER},
@@ -74,7 +83,10 @@ def _must_be_ours(names: list[str]) -> None:
 
 def _project(slug: str, name: str) -> Project:
     known = Project.objects.filter(slug=slug).first()
-    return known or project_create(SYSTEM, slug=slug, name=name)
+    if known is not None:
+        return known
+    project_create(SYSTEM, {"slug": slug, "name": name})
+    return share_set(SYSTEM, slug, SHARES[slug])
 
 
 def _person(name: str, secret: str, *, anew: bool) -> User:

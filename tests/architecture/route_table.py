@@ -39,6 +39,7 @@ API_JOB_FORCE = "401   404   403   403   409   404   403"  # its job is in sight
 API_SUBMIT = "401   422   403   ok    ok    422   ok"
 API_PROVIDER = "401   ok    ok    ok    ok    ok    ok"
 SHARE_PAGE = "login 404   ok    ok    ok    ok    login"
+MAKE_PROJECT = "login 403   403   403   403   422   login"  # an empty form
 PAUSE_PAGE = "login 404   403   403   ok    ok    login"
 LIMITS_PAGE = "login 404   403   403   403   ok    login"
 API_SHARE = "401   404   ok    ok    ok    ok    ok"
@@ -76,6 +77,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "_/palette"): SIGNED_IN,
     # job pages
     ("GET", "jobs"): SIGNED_IN,
+    ("GET", "jobs/export"): SIGNED_IN,  # of what one sees
     ("GET", "jobs/bulk"): SIGNED_IN,  # rights are asked for each job
     ("POST", "jobs/bulk"): SIGNED_IN,
     ("GET", "jobs/new"): SUBMIT_PAGE,
@@ -111,6 +113,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "_/queue/rows"): SIGNED_IN,
     # projects
     ("GET", "projects"): SIGNED_IN,
+    ("POST", "projects"): MAKE_PROJECT,
     ("GET", "projects/<slug:slug>"): SHARE_PAGE,
     ("GET", "projects/<slug:slug>/edit"): LIMITS_PAGE,
     ("POST", "projects/<slug:slug>/edit"): LIMITS_PAGE,
@@ -168,6 +171,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "api/v1/jobs/<int:job_id>/logs"): API_JOB,
     ("GET", "api/v1/jobs/<int:job_id>/stats"): API_JOB,
     ("GET", "api/v1/projects"): API,
+    ("POST", "api/v1/projects"): API_OPERATE,
     ("GET", "api/v1/projects/<slug:slug>"): API_SHARE,
     ("PATCH", "api/v1/projects/<slug:slug>/limits"): API_LIMITS,
     ("POST", "api/v1/projects/<slug:slug>/pause"): API_PAUSE,

@@ -147,6 +147,7 @@ BODIES: dict[str, Any] = {
     "api/v1/jobs/<int:job_id>/move": {"provider": None},
     "api/v1/providers": {"name": "another", "kind": "docker"},
     "api/v1/providers/<int:provider_id>": {"slots": 3},
+    "api/v1/projects": {"slug": "another"},
     "api/v1/projects/<slug:slug>/limits": {"running": 3},
     "api/v1/projects/<slug:slug>/pause": {"note": "the file server is down"},
 }

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_q.models import Schedule
 
-from jobs.models import Job, SavedView, Seen, StatPage
+from jobs.models import Job, LogChunk, SavedView, Seen, StatPage
 from jobs.queue_models import QueueClass, WaitSpan
 from orchestrator.schedules import sync_schedules
 from projects import admin_base
@@ -190,9 +190,18 @@ def test_check_30_cancelling_here_does_and_records_what_it_does_on_the_pages(roo
     assert [event[0] for event in told["web"][1]] == ["job.cancelled", "job.cancel_requested"]
 
 
-@pytest.mark.parametrize("model", ["jobs.Job", "jobs.Attempt", "providers.Provider"])
-def test_check_30_what_has_a_page_links_to_it(root: Client, one_of_each: None, model: str) -> None:
-    row = apps.get_model(model)._default_manager.latest("pk")
+PARTS = {LogChunk, StatPage, EngineRequest, HealthSample, Lease, Stray}
+"""Shown on the pages of what they are parts of: attempts, providers."""
+OF_NO_PAGE = PARTS | {ApiToken, Event, InstanceSettings}
+
+
+@pytest.mark.parametrize(
+    "model", [m for m in OURS if m not in OF_NO_PAGE], ids=lambda model: model.__name__
+)
+def test_check_30_every_object_links_to_its_page(
+    root: Client, one_of_each: None, model: type[Any]
+) -> None:
+    row = model._default_manager.latest("pk")
     page = root.get(reverse(f"admin:{row._meta.db_table}_change", args=[row.pk]))
     link = re.search(r'href="([^"]+)" class="viewsitelink"', page.content.decode())
     assert link is not None
@@ -307,6 +316,28 @@ def test_a_provider_is_added_with_a_credential_through_the_services(root: Client
     assert {"provider.created", "credential.set"} <= types
     change = reverse("admin:providers_provider_change", args=[provider.pk])
     assert "s3cret" not in root.get(change).content.decode()
+
+
+def project_form(**fields: str) -> dict[str, str]:
+    formset = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    return {"name": "Loading", **formset, **fields}
+
+
+def test_a_project_is_made_through_the_service_and_keeps_its_slug(root: Client) -> None:
+    answer = root.post(reverse("admin:projects_project_add"), project_form(slug="etl"))
+    assert answer.status_code == 302, answer.context["errors"]
+    project = Project.objects.get(slug="etl")
+    kinds = Event.objects.filter(project=project).values_list("type", flat=True)
+    assert sorted(kinds) == ["member.changed", "project.created"]
+    change = reverse("admin:projects_project_change", args=[project.pk])
+    kept = {"memberships-INITIAL_FORMS": "1", "memberships-TOTAL_FORMS": "1"} | {
+        f"memberships-0-{name}": str(value)
+        for name, value in project.memberships.values("id", "project", "user", "role")[0].items()
+    }
+    answer = root.post(change, project_form(slug="other", name="Load") | kept)
+    assert answer.status_code == 302, answer.context["errors"]
+    project.refresh_from_db()
+    assert (project.slug, project.name) == ("etl", "Load")
 
 
 def test_what_the_services_refuse_is_shown_at_its_field(root: Client) -> None:

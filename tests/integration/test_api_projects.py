@@ -184,3 +184,23 @@ def test_planner_and_pages_are_told_of_every_change(operator: Api, project: Proj
             assert [json.loads(notice) for notice in pages()] == [{"resync": [project.pk]}]
         operator("POST", "/projects/etl/resume")
         assert (engine(), pages()) == ([], [])
+
+
+@pytest.mark.django_db
+def test_an_operator_makes_a_project_with_its_first_admin(operator: Api) -> None:
+    ada = make_user("ada")
+    answer = operator("POST", "/projects", {"slug": "etl", "name": "Loading", "admin": "ada"})
+    assert (answer.status_code, answer["Location"]) == (201, "/api/v1/projects/etl")
+    made = answer.json()
+    assert (made["slug"], made["name"], made["weight"]) == ("etl", "Loading", 100)
+    assert set(made["limits"].values()) == {None}
+    assert operator("GET", "/projects/etl").json() == made
+    assert Api(ada)("GET", "/whoami").json()["projects"] == [
+        {"slug": "etl", "name": "Loading", "role": "admin"}
+    ]
+    again = operator("POST", "/projects", {"slug": "etl"})
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    told = problems(operator("POST", "/projects", {"slug": "a b", "nam": "x"}))
+    assert set(told) == {"/slug", "/nam"}
+    assert set(problems(operator("POST", "/projects", {"slug": "b", "admin": "eve"}))) == {"/admin"}
+    assert Project.objects.exclude(slug="default").count() == 1

@@ -312,3 +312,48 @@ def test_many_members_are_not_all_listed(
     make_user("cid", project=project)
     words = words_of(admin.get("/projects/etl"))
     assert "bob Viewer And others." in words
+
+
+def test_an_operator_makes_a_project_and_is_its_first_admin(operator: Client) -> None:
+    assert "New project" in words_of(operator.get("/projects"))
+    answer = operator.post("/projects", {"slug": "billing", "name": "", "admin": ""}, follow=True)
+    words = words_of(answer)
+    assert "billing is made. Its share is set with Edit." in words
+    assert "olga Admin" in words
+    made = Project.objects.get(slug="billing")
+    assert (made.name, made.weight) == ("billing", 100)
+    told = Event.objects.filter(project=made).order_by("pk")
+    assert [(e.type, e.actor_name, e.via) for e in told] == [
+        ("project.created", "olga", "web"),
+        ("member.changed", "olga", "web"),
+    ]
+    assert "Project made" in words_of(operator.get("/activity"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"slug": ""}, "Use 1 to 63 letters, digits, - or _."),
+        ({"slug": "two words"}, "Use 1 to 63 letters, digits, - or _."),
+        ({"slug": "etl"}, "There is already a project"),
+        ({"slug": "new", "name": "a\0b"}, "Null characters are not allowed"),
+        ({"slug": "new", "name": "x" * 121}, "Too long: at most 120 characters."),
+        ({"slug": "new", "admin": "nobody"}, "There is nobody of that name who may sign in."),
+    ],
+)
+def test_a_project_that_cannot_be_made_says_why_and_keeps_what_was_typed(
+    operator: Client, project: Project, typed: dict[str, str], words: str
+) -> None:
+    answer = operator.post("/projects", {"name": "Billing"} | typed)
+    assert answer.status_code == 422
+    assert words in words_of(answer)
+    page = answer.content.decode()
+    assert '<details class="menu" data-menu open' in page
+    assert all(f'value="{text}"' in page for text in typed.values() if text and "\0" not in text)
+    assert Project.objects.exclude(slug="default").get() == project
+
+
+def test_who_does_not_run_the_instance_makes_no_project(admin: Client) -> None:
+    assert "New project" not in words_of(admin.get("/projects"))
+    assert admin.post("/projects", {"slug": "own"}).status_code == 403
+    assert not Project.objects.filter(slug="own").exists()
