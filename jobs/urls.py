@@ -22,6 +22,7 @@ from jobs import (
 app_name = "jobs"
 urlpatterns = [
     path("jobs", views.job_list, name="list"),
+    path("jobs/export", views.job_export, name="export"),
     path("jobs/bulk", views_bulk.job_bulk, name="bulk"),
     path("jobs/new", views_new.job_new, name="new"),
     path("jobs/views", views_saved.view_list, name="views"),

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs import job_page, list_page, services
+from jobs.job_export import COLUMNS, jobs_look
 from jobs.models import Job
 from jobs.saved_views import default_view
 from jobs.selectors import job_get
-from projects.errors import Conflict, Invalid, LimitReached
+from projects.errors import BadRequest, Conflict, Invalid, LimitReached
+from projects.export import as_file, read_form
 from projects.pages import page_actor, refusals
 
 TABS = ("log", "events", "spec")
@@ -33,17 +36,31 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @refusals
+def job_export(request: HttpRequest) -> HttpResponseBase:
+    """All that the list lists, as `?format=csv` or `json`."""
+    actor = page_actor(request)
+    found = list_page.asked(request.GET)
+    form = read_form(request.GET.get("format", ""))
+    if found.problems:
+        raise BadRequest(" ".join(found.problems))
+    return as_file("jobs", form, COLUMNS, jobs_look(actor, found.wanted, found.sort))
+
+
+@require_safe
+@refusals
 def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
-    """One job: what is true now, why, and its log. `?attempt=` and `?tab=` choose."""
+    """One job: what is true now, why, and its log. `?attempt=` and `?tab=` choose,
+    `?phase=` narrows the events to one stretch of the phase bar."""
     actor = page_actor(request)
     job = job_get(actor, job_id)
     tab = request.GET.get("tab", "log")
-    chosen = request.GET.get("attempt", "")
+    chosen, phase = request.GET.get("attempt", ""), request.GET.get("phase", "")
     context = job_page.regions(
         actor,
         job,
         tab=tab if tab in TABS else "log",
         attempt=int(chosen) if chosen.isdecimal() and len(chosen) < 9 else None,
+        phase=int(phase) if phase.isdecimal() and len(phase) < 9 else 0,
         submit_url=request.build_absolute_uri(reverse("api-job_submit")),
     )
     return render(request, "jobs/detail.html", context)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import close_old_connections, connection
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from orchestrator import activity_page
-from orchestrator.activity_export import Form, exported
+from orchestrator.activity_export import COLUMNS, activity_look
 from orchestrator.activity_filter import asked
 from projects.errors import BadRequest
+from projects.export import as_file, read_form
 from projects.live_marks import list_mark
 from projects.pages import fragment, page_actor, refusals
 
@@ -46,19 +45,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     """What the filter finds, for whoever sees it, as `?format=csv` or `json`."""
     actor = page_actor(request)
     found = asked(actor, request.GET)
-    form = request.GET.get("format", Form.CSV)
-    problems = [*found.problems]
-    if form not in set(Form):
-        problems.append("There is no such format; use csv or json.")
-    if problems:
-        raise BadRequest(" ".join(problems))
-    file = Form(form)
-    reply = StreamingHttpResponse(exported(actor, found, file), content_type=file.content_type)
-    name = f"activity-{timezone.now():%Y-%m-%d-%H%M}.{file}"
-    reply["Content-Disposition"] = f'attachment; filename="{name}"'
-    reply["Cache-Control"] = "private, no-store"
-    # Django gives the request's connection back when the answer has ended; this one reads
-    # through connections of its own, and as slowly as its reader.
-    if not connection.in_atomic_block:
-        close_old_connections()
-    return reply
+    form = read_form(request.GET.get("format", ""))
+    if found.problems:
+        raise BadRequest(" ".join(found.problems))
+    return as_file("activity", form, COLUMNS, activity_look(actor, found))

@@ -368,7 +368,7 @@ def test_the_file_has_all_that_the_filter_lists_in_as_many_reads_as_it_takes(
     happened(make_project("secret"), HOST, "job.submitted")
     happened(project, make_actor(user), *[f"job.n{n}" for n in range(7)])
     happened(project, HOST, "job.placed")
-    monkeypatch.setattr(activity_export, "_AT_ONCE", 3)
+    monkeypatch.setattr(activity_export, "AT_ONCE", 3)
     response = browser.get("/activity/export?format=csv")
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert re.search(r'filename="activity-[\d-]+\.csv"', response["Content-Disposition"])

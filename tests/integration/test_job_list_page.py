@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
+import io
+import json
 import re
+from typing import Any
 
 import pytest
 from django.db import connection
+from django.http import StreamingHttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from jobs import job_export
 from tests.support.builders import make_job, make_project, make_provider, make_user
 from tests.support.pages import signed_in, words_of
 
@@ -130,3 +137,45 @@ def test_the_rows_ask_for_themselves_with_the_filters_of_the_page(browser: Clien
     page = browser.get("/jobs?state=failed").content.decode()
     assert 'hx-get="/_/jobs/rows?q=state%3Afailed"' in page
     assert page.count('data-live="jobs"') == 2
+
+
+def content(response: Any) -> str:
+    assert isinstance(response, StreamingHttpResponse)
+
+    async def read() -> bytes:
+        return b"".join([bytes(part) async for part in response])
+
+    return asyncio.run(read()).decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_list_as_a_file_has_all_its_pages_and_nothing_else(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etl = make_project("etl")
+    failed = [make_job(project=etl, state="failed", name=f"load-{n}") for n in range(7)]
+    make_job(project=make_project("secret"), state="failed", name="theirs")
+    make_job(project=etl, name="=1+1", labels={"tier": "gold"})
+    monkeypatch.setattr(job_export, "AT_ONCE", 3)
+    response = browser.get("/jobs/export?q=state:failed")
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert re.search(r'filename="jobs-[\d-]+\.csv"', response["Content-Disposition"])
+    rows = list(csv.DictReader(io.StringIO(content(response))))
+    assert [int(row["id"]) for row in rows] == [job.pk for job in failed][::-1]
+    assert {(row["state"], row["project"], row["exit_code"]) for row in rows} == {
+        ("failed", "etl", "3")
+    }
+    (row,) = csv.DictReader(io.StringIO(content(browser.get("/jobs/export?q=state:pending"))))
+    assert (row["name"], row["labels"]) == ("'=1+1", '{"tier": "gold"}')
+    oldest = content(browser.get("/jobs/export?format=json&q=load&sort=oldest"))
+    found = json.loads(oldest)
+    assert [item["name"] for item in found["items"]] == [f"load-{n}" for n in range(7)]
+    assert found["complete"] is True
+    assert "theirs" not in content(browser.get("/jobs/export"))
+
+
+def test_a_file_of_what_cannot_be_read_is_refused(browser: Client) -> None:
+    for query, words in (("q=state:odd", "no state “odd”"), ("format=xlsx", "use csv or json")):
+        response = browser.get(f"/jobs/export?{query}")
+        assert response.status_code == 400
+        assert words in words_of(response)

@@ -1,4 +1,4 @@
-"""What an event says has changed, and cells that no spreadsheet runs."""
+"""What an event says has changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from orchestrator.activity_export import Form, _piece
 from orchestrator.activity_words import Change, changes
 from projects.models import Event
 
@@ -57,13 +56,3 @@ def test_what_is_very_long_is_cut_and_shows_it() -> None:
     (change,) = changes(event(detail={"message": "x" * 5000}))
     assert len(change.after) == 200
     assert change.after.endswith("…")
-
-
-def test_a_cell_that_a_spreadsheet_would_run_is_text() -> None:
-    values = dict.fromkeys(
-        ("id", "at", "type", "subject_kind", "subject_id", "project", "from", "to", "reason",
-         "reason_text", "actor_kind", "via", "request_id"),
-    ) | {"actor": "=HYPERLINK(1)", "detail": {"name": 'a "b", c'}}  # fmt: skip
-    line = _piece(Form.CSV, [values], first=True).decode()
-    assert "'=HYPERLINK(1)" in line
-    assert '"{""name"": ""a \\""b\\"", c""}"' in line
