@@ -10,11 +10,14 @@ from django.utils import timezone
 from jobs.asks import pin_of
 from jobs.curl import curl_command
 from jobs.end_panel import end_panel
+from jobs.filters import JobFilter
 from jobs.glances import shape_of, short_reason
 from jobs.left_overs import name_of
+from jobs.list_page import count_text, encoded
 from jobs.models import Attempt, Job
 from jobs.phases import timeline
 from jobs.presenters import told_rev
+from jobs.query import EXACTLY, Term
 from jobs.reasons import reason_text
 from jobs.selectors import attempts_of, events_of, last_rerun
 from jobs.services import may_force_finish
@@ -31,6 +34,8 @@ from projects.models import Role
 from providers.selectors import provider_list
 
 EVENTS_SHOWN = 200
+RERUNS_SHOWN = 5
+RERUNS_COUNTED = 100
 
 
 def header(
@@ -76,21 +81,35 @@ def attempts_nav(
 
 def facts(job: Job, attempts: Sequence[Attempt]) -> dict[str, Any]:
     """What was asked for, and where it went."""
+    reruns = list(job.reruns.order_by("-pk").values_list("pk", flat=True)[: RERUNS_COUNTED + 1])
+    more = len(reruns[RERUNS_SHOWN:])
+    same_name = JobFilter((Term("project", job.project.slug), Term("name", EXACTLY + job.name)))
     return {
         "job": job,
         "spec": in_order(job.spec),
         "pin": pin_of(job),
         "latest": attempts[-1] if attempts else None,
-        "reruns": list(job.reruns.order_by("pk").values_list("pk", flat=True)[:5]),
+        "reruns": reruns[:RERUNS_SHOWN],
+        "more_reruns": count_text(more, len(reruns) <= RERUNS_COUNTED) if more else "",
+        "same_name": encoded(same_name.as_query()),
     }
 
 
-def events(job: Job) -> dict[str, Any]:
-    """What happened, newest last, and what each attempt made on its engine."""
-    found = events_of(job, limit=EVENTS_SHOWN + 1)
-    made = [(attempt, name_of(attempt.handle)) for attempt in attempts_of(job) if attempt.handle]
-    shown = found[:EVENTS_SHOWN]
-    return {"job": job, "events": shown, "more": len(found) > EVENTS_SHOWN, "made": made}
+def events(job: Job, attempts: Sequence[Attempt], *, phase: int = 0) -> dict[str, Any]:
+    """What happened, newest last, and what each attempt made on its engine; of one stretch of the
+    phase bar what happened in it. `phase`: its place there, from 1."""
+    during = timeline(job, attempts, timezone.now()).stretch(phase)
+    since, until = (during.stretch.start, during.until) if during else (None, None)
+    found = events_of(job, since=since, until=until, limit=EVENTS_SHOWN + 1)
+    made = [(attempt, name_of(attempt.handle)) for attempt in attempts if attempt.handle]
+    return {
+        "job": job,
+        "events": found[:EVENTS_SHOWN],
+        "more": len(found) > EVENTS_SHOWN,
+        "made": [] if during else made,
+        "during": during,
+        "phase": phase,
+    }
 
 
 def waiting(actor: Actor, job: Job) -> dict[str, Any]:
@@ -147,10 +166,16 @@ def spec(job: Job, url: str) -> dict[str, Any]:
 
 
 def regions(
-    actor: Actor, job: Job, *, tab: str, attempt: int | None, submit_url: str = ""
+    actor: Actor,
+    job: Job,
+    *,
+    tab: str,
+    attempt: int | None,
+    phase: int = 0,
+    submit_url: str = "",
 ) -> dict[str, Any]:
-    """Everything of the page at once, from one reading of the attempts. `submit_url`: where
-    the API takes new jobs."""
+    """Everything of the page at once, from one reading of the attempts. `phase`: to which
+    stretch of the phase bar events are narrowed; `submit_url`: where the API takes new jobs."""
     attempts = attempts_of(job)
     last = attempts[-1].number if attempts else 1
     shown = attempt if attempt is not None and 1 <= attempt <= last else last
@@ -160,7 +185,7 @@ def regions(
     context |= use(job, attempts, shown=shown, chosen=attempt is not None)
     context |= waiting(actor, job)
     if tab == "events":
-        context |= events(job)
+        context |= events(job, attempts, phase=phase)
     elif tab == "spec":
         context |= spec(job, submit_url)
     return context

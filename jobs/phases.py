@@ -64,6 +64,11 @@ class Drawn:
     of_several: bool = False
 
     @property
+    def until(self) -> datetime | None:
+        """When it ended; None while it goes on."""
+        return None if self.stretch.open else self.stretch.end
+
+    @property
     def words(self) -> str:
         """What it is: "Pulling", or "Attempt 2, Pulling" where there are several."""
         one = self.stretch
@@ -97,6 +102,11 @@ class Timeline:
     end: datetime
     open: bool
     total_seconds: float
+
+    def stretch(self, number: int) -> Drawn | None:
+        """One of the bar by its place, from 1; None where there is none. What comes later is
+        drawn after it, so that a place stays that of its stretch."""
+        return self.drawn[number - 1] if 0 < number <= len(self.drawn) else None
 
 
 def timeline(job: Job, attempts: Sequence[Attempt], now: datetime) -> Timeline:

@@ -187,6 +187,14 @@ def last_rerun(job: Job) -> int:
     return job.reruns.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def events_of(job: Job, *, after: int = 0, limit: int = 100) -> list[Event]:
-    """What happened to a job the actor was allowed to get, oldest first."""
-    return subject_events("job", job.pk, after=after, limit=limit)
+def events_of(
+    job: Job,
+    *,
+    after: int = 0,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 100,
+) -> list[Event]:
+    """What happened to a job the actor was allowed to get, oldest first: after an event's id, and
+    between two times."""
+    return subject_events("job", job.pk, after=after, since=since, until=until, limit=limit)

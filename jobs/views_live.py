@@ -107,8 +107,14 @@ def facts(request: HttpRequest, job_id: int) -> HttpResponse:
 @require_safe
 @refusals
 def events(request: HttpRequest, job_id: int) -> HttpResponse:
-    """What happened."""
+    """What happened: all of it, or in the stretch of the phase bar that `?phase=` names."""
     actor = page_actor(request)
     job = job_get(actor, job_id)
-    mark = job_page.etag(actor, job, "events")
-    return fragment(request, "jobs/_events.html", lambda: job_page.events(job), etag=mark)
+    given = request.GET.get("phase", "")
+    phase = int(given) if given.isdecimal() and len(given) < 9 else 0
+    mark = job_page.etag(actor, job, "events", phase)
+
+    def context() -> dict[str, Any]:
+        return job_page.events(job, attempts_of(job), phase=phase)
+
+    return fragment(request, "jobs/_events.html", context, etag=mark)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db.models import QuerySet
 
 from projects.actor import Actor
@@ -44,12 +46,25 @@ def tokens_of(actor: Actor) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(user=actor.id, revoked_at__isnull=True).order_by("-id")
 
 
-def subject_events(kind: str, subject_id: int, *, after: int = 0, limit: int = 100) -> list[Event]:
-    """Events of one subject, oldest first, after an event's id.
+def subject_events(
+    kind: str,
+    subject_id: int,
+    *,
+    after: int = 0,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 100,
+) -> list[Event]:
+    """Events of one subject, oldest first: after an event's id, and between two times, those at
+    them too.
 
     For the selectors of jobs and providers, which have checked that the actor may see it.
     """
     found = Event.objects.filter(subject_kind=kind, subject_id=subject_id, pk__gt=after)
+    if since is not None:
+        found = found.filter(at__gte=since)
+    if until is not None:
+        found = found.filter(at__lte=until)
     return list(found.order_by("pk")[:limit])
 
 

@@ -1,31 +1,32 @@
 /* The bar of phases. The open one grows without traffic: the shares are those that the server
    draws (jobs/phases.py), and a morphed-in bar starts anew from its numbers. One stretch is a
-   stop of Tab, the arrows go on from it; what it says is also told under the bar. */
+   stop of Tab, the arrows go on from it; what it says is also told under the bar. Each leads to
+   what happened in it. */
 (() => {
   const LEAST = 0.006; // no stretch is narrower than this part of the bar
   const GAP = 0.15; // percent left free between two stretches
   const begun = new WeakMap();
   let told = null;
 
-  const stretchOf = (target) => (target instanceof Element ? target.closest("svg.track rect[data-seconds]") : null);
+  const stretchOf = (target) => (target instanceof Element ? target.closest("svg.track a[data-seconds]") : null);
 
-  function tell(rect) {
-    told = rect;
-    const words = rect?.getAttribute("aria-label") ?? "";
+  function tell(stretch) {
+    told = stretch;
+    const words = stretch?.getAttribute("aria-label") ?? "";
     document.querySelectorAll("[data-phase-told]").forEach((el) => { el.textContent = words; });
   }
 
   function grow(bar) {
-    const open = bar.querySelector("rect[data-open]");
+    const open = bar.querySelector("a[data-open]");
     if (!open) return;
     let start = begun.get(open);
     if (!start || start.seconds !== open.dataset.seconds) {
       start = { seconds: open.dataset.seconds, at: performance.now() };
       begun.set(open, start);
     }
-    const rects = [...bar.querySelectorAll("rect[data-seconds]")];
-    const seconds = rects.map((rect) => Number(rect.dataset.seconds));
-    const length = seconds[rects.indexOf(open)] += (performance.now() - start.at) / 1000;
+    const stretches = [...bar.querySelectorAll("a[data-seconds]")];
+    const seconds = stretches.map((one) => Number(one.dataset.seconds));
+    const length = seconds[stretches.indexOf(open)] += (performance.now() - start.at) / 1000;
     const words = `${open.dataset.words} ${Gantry.duration(length)}, ${open.dataset.from} to now`;
     open.setAttribute("aria-label", words);
     open.querySelector("title").textContent = words;
@@ -34,19 +35,18 @@
     const weights = seconds.map((one) => Math.max(one / total, LEAST));
     const scale = 100 / weights.reduce((sum, one) => sum + one, 0);
     let left = 0;
-    rects.forEach((rect, i) => {
-      const width = weights[i] * scale;
+    stretches.forEach((one, i) => {
+      const width = weights[i] * scale, [rect, end] = one.querySelectorAll("rect");
       rect.setAttribute("x", `${left.toFixed(3)}%`);
       rect.setAttribute("width", `${Math.max(0.1, width - GAP).toFixed(3)}%`);
-      const end = rect.nextElementSibling;
-      if (end?.classList.contains("p-end")) end.setAttribute("x", `${(left + width - GAP).toFixed(3)}%`);
+      end?.setAttribute("x", `${(left + width - GAP).toFixed(3)}%`);
       left += width;
     });
   }
 
   document.addEventListener("pointerover", ({ target }) => {
-    const rect = stretchOf(target);
-    if (rect !== told) tell(rect ?? stretchOf(document.activeElement));
+    const stretch = stretchOf(target);
+    if (stretch !== told) tell(stretch ?? stretchOf(document.activeElement));
   });
   document.addEventListener("focusin", ({ target }) => tell(stretchOf(target)));
   document.addEventListener("keydown", (event) => {
@@ -54,7 +54,7 @@
     const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
     if (!here || step === undefined) return;
     event.preventDefault();
-    const all = [...here.ownerSVGElement.querySelectorAll("rect[data-seconds]")];
+    const all = [...here.ownerSVGElement.querySelectorAll("a[data-seconds]")];
     const next = all[Math.max(0, Math.min(all.length - 1, all.indexOf(here) + step))];
     here.setAttribute("tabindex", "-1");
     next.setAttribute("tabindex", "0");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from jobs import job_page
 from jobs.models import Attempt, Job
-from projects.models import Project
+from projects.models import Event, Project
 from providers.driver import LogFrame, Stream
 from tests.support.attempts import make_attempt
 from tests.support.builders import make_job, make_project, make_provider, make_user
@@ -229,6 +230,58 @@ def test_a_rerun_from_home_pressed_twice_makes_one_job(browser: Client, project:
     (form,) = forms_of(browser.get("/").content.decode(), url)
     assert len({browser.post(url, form)["Location"] for _ in "ab"}) == 1
     assert job.reruns.count() == 1
+
+
+def test_a_phase_leads_to_what_happened_in_it_and_to_the_log_of_its_attempt(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(state="running", project=project, provider=make_provider(), created_at=ago(100))
+    stamps = {"placed_at": ago(90), "pulling_at": ago(80), "running_at": ago(50)}
+    make_attempt(job=job, provider=job.provider, **stamps)
+    happened = {"job.placed": "placed_at", "attempt.pulling": "pulling_at"}
+    for type_, stamp in {**happened, "attempt.running": "running_at"}.items():
+        Event.objects.create(
+            subject_kind="job", subject_id=job.pk, project_id=project.pk, type=type_,
+            at=stamps[stamp], actor_kind="system",
+        )  # fmt: skip
+    bar = browser.get(f"/_/jobs/{job.pk}/header").content.decode()
+    phases = re.findall(r'href="\?tab=events&amp;phase=(\d)"\s+aria-label="(\w+)', bar)
+    assert phases == [("1", "Queued"), ("2", "Placed"), ("3", "Pulling"), ("4", "Running")]
+    for address in (f"/jobs/{job.pk}?tab=events&phase=3", f"/_/jobs/{job.pk}/events?phase=3"):
+        page = browser.get(address)
+        words = words_of(page)
+        assert re.search(r"Pulling 30 s, [\d:]+ to [\d:]+ Its log All events", words)
+        assert "Attempt pulling" in words
+        assert "Attempt running" in words
+        assert "Placed through" not in words
+        assert 'href="?attempt=1">Its log' in page.content.decode()
+    last = words_of(browser.get(f"/jobs/{job.pk}?tab=events&phase=4"))
+    assert "Attempt running" in last
+    assert "Attempt pulling" not in last
+    for beyond in ("0", "5", "x", "%C2%BD", "9" * 30):
+        everything = words_of(browser.get(f"/jobs/{job.pk}?tab=events&phase={beyond}"))
+        assert "Attempt pulling" in everything
+        assert "All events" not in everything
+
+
+def test_of_many_reruns_the_newest_are_shown_and_it_is_said_that_there_are_more(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(state="failed", project=project, name="nightly")
+    made = [make_job(project=project, name="nightly", rerun_of=job).pk for _ in range(5)]
+    make_job(project=project, name="nightly-report")
+    facts = browser.get(f"/_/jobs/{job.pk}/facts")
+    assert f"Reruns {' '.join(map(str, reversed(made)))} Priority" in words_of(facts)
+    made.append(make_job(project=project, name="nightly", rerun_of=job).pk)
+    Job.objects.filter(pk=job.pk).update(rev=F("rev") + 1)
+    facts = browser.get(f"/_/jobs/{job.pk}/facts")
+    assert f"Reruns {' '.join(map(str, reversed(made[1:])))} and 1 more; all jobs" in words_of(
+        facts
+    )
+    others = re.search(r'href="(/jobs\?[^"]+)">all jobs of this name', facts.content.decode())
+    assert others is not None
+    listed = browser.get(html.unescape(others[1])).content.decode()
+    assert len(re.findall(r'id="job-\d+"', listed)) == 7
 
 
 def test_secret_values_appear_on_no_page(browser: Client, project: Project) -> None:
