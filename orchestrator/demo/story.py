@@ -7,7 +7,7 @@ may be told again: what is there already is left as it is.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -58,9 +58,13 @@ def made() -> dict[JobState, int]:
 class Story:
     """One telling. `say` gets a line about each step."""
 
-    def __init__(self, say: Callable[[str], None], password: str | None = None) -> None:
+    def __init__(
+        self, say: Callable[[str], None], password: str | None = None, over: float = 0.0
+    ) -> None:
+        """`over`: the seconds over which the series are submitted, 0 for as soon as may be."""
         self._say = say
         self._password = password
+        self._over_seconds = over
         self._people: dict[str, Actor] = {}
         self._known: set[str] = set()
         self.account = Account()
@@ -81,8 +85,16 @@ class Story:
             self._say("No engine of this machine takes jobs, so none of them runs for real.")
         is_docker = engine is not None and engine.kind == "docker"
 
-        self._start(local)
-        self._past(wishes.ends(local, eats_memory=is_docker))
+        ends = wishes.ends(local, eats_memory=is_docker)
+        if self._over_seconds:
+            # What goes on ends by itself within two hours: it comes after what takes longer.
+            self._series(self._over_seconds)
+            self._start(local)
+        else:
+            self._start(local)
+            self._series(between=ends)
+        self._submit(ends)
+        self._wait("every end has come", lambda: self._over(w.key for w in ends))
         fresh = self._submit(wishes.waiting())
         self._wait("what waits says why", partial(self._wait_for_a_reason, fresh))
         self._wait("what was lost has been given up", lambda: self._over([wishes.lost().key]))
@@ -105,29 +117,26 @@ class Story:
                 self._cancel(wish, by)
         self._say(f"{places.EDGE} has gone away and {places.OLD} drains.")
 
-    def _past(self, ends: list[Wish]) -> None:
-        """The series in rounds, and between them everything that ends badly."""
+    def _series(self, seconds: float = 0.0, between: Sequence[Wish] = ()) -> None:
+        """The series in rounds, each over its part of that time, and one of the others between
+        two of them."""
         for n, wave in enumerate(wishes.history()):
-            fresh = self._submit([*ends[n : n + 1], *wave])
+            fresh = self._submit([*between[n : n + 1], *wave], seconds / wishes.ROUNDS)
             if fresh:
                 self._wait(f"round {n + 1} is over", partial(self._over, [w.key for w in wave]))
                 told = f"Round {n + 1} of {wishes.ROUNDS} is over: {self.account.jobs} jobs."
                 self._say(told)
-        self._submit(ends[wishes.ROUNDS :])
-        self._wait("every end has come", lambda: self._over(w.key for w in ends))
 
-    def _submit(self, several: Iterable[Wish]) -> set[str]:
-        """Submit those that are not there yet; their keys."""
-        fresh = set()
-        for wish in several:
-            if wish.key in self._known:
-                continue
-            actor = self._people[wish.by]
-            job_submit(actor, data=wish.spec, idempotency_key=wish.key)
+    def _submit(self, several: Iterable[Wish], seconds: float = 0.0) -> set[str]:
+        """Submit those that are not there yet, evenly over that time; their keys."""
+        fresh = [wish for wish in several if wish.key not in self._known]
+        for wish in fresh:
+            job_submit(self._people[wish.by], data=wish.spec, idempotency_key=wish.key)
             self._known.add(wish.key)
-            fresh.add(wish.key)
-        self.account.jobs += len(fresh)
-        return fresh
+            self.account.jobs += 1
+            if seconds:
+                time.sleep(seconds / len(fresh))
+        return {wish.key for wish in fresh}
 
     def _cancel(self, wish: Wish, by: str) -> None:
         job = Job.objects.get(idempotency_key=wish.key)

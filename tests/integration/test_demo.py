@@ -36,6 +36,11 @@ def test_it_is_refused_where_no_scripted_provider_is_allowed(settings: Any) -> N
     assert "GANTRY_ALLOW_FAKE=1" in refusal()
 
 
+@pytest.mark.parametrize("time", ["x", "2026-01-31", "3d"])
+def test_a_time_that_is_none_or_too_long_is_refused(admin: User, time: str) -> None:
+    assert "Write 30m, 6h or 1d; at most 2d." in refusal("--over", time)
+
+
 def test_it_is_refused_while_no_engine_process_runs(admin: User) -> None:
     assert "make up" in refusal()
 
