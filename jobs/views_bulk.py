@@ -52,6 +52,8 @@ def job_bulk(request: HttpRequest) -> HttpResponse:
     context = _form(actor, action, hit, _certain(seen), len(hit), request.GET)
     context |= {
         "token": uuid.uuid4().hex,
+        "batch": action.batch,
+        "in_batches": len(hit) > action.batch,
         "more": seen.more,
         "cut_short": seen.cut_short,
         "total": count_text(*seen.total),

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.support.axe import COLOURS, WCAG, judged
-from tests.support.browsers import width_in
+from tests.support.browsers import WATCH_POLICY, width_in
 from tests.support.every_page import Address, every_page
 from tests.support.figures import tell
 from tests.support.filled import Filled, fill
@@ -40,6 +41,7 @@ def opens(web: WebProcess, browser: Browser, filled: Filled) -> Iterator[Opens]:
     ) -> BrowserContext:
         viewport: Any = {"width": width, "height": height}
         context = browser.new_context(viewport=viewport, base_url=web.url, **options)
+        context.add_init_script(WATCH_POLICY)
         if address is None or address.signed_in:
             person = filled.viewer if address and address.as_viewer else filled.user
             context.add_cookies([{"name": web.cookie, "value": sign_in(person), "url": web.url}])
@@ -54,8 +56,10 @@ def opens(web: WebProcess, browser: Browser, filled: Filled) -> Iterator[Opens]:
 class Walk:
     """One page per person, in which the addresses are opened one after the other."""
 
-    def __init__(self, opens: Opens, **options: Any) -> None:
-        self._opens, self._options = opens, options
+    def __init__(
+        self, opens: Opens, watch: Callable[[Page], None] | None = None, **options: Any
+    ) -> None:
+        self._opens, self._watch, self._options = opens, watch, options
         self._pages: dict[tuple[bool, bool], Page] = {}
 
     def open(self, address: Address) -> Page:
@@ -63,6 +67,8 @@ class Walk:
         who = (address.signed_in, address.as_viewer)
         if who not in self._pages:
             self._pages[who] = self._opens(address, **self._options).new_page()
+            if self._watch is not None:
+                self._watch(self._pages[who])
         page = self._pages[who]
         page.goto(address.path)
         return page
@@ -91,6 +97,34 @@ def test_check_22_axe_finds_nothing_serious_on_any_page_in_light_and_dark(
     wrong = judge_all(Walk(opens, reduced_motion="reduce"), addresses)
     tell("check 22", f"{len(addresses)} pages in two themes, {len(wrong)} serious (wanted: 0)")
     assert not wrong, "\n".join(wrong)
+
+
+def test_check_28_no_page_breaks_the_content_policy_or_asks_another_host(
+    opens: Opens, web: WebProcess, filled: Filled
+) -> None:
+    own, wrong = urlsplit(web.url).netloc, list[str]()
+
+    def watch(page: Page) -> None:
+        def asked(request: Request) -> None:
+            if urlsplit(request.url).netloc != own and not request.url.startswith("data:"):
+                wrong.append(f"{page.url} asked {request.url}")
+
+        def failed(request: Request) -> None:
+            if request.failure != "net::ERR_ABORTED":  # cut off by going on to the next page
+                wrong.append(f"{page.url}: {request.url} failed: {request.failure}")
+
+        page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
+        page.on("request", asked)
+        page.on("requestfailed", failed)
+
+    addresses, walk = documents(filled, admin=True), Walk(opens, watch)
+    for address in addresses:
+        page = walk.open(address)
+        if not address.pattern.startswith("admin/"):  # whose pages ask for nothing afterwards
+            page.wait_for_load_state("networkidle")
+        wrong += [f"{address.path}: {words}" for words in page.evaluate("window.refused")]
+    tell("check 28", f"{len(addresses)} pages, {len(wrong)} of them break it (wanted: 0)")
+    assert not wrong
 
 
 def test_the_judge_sees_what_is_wrong(opens: Opens) -> None:

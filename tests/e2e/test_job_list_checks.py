@@ -181,7 +181,19 @@ def test_check_17_the_same_without_javascript(opens: Opens) -> None:
     expect(page).to_have_url(re.compile(r"/jobs\?q=nightly$"))
 
 
-def test_check_17_many_batches_go_on_by_themselves(page: Page) -> None:
+PROGRESS = """(dialog) => {
+  window.progress = [];
+  new MutationObserver(() => {
+    const bar = dialog.querySelector("progress");
+    if (!bar) return;
+    const told = [dialog.querySelector("h2"), dialog.querySelector("progress + p")];
+    const [heading, far] = told.map((el) => el.textContent.trim());
+    window.progress.push(`${heading}, ${bar.value}/${bar.max}, ${far}`);
+  }).observe(dialog, { childList: true });
+}"""
+
+
+def test_check_17_many_batches_go_on_by_themselves_and_tell_how_far_they_are(page: Page) -> None:
     for n in range(60):
         make_job(name=f"nightly-{n}", state="failed")
     live(page, "/jobs?q=nightly+state:failed")
@@ -189,8 +201,15 @@ def test_check_17_many_batches_go_on_by_themselves(page: Page) -> None:
     bar = page.get_by_role("form", name="Selection")
     bar.get_by_label("all 60 matching").check()
     bar.get_by_role("button", name="Run again").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("They are done 25 at a time while this page is open.")
+    dialog.evaluate(PROGRESS)
     page.get_by_role("button", name="Run 60 again").click()
     expect(page.locator("[data-said]")).to_have_text("60 submitted again.", timeout=60_000)
+    assert page.evaluate("window.progress") == [
+        "Submitting again: 25 of 60, 25/60, So far: 25 submitted again.",
+        "Submitting again: 50 of 60, 50/60, So far: 50 submitted again.",
+    ]
     assert Job.objects.filter(rerun_of__isnull=False).count() == 60
 
 

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from jobs import transitions
 from jobs.models import Attempt, Job
+from jobs.services import job_submit
 from jobs.transitions import Wait
+from orchestrator.postgres_store import PostgresStore
+from orchestrator.scheduling.policy import plan
 from projects.actor import Actor
 from projects.notify import LiveChanges, notify_live
+from projects.shares import project_pause, project_resume, share_set
 from providers.models import Mode, Provider
 from providers.services import provider_delete, provider_set_mode
 from tests.support.attempts import make_attempt
 from tests.support.browsers import Opens
-from tests.support.builders import make_job, make_provider
+from tests.support.builders import make_job, make_provider, make_spec
 from tests.support.engine_rows import hold
 from tests.support.figures import p95, tell
 from tests.support.log_rows import append, lines
@@ -113,6 +119,55 @@ def test_check_18_a_waiting_job_says_why_in_numbers_that_follow_the_providers(
     figures["active again"] = time.monotonic() - begun
     told = ", ".join(f"{what} after {seconds:.1f} s" for what, seconds in figures.items())
     tell("check 18", f"the page knew {told} (wanted: 2 s)")
+
+
+def test_check_18_a_waiting_job_follows_the_limits_and_the_pause_of_its_project(
+    page: Page, actor: Actor
+) -> None:
+    node = make_provider("node-1", found_memory_mb=8192)
+    _fill(node, 7168)
+    job, _ = job_submit(actor, data=make_spec(resources={"memory_mb": 2048}))
+    look = _scheduler()
+    look()
+    page.goto(f"/jobs/{job.pk}")
+    live(page)
+    header, why = page.locator("#job-header"), page.locator("#job-waiting")
+    expect(why).to_contain_text("Needs 1 GiB more")
+    figures = {}
+
+    def done(what: str, change: Callable[[], object], *told: tuple[Locator, str]) -> None:
+        begun = time.monotonic()
+        change()
+        look()
+        for where, words in told:
+            expect(where).to_contain_text(words)
+        figures[what] = time.monotonic() - begun
+
+    in_use = (why, "default uses 1 of 1 running jobs now.")
+    full = ((header, "Waiting for room"), (why, "Needs 1 GiB more"))
+    limit = partial(share_set, actor, "default")
+    note = {"note": "the file server is down"}
+    done("the limit", partial(limit, {"running": 1}), (header, "at its limit of"), in_use)
+    done("its end", partial(limit, {"running": None}), *full)
+    expect(why).not_to_contain_text("default uses")
+    done("the pause", partial(project_pause, actor, "default", note), (header, note["note"]))
+    done("its end again", partial(project_resume, actor, "default"), *full)
+    expect(header).not_to_contain_text(note["note"])
+    told = ", ".join(f"{what} after {seconds:.1f} s" for what, seconds in figures.items())
+    tell("check 18", f"the page of a waiting job knew {told} (wanted: 2 s)")
+    assert max(figures.values()) < 6
+
+
+def _scheduler() -> Callable[[], None]:
+    """A look of the scheduler at the queue: what it decides is committed and told."""
+    store, fence = PostgresStore("me", 60), hold()
+
+    def look() -> None:
+        store.tend_queue(fence)
+        _, changes = store.commit_plan(fence, plan(store.snapshot()))
+        notify_live(changes)
+
+    return look
 
 
 def _fill(provider: Provider, memory: int) -> None:
@@ -232,7 +287,7 @@ def test_check_20_the_phases_add_up_to_the_whole_and_say_the_same_however_they_a
 ) -> None:
     job = _tried_twice()
     page.goto(f"/jobs/{job.pk}")
-    stretches = page.locator("svg.track rect[data-seconds]")
+    stretches = page.locator("svg.track a[data-seconds]")
     seconds = [float(s) for s in stretches.evaluate_all("all => all.map(r => r.dataset.seconds)")]
     told = page.request.get(f"/api/v1/jobs/{job.pk}").json()
     whole = _between(told["created_at"], told["finished_at"])
@@ -262,6 +317,14 @@ def test_check_20_the_phases_add_up_to_the_whole_and_say_the_same_however_they_a
     for index in range(count):
         stretches.nth(index).hover(force=True)
         expect(reader).to_have_text(str(stretches.nth(index).get_attribute("aria-label")))
+    stretches.nth(3).focus()
+    label = str(stretches.nth(3).get_attribute("aria-label"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#job-events")).to_contain_text(label)
+    stretches.nth(1).click()
+    expect(page.locator("#job-events")).to_contain_text("Attempt 1, Placed")
+    page.get_by_role("link", name="Its log").click()
+    expect(page).to_have_url(re.compile(r"\?attempt=1$"))
     tell(
         "check 20",
         f"{count} phases add up to the whole within {1000 * abs(sum(seconds) - whole):.0f} ms, "

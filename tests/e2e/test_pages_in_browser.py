@@ -1,9 +1,8 @@
-"""The pages in a real browser: content policy, themes, phone, keyboard, and changes live."""
+"""The pages in a real browser: themes, phone, keyboard, and changes live."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,7 +15,6 @@ from providers.services import provider_set_mode
 from tests.support.attempts import make_attempt
 from tests.support.browsers import Opens, width_in
 from tests.support.builders import make_job, make_provider, make_spec
-from tests.support.web import WebProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -58,36 +56,6 @@ def addresses(provider: Provider, jobs: list[Job]) -> list[str]:
         "/settings/password",
         "/nowhere",
     ]
-
-
-def test_check_28_no_page_breaks_the_content_policy_or_asks_another_host(
-    opens: Opens, web: WebProcess, provider: Provider, jobs: list[Job]
-) -> None:
-    page = opens().new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
-    page.on(
-        "request",
-        lambda request: (
-            wrong.append(f"{page.url} asked {request.url}")
-            if urlsplit(request.url).netloc != urlsplit(web.url).netloc
-            and not request.url.startswith("data:")
-            else None
-        ),
-    )
-    page.on(
-        "requestfailed",
-        lambda request: (
-            wrong.append(f"{page.url}: {request.url} failed: {request.failure}")
-            if request.failure != "net::ERR_ABORTED"  # cut off by going on to the next page
-            else None
-        ),
-    )
-    for address in [*addresses(provider, jobs), "/admin/", "/api/v1/docs", "/login"]:
-        page.goto(address, wait_until="networkidle")
-        refused = page.evaluate("window.refused")
-        assert not refused, f"{address}: {refused}"
-    assert not wrong
 
 
 def test_the_watch_on_the_content_policy_sees_a_breach(opens: Opens) -> None:

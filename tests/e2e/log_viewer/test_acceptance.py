@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
-from jobs.models import Attempt
+from jobs.models import Attempt, Job
 from providers.driver import Stream
+from tests.support.attempts import make_attempt
 from tests.support.builders import make_token
 from tests.support.curl import have_curl, ran
 from tests.support.figures import tell
@@ -60,7 +62,14 @@ def test_check_6_the_browser_finds_and_copies_lines(
     page = open_log("#L101")
     eventually_in_view(page, 101)
     assert page.evaluate("window.find('line 777', true)"), "the browser's own search sees it"
-    page.locator("#L101 > span").click(position={"x": 0, "y": 5})
+    begin, further = (page.locator(f"#L{n} > span").bounding_box() for n in (101, 104))
+    assert begin is not None
+    assert further is not None
+    page.mouse.move(begin["x"], begin["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(further["x"] + 20, further["y"] + 5, steps=5)
+    page.mouse.up()
+    assert page.evaluate("String(getSelection())").startswith("line 101\nline 102\nline 103\n")
     page.evaluate("location.hash = '#L600'")
     eventually_in_view(page, 600)
     span = page.locator("#L600 > span")
@@ -133,17 +142,31 @@ def test_check_11_the_download_is_the_log_and_choices_are_remembered(
     context: BrowserContext,
     open_log: Callable[..., Page],
 ) -> None:
-    raw = b"\x1b[31mred\x1b[0m\r\n\xff\x00 bytes\nno newline"
-    write(attempt, raw)
-    finish(attempt)
-    page = open_log()
+    raws = {
+        1: b"\x1b[31mred\x1b[0m\r\n\xff\x00 bytes\nno newline",
+        2: b"tried again\n\xfe\nand\ndone\n",
+    }
+    write(attempt, raws[1])
+    Attempt.objects.filter(pk=attempt.pk).update(
+        phase="ended", outcome="failed", ended_at=timezone.now(), log_complete=True
+    )
+    job = attempt.job
+    second = make_attempt(job=job, provider=attempt.provider, number=2)
+    Job.objects.filter(pk=job.pk).update(attempt=2)
+    write(second, raws[2])
+    finish(second)
+    for number, raw in raws.items():
+        page = open_log(f"?attempt={number}")
+        eventually_shown(page, [1, 2, 3, 4][: raw.count(b"\n") + (number == 1)])
+        hrefs = page.eval_on_selector_all("[data-log-download]", "els => els.map((e) => e.href)")
+        plain, packed = (context.request.get(href).body() for href in hrefs)
+        address = f"{web.url}/api/v1/jobs/{job.pk}/logs?attempt={number}"
+        assert plain == context.request.get(address).body() == raw
+        assert gzip.decompress(packed) == raw
+    size = sum(map(len, raws.values()))
+    tell("check 11", f"{size} bytes of two attempts, equal to the API's")
+    page = open_log("?attempt=1")
     eventually_shown(page, [1, 2, 3])
-    hrefs = page.eval_on_selector_all("[data-log-download]", "els => els.map((e) => e.href)")
-    plain, packed = (context.request.get(href).body() for href in hrefs)
-    api = context.request.get(f"{web.url}/api/v1/jobs/{attempt.job_id}/logs?attempt=1").body()
-    assert plain == api == raw
-    assert gzip.decompress(packed) == raw
-    tell("check 11", f"{len(raw)} bytes, equal to the API's")
 
     page.locator("[data-log-pref=time]").select_option("utc")
     page.locator("[data-log-pref=wrap]").check(force=True)
