@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.project_examples import NEW_PROJECT, PAUSED, PROJECT
+
 _JSON = "application/json"
 
 SPEC: dict[str, Any] = {
@@ -225,37 +227,6 @@ _PROVIDER_IN: dict[str, Any] = {
     "labels": {"zone": "b"},
     "slots": 8,
 }
-
-_PROJECT: dict[str, Any] = {
-    "slug": "default",
-    "name": "Default",
-    "weight": 100,
-    "limits": {
-        "running": 20,
-        "cpu_cores": 8.0,
-        "memory_mb": 32_768,
-        "gpus": None,
-        "queued": 1000,
-        "submits_per_minute": 60,
-    },
-    "used": {
-        "running": 17,
-        "cpu_cores": 6.5,
-        "memory_mb": 17_408,
-        "gpus": 0,
-        "queued": 40,
-        "submits_per_minute": 3,
-    },
-    "paused": None,
-    "warnings": [],
-}
-_NEW_PROJECT: dict[str, Any] = _PROJECT | {
-    "slug": "etl",
-    "name": "Loading data",
-    "limits": dict.fromkeys(_PROJECT["limits"]),
-    "used": dict.fromkeys(_PROJECT["used"], 0) | {"cpu_cores": 0.0, "submits_per_minute": None},
-}
-_PAUSED = {"at": "2026-01-31T12:00:00.000Z", "by": "ada", "note": "the file server is down"}
 _WHY: dict[str, Any] = {
     "job": 42,
     "state": "pending",
@@ -300,7 +271,7 @@ REQUESTS: dict[str, Any] = {
         "admin": "ada",
     },
     "orchestrator_api_projects_project_limits": {"weight": 200, "running": 10, "gpus": None},
-    "orchestrator_api_projects_project_pauses": {"note": _PAUSED["note"]},
+    "orchestrator_api_projects_project_pauses": {"note": PAUSED["note"]},
     "jobs_api_job_hold": {"note": "after the migration"},
     "jobs_api_job_reprioritise": {"priority": 80},
     "jobs_api_job_move": {"provider": "build-host"},
@@ -374,19 +345,19 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "application/x-ndjson": _LINE,
         "application/gzip": "",
     },
-    "orchestrator_api_projects_project_new": {_JSON: _NEW_PROJECT},
-    "orchestrator_api_projects_project_list": {_JSON: {"items": [_PROJECT], "next_cursor": None}},
-    "orchestrator_api_projects_project_detail": {_JSON: _PROJECT},
+    "orchestrator_api_projects_project_new": {_JSON: NEW_PROJECT},
+    "orchestrator_api_projects_project_list": {_JSON: {"items": [PROJECT], "next_cursor": None}},
+    "orchestrator_api_projects_project_detail": {_JSON: PROJECT},
     "orchestrator_api_projects_project_limits": {
-        _JSON: _PROJECT
+        _JSON: PROJECT
         | {
             "weight": 200,
-            "limits": _PROJECT["limits"] | {"running": 10},
+            "limits": PROJECT["limits"] | {"running": 10},
             "warnings": ["17 run now: nothing new starts until fewer than 10 run."],
         }
     },
-    "orchestrator_api_projects_project_pauses": {_JSON: _PROJECT | {"paused": _PAUSED}},
-    "orchestrator_api_projects_project_resumes": {_JSON: _PROJECT},
+    "orchestrator_api_projects_project_pauses": {_JSON: PROJECT | {"paused": PAUSED}},
+    "orchestrator_api_projects_project_resumes": {_JSON: PROJECT},
     "providers_api_provider_create": {_JSON: _PROVIDER | {"id": 2, "name": "build-host"}},
     "providers_api_provider_list": {_JSON: {"items": [_PROVIDER], "next_cursor": None}},
     "providers_api_provider_detail": {_JSON: _PROVIDER},
