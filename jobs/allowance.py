@@ -28,6 +28,7 @@ class Amounts:
 
 
 NO_LIMITS = Amounts()
+NOTHING = Amounts(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,62 @@ class Refusal:
 
     reason: str
     detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """A concurrency key as one more job meets it: the job's limit, how many with the key are
+    placed or run, and for which overdue job, with which limit, it is kept (0: for none)."""
+
+    name: str
+    limit: int
+    live: int
+    kept_for: int = 0
+    kept_limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A project as one more of its jobs meets it: who paused it and why ("" where nobody did),
+    its limits, what it uses, and for which overdue job how much of what they leave is kept (0:
+    for none)."""
+
+    project: str
+    paused: str
+    limits: Amounts
+    used: Amounts
+    kept_for: int = 0
+    kept: Amounts = NOTHING
+
+
+def refusal(share: Share | None, key: KeyUse | None, more: Amounts) -> Refusal | None:
+    """What forbids one more job, which needs `more`, to start; None where nothing does. The pause
+    is told first, then the key, then the project's limits; of either that it is used up before
+    that the rest is kept."""
+    if share is not None and share.paused:
+        return Refusal("paused", {"project": share.project, "why": share.paused})
+    if key is not None and (found := of_key(key)):
+        return found
+    if share is None or share.limits == NO_LIMITS:
+        return None
+    if found := beyond(share.project, share.limits, share.used, more):
+        return found
+    if share.kept_for:
+        pairs = zip(share.used.each(), share.kept.each(), strict=True)
+        ahead = Amounts(*((used or 0) + (kept or 0) for used, kept in pairs))
+        if found := beyond(share.project, share.limits, ahead, more):
+            what = f"what {share.project} may use at once ({found.detail['limit']})"
+            return Refusal("kept_limit", {"job": share.kept_for, "what": what})
+    return None
+
+
+def of_key(key: KeyUse) -> Refusal | None:
+    """What a concurrency key forbids."""
+    if key.live >= key.limit:
+        return Refusal("key_limit", {"key": key.name, "limit": key.limit})
+    if key.kept_for and key.live + 1 >= min(key.kept_limit, key.limit):
+        return Refusal("kept_limit", {"job": key.kept_for, "what": f"the key {key.name}"})
+    return None
 
 
 def beyond(project: str, limits: Amounts, used: Amounts, more: Amounts) -> Refusal | None:
@@ -52,16 +109,6 @@ def beyond(project: str, limits: Amounts, used: Amounts, more: Amounts) -> Refus
     return None
 
 
-def paused(project: str, why: str) -> Refusal | None:
-    """What a pause forbids; `why` is who and why in words, "" without a pause."""
-    return Refusal("paused", {"project": project, "why": why}) if why else None
-
-
-def key_full(key: str, limit: int, live: int) -> Refusal | None:
-    """What a concurrency key forbids of which so many jobs are placed or run."""
-    return Refusal("key_limit", {"key": key, "limit": limit}) if live >= limit else None
-
-
 def bounding(limits: Amounts, told: str) -> int:
     """Which of the four measures it is that a refusal tells of as its limit; the first where that
     is another one by now."""
@@ -69,11 +116,6 @@ def bounding(limits: Amounts, told: str) -> int:
         if bound is not None and words(bound) == told:
             return at
     return 0
-
-
-def kept_for(job: int, what: str) -> Refusal:
-    """What is forbidden for the sake of a job that has waited longest, of which `what` is kept."""
-    return Refusal("kept_limit", {"job": job, "what": what})
 
 
 def _jobs(number: int) -> str:

@@ -10,7 +10,8 @@ from jobs.fit_check import Comes, FitCheck, Standing, fit_check
 from jobs.holding_up import HoldUp, hold_up, seen
 from jobs.services import job_check
 from jobs.spec import DEFAULT_PRIORITY, parse_spec
-from jobs.standing import demand_of, live_on_full, need_of_demand, standing_of
+from jobs.standing import live_on_full, standing_of
+from jobs.unsubmitted import demand_of, need_of_demand
 from jobs.way_out import ways_out
 from jobs.whole_line import newcomers_place
 from projects.actor import Actor
@@ -53,7 +54,8 @@ def foresee(
     demand, held = demand_of(spec), bool(spec.get("hold"))
     need = need_of_demand(demand)
     standing = standing_of(demand, project, providers)
-    check, bar = fit_check(need, standing, held=held), standing.bar
+    check = fit_check(need, standing, held=held)
+    bar = check.bar
     waits = held or bar is not None or check.goes_to is None
     holds = _hold_up(actor, project, standing, check) if waits else None
     priority = spec.get("priority", DEFAULT_PRIORITY)
@@ -76,7 +78,7 @@ def _hold_up(
     actor: Actor, project: Project | None, standing: Standing, check: FitCheck
 ) -> HoldUp | None:
     """What would hold it up besides room, and the jobs that this speaks of."""
-    bar = standing.bar
+    bar = check.bar
     if bar is not None and bar.jobs:
         return HoldUp(bar.words, seen(actor, bar.jobs))
     if bar is not None and bar.refusal is not None and project is not None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from jobs.allowance import Refusal
 from jobs.why_waiting import Beside, fits_of, missing, sentence, unsuited
-from projects.quantities import age_text, cores_text, memory_text
+from projects.quantities import age_text, cores_text, listed, memory_text
 from providers.fit import Answer, Fit, Need, rank
 from providers.models import HealthState, Mode, Provider
 from providers.selectors import ProviderUse
@@ -54,8 +54,8 @@ class FitCheck:
     """The sentence with its tone (completed, warn, failed), a line of counts, and the providers,
     where it goes first, then the nearest to a yes. `more` are not shown. `besides`: what else
     keeps it, where the sentence tells something worse. `goes_to`: the provider that the planner
-    would take, were nothing else in the way; `answers`: what each says, the nearest to a yes
-    first."""
+    would take, were nothing else in the way, and `bar` what is; `answers`: what each says, the
+    nearest to a yes first."""
 
     tone: str
     shape: str
@@ -64,6 +64,7 @@ class FitCheck:
     besides: str = ""
     rows: tuple[Row, ...] = ()
     more: str = ""
+    bar: Bar | None = None
     goes_to: Provider | None = None
     answers: Sequence[tuple[Provider, Fit]] = ()
 
@@ -106,7 +107,7 @@ def fit_check(need: Need, standing: Standing, *, held: bool = False) -> FitCheck
     first = standing.chosen(need, found)
     asked.sort(key=lambda one: one[0] is not first)
     tone, shape, headline = _headline(need, asked, first)
-    bar, besides = standing.bar, ""
+    bar, besides = _told(standing.bar, found), ""
     never, refused = tone == "failed", bar is not None and bar.comes is Comes.REFUSED
     if bar is not None and (not never or bar.comes is not Comes.WAITS):
         tone, shape, headline = _barred(bar)
@@ -129,9 +130,20 @@ def fit_check(need: Need, standing: Standing, *, held: bool = False) -> FitCheck
         besides=besides,
         rows=tuple(_row(need, p, one, standing) for p, one in shown),
         more=" ".join(more),
+        bar=bar,
         goes_to=first,
         answers=found,
     )
+
+
+def _told(bar: Bar | None, found: Sequence[tuple[Provider, Fit]]) -> Bar | None:
+    """Of jobs that would give way to it: they do, if it could start in their place."""
+    if bar is None or bar.comes is not Comes.WAITS or not bar.jobs:
+        return bar
+    if not any(one.answer in (Answer.FITS, Answer.FULL, Answer.BESIDE) for _, one in found):
+        return replace(bar, jobs=())
+    told = listed([f"job {job}" for job in bar.jobs])
+    return replace(bar, words=f"For {told} to end, which it tells to stop for its key.")
 
 
 def _barred(bar: Bar) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from providers.fit import Answer, Fit, Given, Need, Place, fit
 
@@ -17,13 +18,17 @@ Apart = Mapping[int, Collection[tuple[int, str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """A job that has waited too long, and that no provider has room for; `waiting` is its
-    class."""
+    """A job that has waited too long; `waiting` is its class, `key` its concurrency key as a
+    demand has it (jobs/asks.py). `for_room`: nothing but room keeps it; `has_key`: nor does its
+    key, if it has one."""
 
     job: int
     waiting: int
     project: int
     need: Need
+    key: Mapping[str, Any] | None = None
+    for_room: bool = True
+    has_key: bool = True
 
 
 def kept_free(
@@ -41,6 +46,8 @@ def kept_free(
     for one in overdue:
         if len(kept) == most:
             break
+        if not one.for_room:
+            continue
         found = [
             (p.pk, said)
             for p in places

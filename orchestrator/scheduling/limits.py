@@ -4,13 +4,20 @@ look has placed. What they forbid is said in jobs/allowance.py. Pure."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import add
 from typing import Protocol
 
-from jobs.allowance import NO_LIMITS, Amounts, Refusal, beyond, kept_for, key_full, paused
+from jobs.allowance import (
+    NO_LIMITS,
+    NOTHING,
+    Amounts,
+    KeyUse,
+    Refusal,
+    Share,
+    beyond,
+    of_key,
+    refusal,
+)
 from orchestrator.scheduling.snapshot import Demand, Key, KeyView, ProjectView, Snapshot
-
-NOTHING = Amounts(0, 0, 0, 0)
 
 
 class Asking(Protocol):
@@ -46,22 +53,12 @@ class Limits:
     def refusal(self, waiting: Asking) -> Refusal | None:
         """What forbids one more job of this class to start; None where nothing does."""
         project = self._projects.get(waiting.project)
-        if project is not None and project.paused:
-            return paused(project.slug, project.paused)
-        if refusal := self._of_key(waiting):
-            return refusal
-        if project is None or project.limits == NO_LIMITS:
+        free = project is None or (not project.paused and project.limits == NO_LIMITS)
+        if free and waiting.key is None:
             return None
-        used, more = self._used[project.id], Amounts(*_amounts(waiting.demand))
-        if refusal := beyond(project.slug, project.limits, Amounts(*used), more):
-            return refusal
-        job, first = self._kept.get(project.id, (0, waiting))
-        if first is waiting:
-            return None
-        ahead = Amounts(*map(add, used, _amounts(first.demand)))
-        if refusal := beyond(project.slug, project.limits, ahead, more):
-            return kept_for(job, f"what {project.slug} may use at once ({refusal.detail['limit']})")
-        return None
+        more = Amounts(*_amounts(waiting.demand))
+        share = None if project is None else self._share(project, waiting)
+        return refusal(share, self._key(waiting), more)
 
     def never(self, waiting: Asking) -> bool:
         """Whether it would be refused even if nothing of its project and its key ran."""
@@ -80,7 +77,8 @@ class Limits:
         """
         if waiting.key is not None:
             self._kept_keys.setdefault((waiting.project, waiting.key.name), (job, waiting))
-        if self._of_key(waiting) is None:
+        key = self._key(waiting)
+        if key is None or of_key(key) is None:
             self._kept.setdefault(waiting.project, (job, waiting))
 
     def take(self, waiting: Asking) -> None:
@@ -93,18 +91,27 @@ class Limits:
             key = (waiting.project, waiting.key.name)
             self._live[key] = self._live.get(key, 0) + 1
 
-    def _of_key(self, waiting: Asking) -> Refusal | None:
+    def _share(self, project: ProjectView, waiting: Asking) -> Share:
+        job, first = self._kept.get(project.id, (0, waiting))
+        return Share(
+            project.slug,
+            project.paused,
+            project.limits,
+            Amounts(*self._used[project.id]),
+            0 if first is waiting else job,
+            Amounts(*_amounts(first.demand)),
+        )
+
+    def _key(self, waiting: Asking) -> KeyUse | None:
         if waiting.key is None:
             return None
-        key = (waiting.project, waiting.key.name)
-        live = self._live.get(key, 0)
-        if refusal := key_full(waiting.key.name, waiting.key.limit, live):
-            return refusal
-        job, first = self._kept_keys.get(key, (0, waiting))
-        if first is waiting or first.key is None:
-            return None
-        full = live + 1 >= min(first.key.limit, waiting.key.limit)
-        return kept_for(job, f"the key {waiting.key.name}") if full else None
+        name = (waiting.project, waiting.key.name)
+        job, first = self._kept_keys.get(name, (0, waiting))
+        kept_limit = first.key.limit if first.key is not None else 0
+        live = self._live.get(name, 0)
+        return KeyUse(
+            waiting.key.name, waiting.key.limit, live, 0 if first is waiting else job, kept_limit
+        )
 
 
 def _amounts(demand: Demand) -> tuple[int, int, int, int]:
