@@ -51,7 +51,7 @@ class Client:
         self._connection.request(method, f"/api/v1{path}", data, self._headers)
         answer = self._connection.getresponse()
         text = answer.read()
-        assert answer.status in (200, 201), f"{method} {path}: {answer.status} {text!r}"
+        assert answer.status in (200, 201, 202), f"{method} {path}: {answer.status} {text!r}"
         return json.loads(text)
 
     def run_job(self) -> Ran:
