@@ -143,7 +143,7 @@ def _told(bar: Bar | None, found: Sequence[tuple[Provider, Fit]]) -> Bar | None:
     if not any(one.answer in (Answer.FITS, Answer.FULL, Answer.BESIDE) for _, one in found):
         return replace(bar, jobs=())
     told = listed([f"job {job}" for job in bar.jobs])
-    return replace(bar, words=f"For {told} to end, which it tells to stop for its key.")
+    return replace(bar, words=f"Waiting for {told} to end, which it tells to stop for its key.")
 
 
 def _barred(bar: Bar) -> tuple[str, str, str]:
@@ -153,7 +153,8 @@ def _barred(bar: Bar) -> tuple[str, str, str]:
             return "failed", "failed", f"Would be refused now: {words}"
         case Comes.CANCELLED:
             return "failed", "cancelled", f"Would be cancelled at once: {words}"
-    return "warn", "pending", f"Waits: {words}"
+    waits = "Waits for" if words.startswith("waiting for") else "Waits:"
+    return "warn", "pending", f"{waits} {words.removeprefix('waiting for ')}"
 
 
 def _headline(

@@ -104,9 +104,9 @@ def test_a_provider_that_is_kept_free_is_no_room_for_a_dry_run(
 @pytest.mark.parametrize(
     ("overflow", "comes"),
     [
-        ("queue", "Waits: waiting for its key deploy, of which no more than 1 may run at once."),
+        ("queue", "Waits for its key deploy, of which no more than 1 may run at once."),
         ("cancel_newest", "Would be cancelled at once: its key deploy is taken, and it gives way"),
-        ("cancel_running", "Waits: for job {} to end, which it tells to stop"),
+        ("cancel_running", "Waits for job {} to end, which it tells to stop"),
     ],
 )
 def test_a_dry_run_tells_what_comes_of_a_key_that_is_taken(
