@@ -153,8 +153,8 @@ class Story:
 
     def _wait_for_a_reason(self, keys: Iterable[str]) -> bool:
         """Whether all of them wait (one has failed once before), and the scheduler has said why."""
-        unsaid = _jobs(keys).exclude(state=JobState.PENDING) | _jobs(keys).filter(reason="queued")
-        return not unsaid.exists()
+        found = _jobs(keys).select_related("queue_class")
+        return all(job.state == JobState.PENDING and job.told[0] != "queued" for job in found)
 
     def _wait(self, what: str, done: Callable[[], bool]) -> None:
         """Wait for it; what does not come is told of and does not stop the rest."""
