@@ -100,6 +100,11 @@ class Scripted:
         )
         return many / float(str(seconds))
 
+    def batch_of(self, many: int) -> int:
+        """The number of the last of so many jobs that have ended by now."""
+        self.batch(many)
+        return self.newest()
+
     def newest(self) -> int:
         """The number of its newest job."""
         return int(str(self.gantry.ask("SELECT max(id) FROM jobs_job")[0][0]))

@@ -17,11 +17,11 @@ from django.db.models import Exists, F, OuterRef
 from jobs.log.archive import log_folder
 from jobs.models import Attempt, Job, LogChunk, StatPage
 from jobs.queue_models import QueueClass, WaitSpan
+from jobs.sql import fetch
 from jobs.stat_pages import page_of
 from jobs.states import ACTIVE, JobState
 from projects.actor import SYSTEM
 from projects.events import Happening, record
-from projects.models import Event
 
 
 def delete_logs(
@@ -71,8 +71,7 @@ def delete_jobs(before: datetime, *, limit: int, storage: Storage = default_stor
         return 0
     _delete_all_blocks(jobs, storage)
     with transaction.atomic():
-        Event.objects.filter(subject_kind="job", subject_id__in=jobs).delete()
-        Job.objects.filter(pk__in=jobs).delete()
+        fetch("delete_jobs", {"jobs": jobs})
         detail = {"jobs": len(jobs), "finished_before": before.isoformat()}
         record([Happening("instance", 1, "retention.deleted", detail=detail)], SYSTEM)
     return len(jobs)

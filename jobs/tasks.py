@@ -29,6 +29,8 @@ log = logging.getLogger("gantry.housekeeping")
 SECONDS = 120
 """How long one run may go on; well below the cluster's timeout."""
 BATCH = 200
+JOBS_BATCH = 1000
+"""Jobs deleted in one transaction: some tenths of a second at most."""
 IDLE_CLASS = timedelta(days=7)
 """So long a class of the queue that no job needs is kept after its last reason began."""
 STANDING_BYTES = 16 * 2**20
@@ -71,13 +73,17 @@ def keep_retention() -> str:
     deadline = time.monotonic() + SECONDS
     logs = jobs = 0
     while time.monotonic() < deadline:
+        # Jobs first: their logs and readings go with them, and need not go one by one.
+        gone_jobs = delete_jobs(jobs_before, limit=JOBS_BATCH)
+        jobs += gone_jobs
+        if gone_jobs == JOBS_BATCH:
+            continue
         gone_logs = delete_logs(logs_before, note, limit=BATCH)
         gone_stats = delete_stats(logs_before, limit=BATCH)
-        gone_jobs = delete_jobs(jobs_before, limit=BATCH)
-        logs, jobs = logs + gone_logs, jobs + gone_jobs
+        logs += gone_logs
         gone_spans = delete_spans(jobs_before, limit=BATCH)
         gone_classes = delete_classes(now - IDLE_CLASS, limit=BATCH)
-        if max(gone_logs, gone_stats, gone_jobs, gone_spans, gone_classes) < BATCH:
+        if max(gone_logs, gone_stats, gone_spans, gone_classes) < BATCH:
             break
     forget_lost_classes()
     return _say(f"deleted {logs} old logs and {jobs} old jobs") if logs or jobs else ""
