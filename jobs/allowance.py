@@ -29,6 +29,8 @@ class Amounts:
 
 NO_LIMITS = Amounts()
 NOTHING = Amounts(0, 0, 0, 0)
+KEPT_LIMIT = "kept_limit"
+"""The reason of what waits because a limit is kept for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def refusal(share: Share | None, key: KeyUse | None, more: Amounts) -> Refusal |
         ahead = Amounts(*((used or 0) + (kept or 0) for used, kept in pairs))
         if found := beyond(share.project, share.limits, ahead, more):
             what = f"what {share.project} may use at once ({found.detail['limit']})"
-            return Refusal("kept_limit", {"job": share.kept_for, "what": what})
+            return Refusal(KEPT_LIMIT, {"job": share.kept_for, "what": what})
     return None
 
 
@@ -91,7 +93,7 @@ def of_key(key: KeyUse) -> Refusal | None:
     if key.live >= key.limit:
         return Refusal("key_limit", {"key": key.name, "limit": key.limit})
     if key.kept_for and key.live + 1 >= min(key.kept_limit, key.limit):
-        return Refusal("kept_limit", {"job": key.kept_for, "what": f"the key {key.name}"})
+        return Refusal(KEPT_LIMIT, {"job": key.kept_for, "what": f"the key {key.name}"})
     return None
 
 

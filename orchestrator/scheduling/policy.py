@@ -18,13 +18,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from jobs.allowance import KEPT_LIMIT, Refusal
 from orchestrator.scheduling.fleet import Fleet
 from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.order import OVERDUE, Line
 from orchestrator.scheduling.overflow import GivesWay, giving_way, without
 from orchestrator.scheduling.refusals import no_room
 from orchestrator.scheduling.rooms import Rooms
-from orchestrator.scheduling.sieve import sieve
+from orchestrator.scheduling.sieve import Sieved, sieve
 from orchestrator.scheduling.snapshot import Demand, Key, Snapshot, WaitingClass
 
 NOTHING_TOLD: tuple[str, Mapping[str, Any]] = ("queued", {})
@@ -122,14 +123,22 @@ def plan(snapshot: Snapshot, fleet: Fleet | None = None) -> Plan:
     waits: list[Waiting] = []
     for index in line.passed_over():
         waiting = snapshot.classes[index]
-        # What no provider will ever take is told so first: no limit would help it.
-        kept = limits.refusal(waiting) if sieved[index].large else None
-        why = kept or no_room(waiting, sieved[index], rooms)
+        why = _why(waiting, sieved[index], limits, rooms)
         if (why.reason, why.detail) != waiting.told:
             waits.append(Waiting(waiting.id, why.reason, why.detail))
     started = {p.job for p in placements}
     waits += (_no_longer(one) for one in snapshot.classes if _is_over(one, started))
     return Plan(tuple(placements), tuple(waits), give_way, more or bool(gone))
+
+
+def _why(waiting: WaitingClass, found: Sieved, limits: Limits, rooms: Rooms) -> Refusal:
+    """Why the jobs of a class wait, as things stand when the walk is over. What no provider will
+    ever take is told so first: no limit would help it. And what no provider takes now waits for
+    nothing that is kept for another."""
+    refusal = limits.refusal(waiting) if found.large else None
+    if refusal is None or (refusal.reason == KEPT_LIMIT and not found.up):
+        return no_room(waiting, found, rooms)
+    return refusal
 
 
 def _is_over(waiting: WaitingClass, started: set[int]) -> bool:

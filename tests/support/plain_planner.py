@@ -291,9 +291,10 @@ class PlainPlanner:
         if not large:
             known = [site for site in selected if site.view.total_memory_mb]
             return "too_large" if known or not selected[0].view.down else "provider_down"
-        if limited := self._limited(waiting):
+        limited, down = self._limited(waiting), all(site.view.down for site in large)
+        if limited and not (down and limited == "kept_limit"):
             return limited
-        if all(site.view.down for site in large):
+        if down:
             return "provider_down"
         roomy = [site for site in self.sites if site.has_room(demand)]
         if any(site.kept_for and not site.shunned(demand, project) for site in roomy):
