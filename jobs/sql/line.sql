@@ -13,24 +13,23 @@ WITH RECURSIVE waiting (id) AS (
               AND queue_class_id > waiting.id
             ORDER BY queue_class_id LIMIT 1)
     FROM waiting WHERE waiting.id IS NOT NULL
-), classes AS (
-    SELECT c.*, nullif(c.demand -> 'key', 'null') AS key
-    FROM (
-        SELECT id FROM waiting WHERE id IS NOT NULL
-        UNION SELECT id FROM jobs_queueclass WHERE reason <> 'queued'
-    ) AS all_classes
-    JOIN jobs_queueclass AS c USING (id)
-), depths AS (
-    SELECT id, CASE WHEN key ->> 'name' IS NOT NULL AND (project_id, key ->> 'name') IN (
-                        SELECT project_id, key ->> 'name' FROM classes
-                        WHERE key ->> 'on_overflow' <> 'queue')
-                    THEN greatest(%(depth)s, %(deepest)s) ELSE %(depth)s END AS depth
-    FROM classes
+), hasty AS (
+    SELECT DISTINCT c.project_id, c.demand #>> '{key,name}' AS key
+    FROM waiting AS w JOIN jobs_queueclass AS c ON c.id = w.id
+    WHERE c.demand #>> '{key,on_overflow}' <> 'queue'
 )
 SELECT c.id, c.project_id, c.priority, c.demand::text, c.reason, c.reason_detail::text, h.jobs,
        h.since, coalesce(cardinality(h.jobs), 0) = d.depth
-FROM classes AS c
-JOIN depths AS d USING (id)
+FROM (
+    SELECT id FROM waiting WHERE id IS NOT NULL
+    UNION SELECT id FROM jobs_queueclass WHERE reason <> 'queued'
+) AS all_classes
+JOIN jobs_queueclass AS c USING (id)
+LEFT JOIN hasty ON (hasty.project_id, hasty.key) = (c.project_id, c.demand #>> '{key,name}')
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN hasty.key IS NULL THEN %(depth)s
+                ELSE greatest(%(depth)s, %(deepest)s) END AS depth
+) AS d
 CROSS JOIN LATERAL (
     SELECT array_agg(id) AS jobs, array_agg(extract(epoch FROM queued_at)::float8) AS since
     FROM (SELECT id, queued_at FROM jobs_job

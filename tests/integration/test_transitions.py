@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from jobs import transitions
 from jobs.endings import Ending
 from jobs.models import Attempt, Job
 from jobs.states import JOB_EDGES, STARTED_PHASES, TERMINAL, JobState, Outcome, Phase, phase_edge
-from jobs.transitions import Wait, Written
+from jobs.transitions import Wait, Written, Yielding
 from projects.actor import SYSTEM
 from projects.models import Event
 from providers.leases import SCHEDULER, Fence
@@ -21,6 +22,7 @@ from tests.support.builders import make_job
 from tests.support.engine_rows import (
     SUCCEEDED,
     bring_to,
+    hold,
     move,
     placed,
     row,
@@ -212,6 +214,28 @@ def test_a_cancel_ends_a_waiting_job_tells_an_active_one_and_leaves_an_ended_one
         again = transitions.request_cancel([job.pk], SYSTEM)
         assert (again.cancelled, again.requested, again.already) == ([], [], [])
         assert row(job) == after
+
+
+def test_many_that_give_way_to_one_take_as_many_queries_as_one() -> None:
+    scheduler, queries = hold(SCHEDULER), []
+    for count in (1, 20):
+        waiting = [make_job().pk for _ in range(count)]
+        active = make_job(state=JobState.RUNNING).pk
+        gone = [Yielding(job, "deploy", 7) for job in (*waiting, active)]
+        with CaptureQueriesContext(connection) as captured, transaction.atomic():
+            changes = transitions.yield_to(scheduler, gone)
+        queries.append(len(captured))
+        assert {change.id: change.ended for change in changes} == {
+            **dict.fromkeys(waiting, True),
+            active: False,
+        }
+        (by,) = set(
+            Job.objects.filter(pk__in=[*waiting, active]).values_list(
+                "cancel_requested_by", flat=True
+            )
+        )
+        assert by == "job 7 of its key deploy"
+    assert queries[0] == queries[1]
 
 
 @pytest.mark.parametrize("state", JobState)
