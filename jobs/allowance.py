@@ -69,10 +69,12 @@ class Share:
 
 def refusal(share: Share | None, key: KeyUse | None, more: Amounts) -> Refusal | None:
     """What forbids one more job, which needs `more`, to start; None where nothing does. The pause
-    is told first, then the key, then the project's limits; of either that it is used up before
-    that the rest is kept."""
+    is told first, then that it needs more than its project may use at all, then the key, then the
+    project's limits; of either that it is used up before that the rest is kept."""
     if share is not None and share.paused:
         return Refusal("paused", {"project": share.project, "why": share.paused})
+    if share is not None and (found := beyond(share.project, share.limits, NOTHING, more)):
+        return found
     if key is not None and (found := of_key(key)):
         return found
     if share is None or share.limits == NO_LIMITS:

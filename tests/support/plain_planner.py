@@ -241,12 +241,14 @@ class PlainPlanner:
         project: ProjectView = self.snapshot.projects[waiting.project]
         if project.paused:
             return "paused"
+        used, asked, bounds = self.used[project.id], self._asked(waiting), self._bounds(project)
+        if any(b is not None and amount > b for amount, b in zip(asked, bounds, strict=True)):
+            return "above_project_limit"
         if of_key := self._key_limited(waiting):
             return of_key
-        used, asked, bounds = self.used[project.id], self._asked(waiting), self._bounds(project)
         for has, amount, bound in zip(used, asked, bounds, strict=True):
             if bound is not None and amount and has + amount > bound:
-                return "above_project_limit" if amount > bound else "project_limit"
+                return "project_limit"
         first = self.kept.get(project.id, waiting)
         if first is not waiting:
             for has, ahead, amount, bound in zip(

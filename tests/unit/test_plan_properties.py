@@ -14,7 +14,13 @@ from jobs.reasons import WAITS, reason_text
 from orchestrator.scheduling.fleet import Fleet
 from orchestrator.scheduling.order import OVERDUE, level
 from orchestrator.scheduling.policy import Placed, Plan, plan
-from orchestrator.scheduling.snapshot import ProviderView, Snapshot, WaitingClass
+from orchestrator.scheduling.snapshot import (
+    Demand,
+    ProjectView,
+    ProviderView,
+    Snapshot,
+    WaitingClass,
+)
 from providers.fit import matches
 from tests.support.plain_planner import PlainPlanner
 from tests.support.snapshots import snapshots
@@ -101,6 +107,8 @@ def no_job_waits_that_could_have_had_the_room_of_one_behind_it(
     placed = {p.job: p for p in made.placements}
     gone = {one.job for one in made.give_way}
     told = {w.waiting: w for w in made.waits}
+    plain = PlainPlanner(snapshot)
+    plain.plan()
     for waiting in snapshot.classes:
         if waiting.id not in told:
             continue
@@ -109,10 +117,26 @@ def no_job_waits_that_could_have_had_the_room_of_one_behind_it(
             ahead = int(told[waiting.id].detail["job"])
             assert ahead not in placed
             assert waiting.jobs[first] in _behind(snapshot, *_where(snapshot, ahead))
-            continue
+        kept = with_what_is_kept(snapshot, plain, waiting)
         for behind in _behind(snapshot, waiting, first):
             if behind in placed:
-                assert not _could_replace(snapshot, made, waiting, placed[behind])
+                assert not _could_replace(kept, made, waiting, placed[behind])
+
+
+def with_what_is_kept(snapshot: Snapshot, plain: PlainPlanner, waiting: WaitingClass) -> Snapshot:
+    """The snapshot as if the overdue jobs ran for which the limits of a class's project, and its
+    key, are kept."""
+    projects, keys, of = dict(snapshot.projects), dict(snapshot.keys), waiting.project
+    first = plain.kept.get(of, waiting)
+    if first is not waiting:
+        projects[of] = _using(projects[of], first.demand)
+    name = (of, waiting.key.name if waiting.key else "")
+    first = plain.kept_keys.get(name, waiting)
+    if first is not waiting and first.key and waiting.key:
+        # those with the higher limit go without what the lower one does not let run
+        more = max(0, waiting.key.limit - first.key.limit)
+        keys[name] = replace(keys[name], jobs=(*keys[name].jobs, *range(-more, 1)))
+    return replace(snapshot, projects=projects, keys=keys)
 
 
 @cases
@@ -188,14 +212,7 @@ def committed(snapshot: Snapshot, made: Plan) -> Snapshot:
     projects = dict(snapshot.projects)
     for one in made.placements:
         held[one.provider].append(one)
-        project = projects[one.project]
-        projects[one.project] = replace(
-            project,
-            running=project.running + 1,
-            cpu_millis=project.cpu_millis + one.demand.cpu_millis,
-            memory_mb=project.memory_mb + one.demand.memory_mb,
-            gpus=project.gpus + one.demand.gpus,
-        )
+        projects[one.project] = _using(projects[one.project], one.demand)
         if one.key is not None:
             of_key[one.project, one.key.name].append(one.job)
     keys = {
@@ -208,6 +225,16 @@ def committed(snapshot: Snapshot, made: Plan) -> Snapshot:
     }
     views = tuple(_holding(view, held[view.id]) for view in snapshot.providers)
     return replace(snapshot, classes=tuple(classes), providers=views, projects=projects, keys=keys)
+
+
+def _using(project: ProjectView, demand: Demand) -> ProjectView:
+    return replace(
+        project,
+        running=project.running + 1,
+        cpu_millis=project.cpu_millis + demand.cpu_millis,
+        memory_mb=project.memory_mb + demand.memory_mb,
+        gpus=project.gpus + demand.gpus,
+    )
 
 
 def _holding(view: ProviderView, here: list[Placed]) -> ProviderView:
