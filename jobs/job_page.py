@@ -36,6 +36,21 @@ from providers.selectors import provider_list
 EVENTS_SHOWN = 200
 RERUNS_SHOWN = 5
 RERUNS_COUNTED = 100
+TABS = ("log", "events", "spec")
+
+
+def tab_of(asked: str) -> str:
+    """The tab that an address asks for; the log, where there is no such."""
+    return asked if asked in TABS else "log"
+
+
+def shown_of(attempts: Sequence[Attempt], asked: str) -> tuple[int, bool]:
+    """The number of the attempt that a page shows, and whether its address names that one:
+    otherwise it is the latest, and 0 while there is none."""
+    last = attempts[-1].number if attempts else 0
+    number = int(asked) if asked.isdecimal() and len(asked) < 9 else 0
+    chosen = 1 <= number <= last
+    return (number if chosen else last), chosen
 
 
 def header(
@@ -75,7 +90,8 @@ def _acts(actor: Actor, job: Job, *, may_change: bool) -> dict[str, Any]:
 def attempts_nav(
     job: Job, attempts: Sequence[Attempt], *, tab: str, shown: int, chosen: bool
 ) -> dict[str, Any]:
-    """The tabs, and the attempts to choose from. `chosen`: the address names the attempt."""
+    """The tabs, and the attempts to choose from. `shown` is 0 while there is none; `chosen`: the
+    address names the one that is shown."""
     return {"job": job, "attempts": attempts, "tab": tab, "shown": shown, "chosen": chosen}
 
 
@@ -170,19 +186,19 @@ def regions(
     job: Job,
     *,
     tab: str,
-    attempt: int | None,
+    attempt: str,
     phase: int = 0,
     submit_url: str = "",
 ) -> dict[str, Any]:
-    """Everything of the page at once, from one reading of the attempts. `phase`: to which
-    stretch of the phase bar events are narrowed; `submit_url`: where the API takes new jobs."""
+    """Everything of the page at once, from one reading of the attempts. `tab` and `attempt` as
+    its address has them; `phase`: to which stretch of the phase bar events are narrowed;
+    `submit_url`: where the API takes new jobs."""
     attempts = attempts_of(job)
-    last = attempts[-1].number if attempts else 1
-    shown = attempt if attempt is not None and 1 <= attempt <= last else last
+    tab, (shown, chosen) = tab_of(tab), shown_of(attempts, attempt)
     context = header(actor, job, attempts)
-    context |= attempts_nav(job, attempts, tab=tab, shown=shown, chosen=attempt is not None)
+    context |= attempts_nav(job, attempts, tab=tab, shown=shown, chosen=chosen)
     context |= facts(job, attempts)
-    context |= use(job, attempts, shown=shown, chosen=attempt is not None)
+    context |= use(job, attempts, shown=shown, chosen=chosen)
     context |= waiting(actor, job)
     if tab == "events":
         context |= events(job, attempts, phase=phase)

@@ -26,7 +26,7 @@ from projects.actor import Actor
 from projects.errors import Forbidden, Invalid
 from projects.models import Role
 from projects.quantities import cores_text, duration_text, memory_text
-from projects.selectors import projects_of
+from projects.selectors import project_named, projects_of
 from providers.models import Provider
 
 LABELS_SHOWN = 8
@@ -123,7 +123,7 @@ def foreseen(actor: Actor, form: JobForm, providers: list[Provider]) -> DryRun |
     readable = {*spec, *amounts}
     if not readable >= {"cpu_cores", "memory_mb", "gpus", "requires", "provider"}:
         return None
-    project = projects_of(actor).filter(slug=spec.get("project", "")).first()
+    project = project_named(actor, spec.get("project", ""))
     return foresee(actor, spec, project, providers)
 
 

@@ -35,7 +35,7 @@ from jobs.true_order import TOP
 from jobs.whole_line import whole_line
 from projects.actor import Actor
 from projects.models import Project, Role
-from projects.selectors import projects_of
+from projects.selectors import project_named, projects_of
 from providers.readings import Capacity, ProviderReading, loads, totals
 from providers.selectors import provider_list, queue_is_planned
 
@@ -98,7 +98,7 @@ def asked(actor: Actor, query: QueryDict) -> Asked:
     why, slug = query.get("why", ""), query.get("project", "")
     if why and why not in GROUPS:
         problems.append(f"“{why[:40]}” is nothing to wait for; use one of: {', '.join(GROUPS)}.")
-    project = projects_of(actor).filter(slug=slug).first() if slug else None
+    project = project_named(actor, slug) if slug else None
     if slug and project is None:
         problems.append(f"There is no project “{slug[:63]}” that you can see.")
     return Asked(project, why if why in GROUPS else "", tuple(problems))

@@ -20,8 +20,6 @@ from projects.errors import BadRequest, Conflict, Invalid, LimitReached
 from projects.export import as_file, read_form
 from projects.pages import page_actor, refusals
 
-TABS = ("log", "events", "spec")
-
 
 @require_safe
 @refusals
@@ -53,13 +51,12 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     `?phase=` narrows the events to one stretch of the phase bar."""
     actor = page_actor(request)
     job = job_get(actor, job_id)
-    tab = request.GET.get("tab", "log")
-    chosen, phase = request.GET.get("attempt", ""), request.GET.get("phase", "")
+    phase = request.GET.get("phase", "")
     context = job_page.regions(
         actor,
         job,
-        tab=tab if tab in TABS else "log",
-        attempt=int(chosen) if chosen.isdecimal() and len(chosen) < 9 else None,
+        tab=request.GET.get("tab", ""),
+        attempt=request.GET.get("attempt", ""),
         phase=int(phase) if phase.isdecimal() and len(phase) < 9 else 0,
         submit_url=request.build_absolute_uri(reverse("api-job_submit")),
     )

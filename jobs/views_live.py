@@ -58,14 +58,13 @@ def attempts(request: HttpRequest, job_id: int) -> HttpResponse:
     """The tabs and the attempts."""
     actor = page_actor(request)
     job = job_get(actor, job_id)
-    given = request.GET.get("attempt", "")
     found = attempts_of(job)
-    shown = int(given) if given.isdecimal() and len(given) < 9 else len(found) or 1
-    tab = request.GET.get("tab", "log")
-    mark = job_page.etag(actor, job, "attempts", shown, tab)
+    shown, chosen = job_page.shown_of(found, request.GET.get("attempt", ""))
+    tab = job_page.tab_of(request.GET.get("tab", ""))
+    mark = job_page.etag(actor, job, "attempts", shown, chosen, tab)
 
     def context() -> dict[str, Any]:
-        return job_page.attempts_nav(job, found, tab=tab, shown=shown, chosen=bool(given))
+        return job_page.attempts_nav(job, found, tab=tab, shown=shown, chosen=chosen)
 
     return fragment(request, "jobs/_attempts.html", context, etag=mark)
 
@@ -85,10 +84,9 @@ def waiting(request: HttpRequest, job_id: int) -> HttpResponse:
 def use(request: HttpRequest, job_id: int) -> HttpResponse:
     """What an attempt uses against its limits: that of `?attempt=`, or the latest."""
     job = job_get(page_actor(request), job_id)
-    given = request.GET.get("attempt", "")
     found = attempts_of(job)
-    shown = int(given) if given.isdecimal() and len(given) < 9 else len(found)
-    context = job_page.use(job, found, shown=shown, chosen=bool(given))
+    shown, chosen = job_page.shown_of(found, request.GET.get("attempt", ""))
+    context = job_page.use(job, found, shown=shown, chosen=chosen)
     return fragment(request, "jobs/_use.html", context)
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from jobs.query import moment_of
 from projects.activity import ActivityFilter, Who
 from projects.actor import Actor
-from projects.selectors import projects_of
+from projects.selectors import project_named
 
 FIELDS = ("who", "person", "project", "type", "subject", "since")
 SUBJECTS = ("job", "provider", "project", "token", "user", "instance")
@@ -67,18 +67,16 @@ def asked(actor: Actor, query: QueryDict) -> Asked:
     who = given["who"] or Who.PEOPLE
     if who not in set(Who):
         problems.append(f"“{who}” is nobody; use one of: {', '.join(Who)}.")
-    project = None
-    if slug := given["project"]:
-        project = projects_of(actor).filter(slug=slug).values_list("pk", flat=True).first()
-        if project is None:
-            problems.append(f"There is no project “{slug}” that you can see.")
+    project = project_named(actor, given["project"]) if given["project"] else None
+    if given["project"] and project is None:
+        problems.append(f"There is no project “{given['project']}” that you can see.")
     if given["type"] and not _TYPE.fullmatch(given["type"]):
         problems.append(f"“{given['type']}” is no type; write job, or job.cancelled.")
     kind, number = _subject(given["subject"], problems)
     wanted = ActivityFilter(
         who=Who(who) if who in set(Who) else Who.PEOPLE,
         person=fields.get("person", ""),
-        project=project,
+        project=project.pk if project is not None else None,
         type=given["type"],
         subject_kind=kind,
         subject=number,

@@ -10,6 +10,7 @@ from projects.actor import Actor
 from projects.errors import NotFound
 from projects.models import ApiToken, Event, InstanceSettings, Project, Role
 from projects.prepared import Place, PreparedQuery
+from projects.strict import text_problem
 
 _BY_SLUG = PreparedQuery(lambda: Project.objects.filter(slug__any=Place(0)))
 
@@ -18,6 +19,11 @@ def projects_of(actor: Actor, role: Role = Role.VIEWER) -> QuerySet[Project]:
     """The projects in which the actor has at least that role, by slug."""
     ids = actor.project_ids(role)
     return Project.objects.all() if ids is None else Project.objects.filter(pk__in=ids)
+
+
+def project_named(actor: Actor, slug: str) -> Project | None:
+    """One project by what somebody has typed; None where they can see none of that name."""
+    return None if text_problem(slug) else projects_of(actor).filter(slug=slug).first()
 
 
 def project_get(actor: Actor, slug: str) -> Project:

@@ -84,7 +84,7 @@ def every_page(filled: Filled, *, admin: bool = True) -> list[Address]:
         if pattern.startswith("admin/") and not admin:
             continue
         signed_in = pattern not in SIGNED_OUT
-        for path, missing in _paths(pattern, filled):
+        for path, missing in paths_of(pattern, filled):
             response = (ada if signed_in else nobody).get(path)
             if missing and response.status_code != 405:
                 unknown.append(f"{pattern!r} has <{missing}>, for which nothing is known")
@@ -126,9 +126,9 @@ def _leads_to_change(pattern: str) -> bool:
     return bool(re.fullmatch(r"admin/\w+/\w+/<path:object_id>/", pattern))
 
 
-def _paths(pattern: str, filled: Filled) -> Iterator[tuple[str, str]]:
-    """The route with what there is to show, one path for each face that it has, and the name of
-    a parameter for which there is nothing: routes that only take POST need none."""
+def paths_of(pattern: str, filled: Filled) -> Iterator[tuple[str, str]]:
+    """The paths of a route with what there is to show, one for each face that it has, and the name
+    of a parameter for which there is nothing: routes that only take POST need none."""
     for values in _values(pattern, filled):
         pieces = re.split(r"<(?:\w+:)?(\w+)>", pattern)
         missing = next((name for name in pieces[1::2] if name not in values), "")
