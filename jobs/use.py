@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from jobs.models import Attempt
 from jobs.stat_pages import Reading, drawn_together
 from jobs.states import Phase
+from jobs.use_plot import Plot, plot_of
 from projects.quantities import cores_text, memory_text
 
-POINTS = 240
+POINTS = 160
 NEAR = 0.95
 """From this part of its limit on a measure is called near it."""
 OLD = timedelta(seconds=90)
@@ -23,11 +24,13 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """One measure: "1.2 of 2 GiB memory", "peak 1.9 GiB", and whether it came near its limit."""
+    """One measure: "1.2 of 2 GiB memory", "peak 1.9 GiB", its plot, and whether it came near its
+    limit."""
 
     key: str
     text: str
     note: str
+    plot: Plot
     near: bool = False
 
     @property
@@ -38,7 +41,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """The measures of one attempt, and their points as JSON for the chart."""
+    """The measures of one attempt, and their points as JSON: what each was at which moment."""
 
     attempt: int
     live: bool
@@ -58,18 +61,23 @@ def use_of(attempt: Attempt | None, readings: Sequence[Reading], now: datetime) 
         began = attempt.running_at
         fresh = live and began is not None and now - began < OLD
         return Use(attempt.number, live, ()) if fresh else None
-    last = readings[-1]
+    last, drawn = readings[-1], drawn_together(readings, POINTS)
+    memory = plot_of([(r.at, r.memory_bytes / _MIB) for r in drawn], attempt.memory_mb)
+    cpu = plot_of([(r.at, r.cpu_millis) for r in drawn], attempt.cpu_millis)
     return Use(
         attempt=attempt.number,
         live=live,
-        meters=(_memory(attempt, readings, live=live), _cpu(attempt, readings, live=live)),
-        series=_series(attempt, readings),
+        meters=(
+            _memory(attempt, readings, memory, live=live),
+            _cpu(attempt, readings, cpu, live=live),
+        ),
+        series=_series(drawn),
         last_at=last.at,
         old=live and now - last.at > OLD,
     )
 
 
-def _memory(attempt: Attempt, readings: Sequence[Reading], *, live: bool) -> Meter:
+def _memory(attempt: Attempt, readings: Sequence[Reading], plot: Plot, *, live: bool) -> Meter:
     peak = max([r.memory_bytes for r in readings] + [attempt.memory_peak_bytes or 0]) / _MIB
     limit = attempt.memory_mb
     near = peak >= NEAR * limit
@@ -78,17 +86,18 @@ def _memory(attempt: Attempt, readings: Sequence[Reading], *, live: bool) -> Met
         note = f"peak {memory_text(peak)}"
     else:
         shown, note = peak, "at the limit" if near else "at its peak"
-    return Meter("memory", f"{of(memory_text(shown), memory_text(limit))} memory", note, near)
+    text = f"{of(memory_text(shown), memory_text(limit))} memory"
+    return Meter("memory", text, note, plot, near)
 
 
-def _cpu(attempt: Attempt, readings: Sequence[Reading], *, live: bool) -> Meter:
+def _cpu(attempt: Attempt, readings: Sequence[Reading], plot: Plot, *, live: bool) -> Meter:
     peak = max([r.cpu_millis for r in readings] + [attempt.cpu_peak_millis or 0])
     mean = sum(r.cpu_millis for r in readings) / len(readings)
     limit = cores_text(attempt.cpu_millis)
     note = f"peak {cores_text(peak)}"
     if live:
-        return Meter("cpu", f"{of(cores_text(readings[-1].cpu_millis), limit)} CPU", note)
-    return Meter("cpu", f"{of(cores_text(mean), limit)} CPU", f"on average, {note}")
+        return Meter("cpu", f"{of(cores_text(readings[-1].cpu_millis), limit)} CPU", note, plot)
+    return Meter("cpu", f"{of(cores_text(mean), limit)} CPU", f"on average, {note}", plot)
 
 
 def of(part: str, whole: str) -> str:
@@ -97,14 +106,12 @@ def of(part: str, whole: str) -> str:
     return f"{number if unit and whole.endswith(f' {unit}') else part} of {whole}"
 
 
-def _series(attempt: Attempt, readings: Sequence[Reading]) -> str:
-    points = drawn_together(readings, POINTS)
+def _series(drawn: Sequence[Reading]) -> str:
     return json.dumps(
         {
-            "at": [round(r.at.timestamp(), 1) for r in points],
-            "memory": [round(r.memory_bytes / _MIB, 1) for r in points],
-            "cpu": [r.cpu_millis / 1000 for r in points],
-            "limits": {"memory": attempt.memory_mb, "cpu": attempt.cpu_millis / 1000},
+            "at": [round(r.at.timestamp(), 1) for r in drawn],
+            "memory": [round(r.memory_bytes / _MIB, 1) for r in drawn],
+            "cpu": [r.cpu_millis / 1000 for r in drawn],
         },
         separators=(",", ":"),
     )

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from jobs import stat_store
 from jobs.models import Attempt, StatPage
 from jobs.retention import delete_stats
-from jobs.stat_pages import Reading
-from jobs.stat_store import Measured
 from projects.models import Project
 from tests.support.attempts import make_attempt
 from tests.support.builders import bearer, make_job, make_project, make_provider, make_user
-from tests.support.engine_rows import hold
 from tests.support.pages import signed_in, words_of
+from tests.support.readings import MIB, measure
 
 pytestmark = pytest.mark.django_db
-MIB = 2**20
 
 
 @pytest.fixture
@@ -32,14 +28,6 @@ def project() -> Project:
 
 def ago(seconds: float) -> datetime:
     return timezone.now() - timedelta(seconds=seconds)
-
-
-def measure(attempt: Attempt, *readings: tuple[float, int, int]) -> None:
-    """Keep readings of so many seconds ago: thousandths of a core, MiB."""
-    fence = hold(f"provider:{attempt.provider_id}")
-    taken = [Reading(ago(seconds), cpu, memory * MIB) for seconds, cpu, memory in readings]
-    with transaction.atomic():
-        stat_store.keep([Measured(attempt.pk, fence, reading) for reading in taken])
 
 
 def running(project: Project, **columns: Any) -> Attempt:
@@ -81,6 +69,19 @@ def test_the_page_says_it_in_words_against_the_limits(project: Project) -> None:
     assert "128 of 512 MiB memory" in words
     assert "peak 400 MiB" in words
     assert "0.25 of 1 CPU" in words
+
+
+def test_the_page_draws_it_under_the_line_of_the_limit(project: Project) -> None:
+    attempt = running(project)
+    measure(attempt, (20, 500, 128), (10, 1000, 256), (5, 250, 512))
+    page = signed_in(make_user(project=project)).get(f"/jobs/{attempt.job_id}").content.decode()
+    lines = re.findall(r'class="line" d="M([^"]+)"', page)
+    heights = [[float(place.split()[1]) for place in line.split("L")] for line in lines]
+    memory, cpu = heights
+    assert memory == sorted(memory, reverse=True), "memory rises"
+    assert cpu[1] == min(cpu), "CPU was highest in between"
+    limits = [float(found) for found in re.findall(r'class="limit" d="M0 ([\d.]+)H', page)]
+    assert limits == [memory[2], cpu[1]], "each limit is as high as what has reached it"
 
 
 def test_what_cannot_be_measured_takes_no_place_on_the_page(project: Project) -> None:
