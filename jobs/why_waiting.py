@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,13 +26,39 @@ IN_TURN = "It goes here when its turn comes"
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """One column: what of it the job needs, how amounts of it are written, and what a provider
+    has given out of what it has in all (None: it has no limit)."""
+
+    word: str
+    needed: int
+    text: Callable[[int], str]
+    given: Callable[[ProviderUse], int]
+    whole: Callable[[Provider], int | None]
+
+    @property
+    def head(self) -> str:
+        """As in "Memory, needs 6 GiB"."""
+        return f"{self.word}, needs {self.text(self.needed)}"
+
+    def cell(self, provider: Provider, used: ProviderUse) -> Cell:
+        """What a provider has of it."""
+        given, whole = self.given(used), self.whole(provider)
+        if whole is None:
+            return Cell("no limit", "", given, 0, short=False)
+        free = max(0, whole - given)
+        return Cell(f"{self.text(free)} free", self.text(whole), given, whole, free < self.needed)
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """One measure of a provider: what is free of all of it, and whether that is too little."""
+    """One measure of a provider: what is free of all of it ("" where it has no limit), and
+    whether that is too little."""
 
     free: str
     total: str
-    given: float
-    whole: float
+    given: int
+    whole: int
     short: bool
 
 
@@ -45,18 +71,20 @@ class Row:
     word: str
     why: str
     cells: tuple[Cell, ...]
-    """CPU and memory; none of a provider that was never seen."""
+    """One of each measure; none of a provider that was never seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class WhyWaiting:
-    """The answer in a sentence, the count of answers, and the providers, the nearest first."""
+    """The answer in a sentence, the count of answers, what is measured (its head in each
+    column), and the providers, the nearest first."""
 
     shape: str
     headline: str
     summary: str
     needs_cpu: str
     needs_memory: str
+    heads: tuple[str, ...]
     rows: tuple[Row, ...]
     more: int = 0
 
@@ -117,13 +145,15 @@ def why_waiting(
     """The panel of a job that waits; `found` as by `fits_of`. `with_room`: what it means to the
     job that a provider has room for it now."""
     shape, words = headline(need, found)
+    measures = tuple(_measures(need, [one for _, one in found]))
     return WhyWaiting(
         shape=shape,
         headline=words,
         summary=_summary([one.answer for _, one in found]),
         needs_cpu=cores_text(need.cpu_millis),
         needs_memory=memory_text(need.memory_mb),
-        rows=tuple(_row(need, p, one, used[p.pk], with_room) for p, one in found[:MOST_SHOWN]),
+        heads=tuple(measure.head for measure in measures),
+        rows=tuple(_row(measures, p, one, used[p.pk], with_room) for p, one in found[:MOST_SHOWN]),
         more=max(0, len(found) - MOST_SHOWN),
     )
 
@@ -196,19 +226,26 @@ def _summary(answers: Sequence[Answer]) -> str:
     return f"Of {len(answers)} providers {', '.join(words)}." if len(answers) > 1 else ""
 
 
-def _row(need: Need, provider: Provider, one: Fit, used: ProviderUse, with_room: str) -> Row:
-    shape, word, why = _answer(one, provider, with_room)
-    cells = (
-        _cell(cores_text, used.cpu_millis, provider.total_cpu_millis, need.cpu_millis),
-        _cell(memory_text, used.memory_mb, provider.total_memory_mb, need.memory_mb),
+def _measures(need: Need, answers: Sequence[Fit]) -> Iterator[Measure]:
+    """CPU and memory; GPUs where the job needs some, slots where somebody has none left."""
+    yield Measure(
+        "CPU", need.cpu_millis, cores_text, lambda u: u.cpu_millis, lambda p: p.total_cpu_millis
     )
+    yield Measure(
+        "Memory", need.memory_mb, memory_text, lambda u: u.memory_mb, lambda p: p.total_memory_mb
+    )
+    if need.gpus:
+        yield Measure("GPUs", need.gpus, str, lambda u: u.gpus, lambda p: p.total_gpus)
+    if any(one.answer is Answer.FULL and one.lacks_slot for one in answers):
+        yield Measure("Slots", 1, str, lambda u: u.running, lambda p: p.slots)
+
+
+def _row(
+    measures: Sequence[Measure], provider: Provider, one: Fit, used: ProviderUse, with_room: str
+) -> Row:
+    shape, word, why = _answer(one, provider, with_room)
+    cells = tuple(measure.cell(provider, used) for measure in measures)
     return Row(provider, shape, word, why, cells if provider.total_memory_mb else ())
-
-
-def _cell(text: object, given: int, whole: int, wanted: int) -> Cell:
-    assert callable(text)
-    free = max(0, whole - given)
-    return Cell(text(free), text(whole), given, whole, free < wanted)
 
 
 def _answer(one: Fit, provider: Provider, with_room: str) -> tuple[str, str, str]:
@@ -233,7 +270,13 @@ def _answer(one: Fit, provider: Provider, with_room: str) -> tuple[str, str, str
 
 def _lacking(one: Fit, provider: Provider) -> str:
     amounts = missing(one)
-    return f"Needs {amounts} more" if amounts else f"All its {provider.slots} slots are taken"
+    if amounts:
+        return f"Needs {amounts} more"
+    return (
+        "Its only slot is taken"
+        if provider.slots == 1
+        else f"All its {provider.slots} slots are taken"
+    )
 
 
 def missing(one: Fit) -> str:

@@ -52,6 +52,24 @@ def test_each_provider_answers_and_the_nearest_comes_first(
     assert order == sorted(order)
 
 
+def test_the_measure_that_is_short_has_a_column(browser: Client, project: Project) -> None:
+    """GPUs where the job asks for some, slots where somebody has none left."""
+    full = make_provider("full", slots=1, found_gpus=4)
+    make_provider("endless", slots=None, found_gpus=1)
+    words = said(browser, make_job(project=project))
+    assert "GPUs" not in words
+    assert "Slots" not in words
+    make_attempt(provider=full)
+    words = said(browser, make_job(project=project, spec={"resources": {"gpus": 2}}))
+    assert "CPU, needs 1" in words
+    assert "GPUs, needs 2" in words
+    assert "4 free" in words
+    assert "Slots, needs 1" in words
+    assert "0 freeof 1" in words
+    assert "Its only slot is taken" in words
+    assert "no limit" in words
+
+
 def test_its_place_is_by_priority_and_then_first_come(browser: Client, project: Project) -> None:
     first = make_job(project=project, priority=90, name="urgent")
     mine = make_job(project=project, name="mine")
