@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from jobs.provider_change import change, mode_change, mode_of
 from projects.actor import Actor
 from projects.errors import BadRequest, Conflict, FieldProblem, Forbidden, Invalid
+from projects.live_marks import list_mark
 from projects.pages import fragment, page_actor, refusals
 from providers import services
 from providers.forms import CONNECTIONS, ConnectionForm, LimitsForm, connection_of, limits_of
@@ -31,15 +32,23 @@ def provider_mode(request: HttpRequest, provider_id: int) -> HttpResponse:
     actor = page_actor(request)
     if request.method == "POST":
         return _set_mode(request, actor, provider_id)
-    return render(request, "providers/mode.html", _mode_context(request, actor, provider_id))
+    asked = _mode_asked(request, actor, provider_id)
+    return render(request, "providers/mode.html", _mode_context(actor, *asked))
 
 
 @require_safe
 @refusals
 def mode(request: HttpRequest, provider_id: int) -> HttpResponse:
     """What the change would mean as things are now, live."""
-    context = _mode_context(request, page_actor(request), provider_id)
-    return fragment(request, "providers/_mode.html", context)
+    actor = page_actor(request)
+    provider, wanted, listed = _mode_asked(request, actor, provider_id)
+    also = f"{provider.pk}-{provider.rev}-{wanted}-{listed}"
+    mark = list_mark(actor, "jobs", "providers", also=also, beat=5)
+
+    def context() -> dict[str, Any]:
+        return _mode_context(actor, provider, wanted, listed)
+
+    return fragment(request, "providers/_mode.html", context, etag=mark)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -159,14 +168,19 @@ def _in_words(problems: list[FieldProblem]) -> list[str]:
     return [f"{problem.pointer.strip('/')}: {problem.detail}" for problem in problems]
 
 
-def _mode_context(request: HttpRequest, actor: Actor, provider_id: int) -> dict[str, Any]:
+def _mode_asked(
+    request: HttpRequest, actor: Actor, provider_id: int
+) -> tuple[Provider, Mode, bool]:
+    """Which provider is to be what, and whether all jobs are to be listed."""
     _must_operate(actor)
     wanted = mode_of(request.GET.get("to", ""))
     if wanted is None:
         raise BadRequest("A provider can be active, draining or inactive, nothing else.")
-    provider = provider_get(actor, provider_id)
-    after = services.provider_changed(actor, provider_id, {"mode": wanted.value})
-    listed = "all" in request.GET
+    return provider_get(actor, provider_id), wanted, "all" in request.GET
+
+
+def _mode_context(actor: Actor, provider: Provider, wanted: Mode, listed: bool) -> dict[str, Any]:
+    after = services.provider_changed(actor, provider.pk, {"mode": wanted.value})
     told = mode_change(actor, provider, after, listed=listed)
     return told | {"mode": wanted.value, "listed": listed, "same": provider.mode == wanted}
 

@@ -17,7 +17,7 @@ from projects.actor import Actor
 from projects.kept import Kept
 from projects.models import Project, Role
 from projects.quantities import cores_text, memory_text
-from projects.selectors import share_get, shares_of
+from projects.selectors import shares_of
 from projects.shares import may_limit, may_pause, pause_words, share_values
 from providers.models import Mode, Provider
 from providers.selectors import provider_list
@@ -112,9 +112,9 @@ def project_rows(actor: Actor) -> dict[str, Any]:
     }
 
 
-def project_detail(actor: Actor, slug: str) -> dict[str, Any]:
-    """One project: its share, what it uses, what waits and could start, who is in it."""
-    project = share_get(actor, slug)
+def project_detail(actor: Actor, project: Project) -> dict[str, Any]:
+    """One project, of which the actor may see the share: what it is, what it uses, what waits and
+    could start, who is in it."""
     use = project_use([project])[project.pk]
     line, instance = _in_line(project), _instance(provider_list(actor))
     members = project.memberships.select_related("user").order_by("user__username")

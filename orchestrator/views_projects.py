@@ -17,6 +17,7 @@ from orchestrator.project_page import preview_of, project_detail, project_rows
 from orchestrator.share_form import ShareForm
 from projects.actor import Actor
 from projects.errors import Conflict, Forbidden, Invalid
+from projects.live_marks import list_mark
 from projects.models import Project
 from projects.pages import fragment, page_actor, refusals
 from projects.selectors import share_get
@@ -41,21 +42,30 @@ def index(request: HttpRequest) -> HttpResponse:
 @refusals
 def rows(request: HttpRequest) -> HttpResponse:
     """The list, live."""
-    return fragment(request, "projects/_list.html", project_rows(page_actor(request)))
+    actor = page_actor(request)
+    mark = list_mark(actor, "jobs", "providers")
+    return fragment(request, "projects/_list.html", lambda: project_rows(actor), etag=mark)
 
 
 @require_safe
 @refusals
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
     """One project."""
-    return render(request, "projects/detail.html", project_detail(page_actor(request), slug))
+    actor = page_actor(request)
+    context = project_detail(actor, share_get(actor, slug))
+    return render(request, "projects/detail.html", context)
 
 
 @require_safe
 @refusals
 def live_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """One project, live."""
-    return fragment(request, "projects/_detail.html", project_detail(page_actor(request), slug))
+    actor = page_actor(request)
+    project = share_get(actor, slug)
+    mark = list_mark(actor, "jobs", "providers", also=project.pk)
+    return fragment(
+        request, "projects/_detail.html", lambda: project_detail(actor, project), etag=mark
+    )
 
 
 @never_cache
@@ -93,11 +103,12 @@ def preview(request: HttpRequest, slug: str) -> HttpResponse:
 @refusals
 def pause(request: HttpRequest, slug: str) -> HttpResponse:
     """Let nothing of it start until it is resumed."""
+    actor = page_actor(request)
     try:
-        project = project_pause(page_actor(request), slug, {"note": request.POST.get("note", "")})
+        project = project_pause(actor, slug, {"note": request.POST.get("note", "")})
         messages.success(request, f"{project.slug} is paused: nothing of it starts.")
     except Invalid as error:
-        context = project_detail(page_actor(request), slug)
+        context = project_detail(actor, share_get(actor, slug))
         wrong = {"note": request.POST.get("note", ""), "problems": error.problems}
         return render(request, "projects/detail.html", context | wrong, status=422)
     return redirect("project", slug)

@@ -22,9 +22,13 @@ pytestmark = pytest.mark.django_db
 
 OF_JOBS = [
     "/_/jobs/rows", "/_/jobs/counts", "/_/queue/head", "/_/queue/rows", "/_/activity",
+    "/_/projects", "/_/projects/etl",
     *(f"/_/home/{card.name}" for card in home.CARDS),
 ]  # fmt: skip
-OF_PROVIDERS = ["/_/providers", "/_/providers/{provider}", "/_/jobs/{job}/waiting"]
+OF_PROVIDERS = [
+    "/_/providers", "/_/providers/{provider}", "/_/jobs/{job}/waiting",
+    "/_/providers/{provider}/mode?to=draining",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
