@@ -1,7 +1,7 @@
 /* Shortcuts: the one place that decides what is one, and knows what each of them does.
 
-   An element with data-key is reached by that key: a link is followed, a field is focused, a
-   button pressed. A link with data-go is followed by g and then its key, from every page. A
+   An element with data-key is reached by that key: a link is followed, a button pressed, a field
+   or what sends a form is focused. A link with data-go is followed by g and then its key, from every page. A
    script asks heard(event) before it acts on a key of its own, and tells what its keys do.
    The palette and the sheet of keys are fetched when they are first wanted. */
 (() => {
@@ -20,6 +20,11 @@
     if (event.key.length === 1 && !on()) return false;
     const from = event.target instanceof Element ? event.target : document.body;
     return !typing(from) && !document.querySelector("dialog[open]");
+  }
+
+  /* What sends something is only gone to; Enter then presses it. */
+  function reach(el) {
+    if (typing(el) || el.type === "submit") el.focus(); else el.click();
   }
 
   const away = () => null; // the banner says so
@@ -66,8 +71,7 @@
     const target = document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
     if (!target || target.closest("[inert]")) return;
     event.preventDefault();
-    // What cannot be taken back is only reached by its key; Enter then presses it.
-    if (typing(target) || target.hasAttribute("data-key-focus")) target.focus(); else target.click();
+    reach(target);
   });
 
   document.addEventListener("click", ({ target }) => {
@@ -97,7 +101,7 @@
 
   window.Gantry = Object.assign(window.Gantry ?? {}, {
     keys: {
-      on, heard, wordsOf, sprite, openers,
+      on, heard, reach, wordsOf, sprite, openers,
       /* What the keys of a part of this page do, for the sheet: [[keys, words], …]. */
       tell(part, rows) { told.set(part, rows); },
       get told() { return told; },

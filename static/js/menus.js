@@ -1,7 +1,10 @@
 /* A <details data-menu> as people expect of a menu: its first field has the focus, Escape and
-   a click elsewhere close it. It opens and closes without this file too. */
+   a click elsewhere close it, this one only while nothing is typed in it. It opens and closes
+   without this file too. */
 (() => {
   const opened = () => [...document.querySelectorAll("details[data-menu][open]")];
+
+  const typedIn = (menu) => [...menu.querySelectorAll("input")].some((field) => field.value !== field.defaultValue);
 
   document.addEventListener("toggle", (event) => {
     const menu = event.target;
@@ -21,7 +24,7 @@
   document.addEventListener("click", (event) => {
     const at = event.target instanceof Element ? event.target : document.body;
     for (const menu of opened()) {
-      if (!menu.contains(at) && !menu.closest("form")?.contains(at)) menu.open = false;
+      if (!menu.contains(at) && !menu.closest("form")?.contains(at) && !typedIn(menu)) menu.open = false;
     }
   });
 })();

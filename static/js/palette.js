@@ -111,7 +111,7 @@ function known() {
   const here = keys.reached.map(({ el, key, words, typed }) => ({
     group: "On this page", words, key, href: icon(typed ? "search" : "right"),
     url: el instanceof HTMLAnchorElement ? el.href : "",
-    act: () => { if (typed || el.hasAttribute("data-key-focus")) el.focus(); else el.click(); },
+    act: () => keys.reach(el),
   }));
   return [...here, ...there, ...recent(), ...actions()];
 }

@@ -349,6 +349,32 @@ def test_title_and_icon_of_the_tab_follow_the_state(page: Page, actor: Actor) ->
     expect(icon).to_have_attribute("href", re.compile(r"state/cancelled"))
 
 
+def test_a_menu_is_closed_as_menus_are_and_then_holds_the_page_up_no_more(
+    page: Page, actor: Actor
+) -> None:
+    job = make_job(name="nightly")
+    page.goto(f"/jobs/{job.pk}")
+    live(page)
+    header = page.locator("#job-header")
+    menu = header.locator("details[data-menu]")
+    summary, note = menu.locator("summary"), page.get_by_label("Why it is held")
+    summary.click()
+    expect(note).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(note).to_be_hidden()
+    expect(summary).to_be_focused()
+
+    summary.click()
+    note.fill("until the disk is there")
+    page.locator("h1").click()
+    expect(note).to_be_visible()  # what is typed is not put away
+    note.fill("")
+    transitions.request_cancel([job.pk], actor)
+    expect(header).to_have_attribute("data-updated", "")
+    page.locator("h1").click()
+    expect(page.locator(".badge")).to_have_text("Cancelled")
+
+
 def test_the_spec_shows_what_has_changed_and_is_copied_as_curl_without_secrets(page: Page) -> None:
     make_job(state="completed", name="load", spec={"name": "load", "env": {"DAY": "1"}})
     changed = {"name": "load", "env": {"DAY": "2"}, "secret_env": {"TOKEN": "hush-hush"}}

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from jobs.models import Attempt, Job
 from projects.actor import Actor
+from projects.models import Project
 from tests.e2e.dashboard.seen import DARK, background, saved, touch
 from tests.support.builders import make_job, make_provider, make_user
 from tests.support.sessions import sign_in
@@ -65,7 +66,12 @@ def test_check_21_from_the_palette_to_a_job_its_log_a_search_a_rerun_and_back_by
     touch(Job.objects.get(pk=failed.job_id))
     expect(page.locator("#job-header")).not_to_have_attribute("data-rev", before or "")
     expect(page.get_by_role("button", name="Rerun R")).to_be_focused()
+    page.locator("[data-log-lines]").focus()
     page.keyboard.press("r")
+    expect(page.get_by_role("button", name="Rerun R")).to_be_focused()
+    focus_is_seen(page)
+    assert Job.objects.filter(rerun_of=failed.job_id).count() == 0, "one stray key makes no job"
+    page.keyboard.press("Enter")
     page.wait_for_url(re.compile(rf"/jobs/(?!{failed.job_id}\b)\d+$"))
     expect(page.get_by_role("heading", name="orders-daily-load")).to_be_visible()
     page.go_back()
@@ -73,6 +79,23 @@ def test_check_21_from_the_palette_to_a_job_its_log_a_search_a_rerun_and_back_by
     for _ in range(12):
         page.keyboard.press("Tab")
         focus_is_seen(page)
+
+
+def test_check_21_a_stray_key_sends_nothing_and_leaves_no_log(page: Page, failed: Attempt) -> None:
+    page.goto(f"/jobs/{failed.job_id}")
+    page.locator("[data-log-lines]").focus()
+    page.keyboard.press("n")
+    expect(page.locator("[data-log-status]")).to_have_text("Nothing is searched for yet: press /")
+    assert page.url.endswith(f"/jobs/{failed.job_id}")
+    project = failed.job.project
+    Project.objects.filter(pk=project.pk).update(paused_at=timezone.now(), paused_by="ada")
+    page.goto(f"/projects/{project.slug}")
+    page.keyboard.press("p")
+    expect(page.get_by_role("button", name="Resume P")).to_be_focused()
+    project.refresh_from_db()
+    assert project.paused_at is not None
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("is resumed")).to_be_visible()
 
 
 def test_check_21_the_focus_stays_when_a_change_takes_its_button_away(page: Page) -> None:
