@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jobs.log.archive import Gap
+from jobs.log.ending import ending
 from jobs.log.follow import POLL_SECONDS, Reading, read_shared
 from jobs.log.reading import Stretch
 from jobs.log.seek import seq_before_tail
@@ -130,7 +131,7 @@ class LogFeed:
             await self._tell({**batch, "last": last, "rows": rows})
 
     async def _send_end(self) -> None:
-        await self._tell({"t": "end", **await in_database(_ending, self._grant.attempt_id)})
+        await self._tell({"t": "end", **await in_database(ending, self._grant.attempt_id)})
 
     async def _tell(self, message: dict[str, Any]) -> None:
         head = {"job": self._grant.job_id, "attempt": self._grant.number}
@@ -146,17 +147,4 @@ def gap_message(gap: Gap) -> dict[str, Any]:
         "first_line": gap.first_line,
         "lines": gap.lines,
         "why": gap.why,
-    }
-
-
-def _ending(attempt_id: int) -> dict[str, Any]:
-    attempt = Attempt.objects.select_related("job").get(pk=attempt_id)
-    return {
-        "state": attempt.job.state,
-        "outcome": attempt.outcome,
-        "reason": attempt.reason,
-        "exit_code": attempt.exit_code,
-        "complete": attempt.log_complete,
-        "note": attempt.log_note,
-        "lines": attempt.log_lines,
     }

@@ -9,39 +9,53 @@
   const POLL_MS = 15_000, FLOOR_MS = 60_000, SILENCE_MS = 45_000;
   const AGAIN_MS = 2_000, MOST_AGAIN_MS = 15_000;  // a fetch that got no answer, or "busy", is made again
   const BANNER_MS = 3_000, STALE_MS = 10_000, FIRST_BACKOFF_MS = 500, MOST_BACKOFF_MS = 15_000;
+  const FOREIGN = 4403;  // the server takes no socket from a page of this address (consumers.py)
   const root = document.documentElement;
   const now = () => performance.now();
 
-  let socket = null, up = false, over = false, tries = 0, build = null;
+  let socket = null, up = false, over = false, foreign = false, tries = 0, build = null;
   let heardAt = 0, downSince = now(), fetchedAt = now(), retryTimer = 0;
-  const subscribed = new Set(), logs = new Map(), timing = new WeakMap(), failures = new WeakMap(), waiting = new Set();
+  let failures = new WeakMap();  // region: how often in a row its fetch has failed
+  const subscribed = new Set(), logs = new Map(), timing = new WeakMap(), waiting = new Set();
 
   const regions = () => [...document.querySelectorAll("[data-live]")];
   const topicsOf = (el) => el.dataset.live.split(" ");
   const topicsWanted = () => new Set(regions().flatMap(topicsOf));
   const logKey = (job, attempt) => `${job}/${attempt}`;
 
-  // One region: never two fetches within its interval, and never without the last one.
+  // One region: never two fetches within its interval, and never without the last one. What is
+  // wanted sooner than what is due already takes its place.
   function refresh(el, every = /:/.test(el.dataset.live) ? OBJECT_MS : LIST_MS) {
     if (over) return;
-    const times = timing.get(el) ?? { last: -Infinity, timer: 0 };
+    const times = timing.get(el) ?? { last: -Infinity, due: Infinity, timer: 0 };
     timing.set(el, times);
-    if (times.timer) return;
-    const pause = Math.max(every, Number(el.dataset.every ?? 0));
-    const wait = Math.max(0, times.last + pause - now()) + Math.random() * Math.min(SPREAD_MS, pause / 5);
+    const failed = failures.get(el) ?? 0;
+    const again = failed && Math.min(MOST_AGAIN_MS, AGAIN_MS * 2 ** (failed - 1));
+    const pause = Math.max(every, again, Number(el.dataset.every ?? 0));
+    const earliest = Math.max(now(), times.last + pause), spread = Math.min(SPREAD_MS, pause / 5);
+    if (times.due <= earliest + spread) return;
+    clearTimeout(times.timer);
+    times.due = earliest + Math.random() * spread;
     times.timer = setTimeout(() => {
-      times.timer = 0;
+      times.due = Infinity;
       if (!el.isConnected) return;
       if ((document.hidden && !el.dataset.title) || inUse(el)) { hold(el); return; }
       times.last = now();
       el.removeAttribute("data-updated");
       el.dispatchEvent(new CustomEvent("live"));
-    }, wait);
+    }, times.due - now());
   }
 
   function refreshAll() {
     fetchedAt = now();
     regions().forEach((el) => refresh(el));
+  }
+
+  // After what may have mended it, nothing waits for an earlier failure.
+  function resync() {
+    for (const el of regions()) if (failures.has(el)) timing.get(el).last = -Infinity;
+    failures = new WeakMap();
+    refreshAll();
   }
 
   // What somebody types in, has opened or has selected is not pulled from under them.
@@ -90,9 +104,10 @@
     subscribed.clear();
     show();
     if (over) return;
-    if (code >= 4400 && code < 4500) { signedOut(); return; }
+    if (code === FOREIGN) foreign = true;
+    else if (code >= 4400 && code < 4500) { signedOut(); return; }
     const most = Math.min(MOST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries++);
-    retryTimer = setTimeout(connect, Math.random() * most);
+    retryTimer = setTimeout(connect, foreign ? FLOOR_MS : Math.random() * most);
   }
 
   function drop() {
@@ -105,12 +120,13 @@
     switch (message.t) {
       case "hello":
         up = true;
+        foreign = false;
         tries = 0;
         show();
         if (build && build !== message.build) banner("A new version of Gantry is here.", "Reload", location.href);
         build ??= message.build;
         subscribe();
-        refreshAll();
+        resync();
         logs.forEach((log) => log.reopen());
         break;
       case "ping": send({ op: "pong" }); break;
@@ -119,9 +135,19 @@
         regions().filter((el) => topicsOf(el).includes(message.topic)).forEach((el) => refresh(el, message.every_ms));
         break;
       case "resync": refreshAll(); break;
-      case "log": case "gap": case "end": case "range": case "logerror":
+      case "log": case "gap": case "end": case "logerror":
         logs.get(logKey(message.job, message.attempt))?.hear(message);
+        break;
+      case "denied": denied(message);
     }
+  }
+
+  // What may not be seen (any more) says so at its place: a log itself, a region by what its fetch
+  // is answered.
+  function denied(message) {
+    const [kind, key] = message.topic.split(":");
+    if (kind === "log") logs.get(key)?.hear(message);
+    else signalled(message.topic);
   }
 
   function signalled(topic, rev) {
@@ -144,17 +170,21 @@
   // What the page says about itself.
   function show() {
     const down = up || over ? 0 : now() - downSince;
-    root.toggleAttribute("data-stale", over || down > STALE_MS);
-    const state = over ? "signed-out" : up ? "live" : down > STALE_MS ? "stale" : "polling";
+    const stale = down > STALE_MS + (foreign ? POLL_MS : 0);
+    root.toggleAttribute("data-stale", over || stale);
+    const state = over ? "signed-out" : up ? "live" : stale ? "stale" : "polling";
     for (const el of document.querySelectorAll("[data-live-status]")) {
       el.hidden = !over && !topicsWanted().size && !logs.size;  // nothing here could be live
       if (el.dataset.state === state) continue;
       el.dataset.state = state;
-      el.textContent = { live: "Live", "signed-out": "Signed out" }[state] ?? "Not live";
+      const words = { live: "Live", "signed-out": "Signed out" }[state] ?? "Not live";
+      if (el.textContent !== words) el.textContent = words;
     }
     if (over) return;
     if (down > BANNER_MS && (regions().length || logs.size)) {
-      banner(down > STALE_MS ? `Not live since ${clock(downSince)}, reconnecting… What is grey is of then.` : "Not live: reconnecting…");
+      const why = foreign ? "Gantry is set up for another address than this one (GANTRY_PUBLIC_URL)." : "reconnecting…";
+      if (stale) banner(`Not live since ${clock(downSince)}: ${why} What is grey is of then.`);
+      else banner(`Not live: ${why}${foreign ? ` The page is fetched anew each ${POLL_MS / 1000} s.` : ""}`);
     } else if (up) document.querySelector("#live-banner[data-down]")?.remove();
   }
 
@@ -204,12 +234,14 @@
     document.addEventListener(failed, ({ detail }) => {
       const region = detail.elt;
       if (!region?.matches?.("[data-live]") || (detail.xhr?.status && detail.xhr.status < 500)) return;
-      const before = detail.xhr?.status ? failures.get(region) ?? 0 : 0;
-      failures.set(region, before + 1);
-      refresh(region, Math.min(MOST_AGAIN_MS, AGAIN_MS * 2 ** before));
+      failures.set(region, detail.xhr?.status ? (failures.get(region) ?? 0) + 1 : 1);
+      refresh(region);
     });
   }
-  document.addEventListener("htmx:afterSwap", ({ detail }) => { failures.delete(detail.elt); });
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    failures.delete(detail.elt);
+    if (foreign) downSince = now(); // what comes without a socket is of now
+  });
   document.addEventListener("htmx:afterSettle", subscribe);
 
   setInterval(() => {
@@ -222,14 +254,14 @@
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || over) return;
     if (!socket) { tries = 0; connect(); }
-    refreshAll();
+    resync();
     release();
   });
   addEventListener("storage", ({ key, newValue }) => { if (key === "signed-out" && newValue && !over) { signedOut(); drop(); } });
   addEventListener("offline", () => { if (socket) drop(); });
   addEventListener("online", () => { tries = 0; if (!socket) connect(); });
   addEventListener("pagehide", () => { const old = socket; socket = null; up = false; subscribed.clear(); clearTimeout(retryTimer); old?.close(); });
-  addEventListener("pageshow", (event) => { if (event.persisted && !over) { downSince = now(); connect(); refreshAll(); } });
+  addEventListener("pageshow", (event) => { if (event.persisted && !over) { downSince = now(); connect(); resync(); } });
 
   window.Gantry = Object.assign(window.Gantry ?? {}, {
     live: {

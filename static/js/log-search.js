@@ -1,4 +1,5 @@
 /* The search box: how many lines of the whole log match, and the way from one to the next. */
+import { LogAloud } from "./log-aloud.js";
 import { LogFinder } from "./log-finder.js";
 import { counted, number } from "./log-parts.js";
 
@@ -10,6 +11,7 @@ export class LogSearch {
   #typing = 0;
   #growing = 0;
   #wanted = 0;
+  #asked = false; // nobody was told the answer yet
 
   /* `place()` is the first line in view, `go(n)` shows a line, `changed(finder, n)` is told
      what is sought and which line is the present one. */
@@ -17,6 +19,7 @@ export class LogSearch {
     Object.assign(this, { ask, question, place, go, changed });
     this.field = hook("find");
     this.output = hook("matches");
+    this.aloud = new LogAloud(hook("told"));
     this.scope = hook("scope");
     this.finder = null;
     this.at = -1;
@@ -50,6 +53,7 @@ export class LogSearch {
     this.finder = q ? new LogFinder(this.ask, { q, ...this.question() }, () => this.#heard()) : null;
     this.changed(this.finder, 0);
     this.finder?.run();
+    this.#asked = true;
     this.tell();
   }
 
@@ -73,16 +77,20 @@ export class LogSearch {
     this.at = (next + hits.length) % hits.length;
     this.changed(this.finder, hits[this.at]);
     this.go(hits[this.at]);
-    this.tell();
+    this.aloud.answer(this.tell());
   }
 
   #heard() {
-    this.changed(this.finder, this.finder.hits[this.at] ?? 0);
-    const wanted = this.#wanted;
+    const { finder } = this, wanted = this.#wanted;
+    this.changed(finder, finder.hits[this.at] ?? 0);
     if (wanted) { this.#wanted = 0; this.step(wanted); }
-    this.tell();
+    const words = this.tell();
+    if (!finder.done && !finder.problem) return;
+    if (this.#asked) this.aloud.answer(words); else this.aloud.say(words);
+    this.#asked = false;
   }
 
+  /* Shows how far the search is; what it shows of the matches. */
   tell() {
     const { finder } = this;
     const problem = finder?.problem ?? "";
@@ -100,5 +108,6 @@ export class LogSearch {
     }
     if (this.output.textContent !== words) this.output.textContent = words;
     if (this.scope.textContent !== scope) this.scope.textContent = scope;
+    return words;
   }
 }

@@ -7,6 +7,7 @@ const TEXT = 1, SGR = 5, DONE = new Set([0, 2]); // kinds of ansi_up's packets
 // Escapes that are no colours: titles, links, device strings, charsets, cursor moves.
 const STRINGS = /\x1b[PX^_\]][^\x07\x1b]*(?:\x07|\x1b\\|(?=\x1b)|$)/g;
 const SHORT = /\x1b(?:[()*+\-./][ -~]?|[0-9=><A-OQ-WYZ\\a-z{|}~])/g;
+const COLOURS = /\x1b\[[\d;:]*m/g, RESET = /^\x1b\[0*[;m]/, MOST_COLOURS = 8;
 // Control characters, and those that turn the direction of text around, shown as signs.
 const HIDDEN = /[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
@@ -16,11 +17,21 @@ function sign(character) {
   return code === 0x7f ? "\u2421" : "\ufffd";
 }
 
-/* What a terminal shows of a line that rewrites itself: the last state. */
+/* The colours that are left on after a text, as sequences that set them: what stands before the
+   last reset is void, and so is one that comes again. */
+function coloursOf(text) {
+  if (!text.includes("\x1b")) return "";
+  const all = text.match(COLOURS) ?? [];
+  const since = all.slice(Math.max(0, all.findLastIndex((one) => RESET.test(one))));
+  return since.filter((one, i) => since.lastIndexOf(one) === i).slice(-MOST_COLOURS).join("");
+}
+
+/* What a terminal shows of a line that rewrites itself: the last state, in the colours that the
+   earlier ones have left on. */
 export function collapsed(text) {
   const end = text.endsWith("\r") ? text.length - 2 : text.length - 1;
   const at = end < 0 ? -1 : text.lastIndexOf("\r", end);
-  return at < 0 ? text : text.slice(at + 1);
+  return at < 0 ? text : coloursOf(text.slice(0, at)) + text.slice(at + 1);
 }
 
 class Painter extends AnsiUp {

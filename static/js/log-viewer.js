@@ -14,12 +14,15 @@ import { LogLines, PER_CHUNK, Stretch } from "./log-lines.js";
 import { LogMap } from "./log-map.js";
 import { LogMarks } from "./log-marks.js";
 import { counted, make, number } from "./log-parts.js";
+import { LogPoll } from "./log-poll.js";
 import { LogPrefs } from "./log-prefs.js";
 import { LogSearch } from "./log-search.js";
 import { stamp } from "./log-time.js";
 
 const MOST_LINES = matchMedia("(pointer: coarse)").matches ? 20_000 : 50_000;
-const POLL_AFTER_MS = 3_000, POLL_MS = 3_000, SAID_MS = 6_000;
+const AWAY = "Disconnected, retrying";
+const NOTHING_YET = { hits: [], rows: [], stderr: 0, next: 1, done: true };
+const SAID_MS = 6_000;
 
 class LogViewer {
   #turn = 0;
@@ -34,6 +37,10 @@ class LogViewer {
     const stamped = (at) => stamp(at, this.prefs.get("time"), this.start(at));
     this.marks = new LogMarks();
     const seen = (chunk) => this.marks.watch(chunk);
+    this.without = new LogPoll({
+      fetch: () => this.poll(),
+      wanted: () => Boolean(this.attempt) && !this.ended && !Gantry.live.over,
+    });
     this.lines = new LogLines(this.box, { levels, stamp: stamped, seen, gone: (chunk) => this.marks.unwatch(chunk) });
     this.follow = new LogFollow(this.box, () => this.show());
     this.gaps = new LogGaps(this.lines, {
@@ -41,7 +48,7 @@ class LogViewer {
       keep: (change) => this.follow.keep(change),
       loaded: () => this.loaded(),
     });
-    const ask = (query, signal) => this.fetch("/search", query, signal);
+    const ask = (query, signal) => (this.attempt ? this.fetch("/search", query, signal) : NOTHING_YET);
     const go = (n) => this.reveal(n);
     this.excerpt = new LogExcerpt(this.hook("excerpt"), {
       ask, levels, stamp: stamped, seen, open: (n) => { this.only(false); this.reveal(n); },
@@ -89,8 +96,9 @@ class LogViewer {
     this.seq = 0;
     this.firstAt = null;
     this.ended = null;
+    this.denied = false;
     this.unseen = 0;
-    this.downAt = performance.now();
+    this.without.begin();
     this.lines.clear();
     this.gaps.clear();
     this.errors.clear();
@@ -106,6 +114,7 @@ class LogViewer {
   }
 
   hear(message) {
+    this.denied = message.t === "denied";
     switch (message.t) {
       case "log":
         if (message.after === this.seq) this.take(message);
@@ -292,7 +301,7 @@ class LogViewer {
     });
     addEventListener("hashchange", () => { this.permalink(); this.show(); });
     document.addEventListener("htmx:afterSettle", () => this.newAttempt());
-    setInterval(() => this.beat(), 1000);
+    setInterval(() => { this.without.beat(); this.show(); }, 1000);
   }
 
   /* Keys that work wherever nobody types; those of the toolbar are page.js's. */
@@ -303,6 +312,7 @@ class LogViewer {
     }
     if (!Gantry.keys.heard(event)) return;
     if (event.key.toLowerCase() === "n" && this.search.active) this.search.step(event.shiftKey ? -1 : 1);
+    else if (event.key.toLowerCase() === "n" && event.target.closest?.(".log")) this.say("Nothing is searched for yet: press /");
     else if (event.key === "E") this.errors.step(-1);
     else if (event.key === "End" && !this.hook("jump").hidden) this.follow.resume();
     else if (event.key === "f") this.prefs.set("full", this.prefs.is("full") ? "off" : "on");
@@ -322,38 +332,27 @@ class LogViewer {
   /* The ways to take the log away name the attempt that is shown. */
   offer() {
     for (const link of this.section.querySelectorAll("[data-log-download]")) {
-      link.href = link.href.replace(/attempt=\d+/, `attempt=${this.attempt}`);
-      if (link.download) link.download = link.download.replace(/-\d+\.log/, `-${this.attempt}.log`);
+      link.href = link.href.replace(/attempt=\d+/, `attempt=${this.attempt || 1}`);
+      if (link.download) link.download = link.download.replace(/-\d+\.log/, `-${this.attempt || 1}.log`);
     }
     const curl = this.hook("curl"), raw = this.hook("download");
     curl.dataset.copy = `curl -fsS -H "Authorization: Bearer $GANTRY_TOKEN" '${raw.href}'`;
   }
 
-  // Without a socket the log is fetched; it says so.
-  beat() {
-    const now = performance.now();
-    if (Gantry.live.over) this.show();
-    else if (Gantry.live.up) { this.downAt = now; this.polledAt = 0; }
-    else if (this.attempt && !this.ended && now - this.downAt > POLL_AFTER_MS && now - (this.polledAt ?? 0) > POLL_MS) {
-      this.polledAt = now;
-      this.poll();
-    }
-    this.show();
-  }
-
+  /* What is new, without a socket; true where there is more at once. */
   async poll() {
-    const after = this.seq;
-    try {
-      const message = await this.fetch("", { after });
-      if (Gantry.live.up || this.seq !== after || message.seq === after) return;
-      this.take(message);
-      this.polledAt = 0;
-    } catch { /* still away; the next beat tries again */ }
+    const { attempt, seq: after } = this;
+    const message = await this.fetch("", { after });
+    if (Gantry.live.up || this.attempt !== attempt || this.seq !== after) return false;
+    if (message.seq > after) this.take(message);
+    if (message.end) this.end(message.end);
+    return message.seq < message.last;
   }
 
   async fetch(what, query, signal) {
     const address = `/_/jobs/${this.job}/log/${this.attempt}${what}?${new URLSearchParams(query)}`;
     const answer = await fetch(address, { redirect: "error", signal });
+    this.denied = answer.status === 403 || answer.status === 404;
     if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
     return answer.json();
   }
@@ -369,7 +368,9 @@ class LogViewer {
     const width = number.format(lines).length;
     if (width !== this.width) this.section.style.setProperty("--digits", this.width = width);
     if (this.follow.on) this.unseen = 0;
-    set(status, this.words());
+    const words = this.words(); // what counts on is said once
+    set(status, words);
+    set(this.hook("away"), words === AWAY ? `, nothing heard for ${this.without.away} s` : "");
     set(count, lines ? counted(lines, "line") : "");
     jump.hidden = this.follow.on || !this.lines.size || Boolean(this.ended && this.follow.atEnd);
     const found = this.errors.finder?.done ? this.errors.finder.hits : this.lines.bad;
@@ -378,13 +379,13 @@ class LogViewer {
   }
 
   words() {
-    const away = Math.round((performance.now() - this.downAt) / 1000);
     if (this.said?.until > performance.now()) return this.said.words;
     if (document.querySelector('#job-attempts[data-over][data-latest-attempt="0"]')) return "No output: it never started";
     if (!this.attempt) return "No output yet";
     if (this.ended) return this.lines.size ? "Ended" : "Ended without output";
     if (Gantry.live.over) return "Signed out: this log no longer grows";
-    if (away >= 3) return `Disconnected ${away} s ago, retrying`;
+    if (this.denied) return "You may no longer read this log";
+    if (this.without.away) return AWAY;
     if (!this.lines.size) return "No output yet";
     return this.follow.on ? "Following" : "Paused";
   }

@@ -1,6 +1,6 @@
 /* The bar of phases. The open one grows without traffic: the shares are those that the server
    draws (jobs/phases.py), and a morphed-in bar starts anew from its numbers. One stretch is a
-   stop of Tab, the arrows go on from it; what it says is also told under the bar. Each leads to
+   stop of Tab, the arrows go on from it; what it says is also shown under the bar. Each leads to
    what happened in it. */
 (() => {
   const LEAST = 0.006; // no stretch is narrower than this part of the bar
@@ -10,9 +10,8 @@
 
   const stretchOf = (target) => (target instanceof Element ? target.closest("svg.track a[data-seconds]") : null);
 
-  function tell(stretch) {
+  function tell(stretch, words = stretch?.getAttribute("aria-label") ?? "") {
     told = stretch;
-    const words = stretch?.getAttribute("aria-label") ?? "";
     document.querySelectorAll("[data-phase-told]").forEach((el) => { el.textContent = words; });
   }
 
@@ -28,9 +27,10 @@
     const seconds = stretches.map((one) => Number(one.dataset.seconds));
     const length = seconds[stretches.indexOf(open)] += (performance.now() - start.at) / 1000;
     const words = `${open.dataset.words} ${Gantry.duration(length)}, ${open.dataset.from} to now`;
-    open.setAttribute("aria-label", words);
+    // Where the focus is, a reader would say it anew each second.
+    if (open !== document.activeElement) open.setAttribute("aria-label", words);
     open.querySelector("title").textContent = words;
-    if (told === open) tell(open);
+    if (told === open) tell(open, words);
     const total = seconds.reduce((sum, one) => sum + one, 0) || 1;
     const weights = seconds.map((one) => Math.max(one / total, LEAST));
     const scale = 100 / weights.reduce((sum, one) => sum + one, 0);

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from jobs.services import job_cancel
 from providers.models import Mode
 from providers.services import provider_set_mode
+from tests.support.aloud import hurried, listen, said
 from tests.support.axe import COLOURS, judged
 from tests.support.builders import make_actor
 from tests.support.every_page import every_page
@@ -137,6 +138,7 @@ def an_outage(tabs: dict[str, Page], elsewhere: BrowserContext, filled: Filled) 
     here = next(iter(tabs.values())).context
     here.set_offline(True)
     for page in tabs.values():
+        listen(page)
         page.evaluate(_NOTE_OUTAGE)
     actor = make_actor(filled.user, via="web")
     job_cancel(actor, job_id=filled.jobs["pending"].pk)
@@ -160,6 +162,7 @@ def an_outage(tabs: dict[str, Page], elsewhere: BrowserContext, filled: Filled) 
     for page in tabs.values():
         goes_live(page)
         assert page.locator("html[data-stale]").count() == 0
+        assert not hurried(said(page))
     tell(
         "check 12",
         f"{len(tabs)} pages: banner after {banner:.1f} s (wanted: {BANNER_SECONDS} s), grey after "

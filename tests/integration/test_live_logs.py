@@ -271,6 +271,20 @@ def test_a_stretch_can_be_read_without_what_is_before_it(attempt: Attempt) -> No
     assert [row[0] for row in part["rows"]] == list(range(221, 301))
 
 
+def test_who_reads_to_the_end_of_a_log_is_told_how_it_ended(attempt: Attempt) -> None:
+    """Also over HTTP: without websockets a page would wait for ever."""
+    write(attempt, 1, 10)
+    write(attempt, 11, 10)
+    assert "end" not in read_range(attempt.pk)
+    end(attempt)
+    part = read_range(attempt.pk, from_line=1)
+    while "end" not in part:
+        assert part["seq"] < part["last"]
+        part = read_range(attempt.pk, after_seq=part["seq"])
+    assert part["seq"] == part["last"]
+    assert (part["end"]["outcome"], part["end"]["lines"]) == ("completed", 20)
+
+
 def test_a_long_log_opens_at_its_tail_with_the_rest_as_a_gap(
     attempt: Attempt, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from threading import Event, Thread
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from playwright.sync_api import Page
 
 from jobs.log.frames import Chunk, pack
@@ -93,3 +97,25 @@ def opened_ms(page: Page, number: int, seconds: float = 60) -> float:
     eventually_in_view(page, number, seconds)
     found: float = page.evaluate("performance.now()")
     return found
+
+
+@contextmanager
+def flood(attempt: Attempt, first: int, *, per_tick: int = 20) -> Iterator[Callable[[], int]]:
+    """Writes 200 numbered lines a second meanwhile; gives how many there are."""
+    over, written = Event(), [first - 1]
+
+    def keep_writing() -> None:
+        for start in count(first, per_tick):
+            write(attempt, *numbered(start, start + per_tick - 1))
+            written[0] = start + per_tick - 1
+            if over.wait(0.1):
+                break
+        connections.close_all()
+
+    writer = Thread(target=keep_writing)
+    writer.start()
+    try:
+        yield lambda: written[0]
+    finally:
+        over.set()
+        writer.join()

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
 import pytest
 from django.db import connection, transaction
-from playwright.sync_api import Page, Route, expect
+from django.utils import timezone
+from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute, expect
 
 from jobs.models import Attempt, Job
+from projects.models import Membership
 from projects.notify import JobChange, notify_jobs
 from providers.driver import Stream
+from tests.support.aloud import hurried, listen, said
+from tests.support.attempts import make_attempt
+from tests.support.builders import make_job
+from tests.support.figures import tell
 from tests.support.log_page import (
     eventually_in_view,
     eventually_shown,
+    finish,
+    flood,
     numbered,
     scroll,
     shown,
@@ -67,6 +76,28 @@ def test_check_8_hostile_output_is_shown_as_text_and_breaks_no_policy(
     write(attempt, b" line now whole\n", stream=Stream.STDERR)
     expect(page.locator("#L7 > span")).to_have_text("on stderr, unfinished line now whole")
     assert complaints == []
+
+
+def test_check_8_colours_are_those_that_were_written(
+    attempt: Attempt, open_log: Callable[..., Page]
+) -> None:
+    write(attempt, b"\x1b[38;5;208morange\x1b[m \x1b[48;5;200mpink\x1b[m plain\n")
+    write(attempt, b"\x1b[31m10 %\r20 %\n", b"\x1b[0m\rover\n", b"after\n")
+    page = open_log()
+    eventually_shown(page, [1, 2, 3, 4])
+
+    def style(words: str, name: str) -> str:
+        found: str = page.locator(".l > span span", has_text=words).evaluate(
+            "(el, name) => getComputedStyle(el)[name]", name
+        )
+        return found
+
+    assert style("orange", "color") == "rgb(255, 135, 0)"
+    assert style("pink", "backgroundColor") == "rgba(255, 0, 215, 0.3)"
+    texts = page.locator(".l > span").all_inner_texts()
+    assert texts == ["orange pink plain", "20 %", "over", "after"]
+    assert page.locator("#L2 .ansi-red-fg").inner_text() == "20 %", "as its earlier state"
+    assert page.locator("#L3 > span span, #L4 > span span").count() == 0, "red was switched off"
 
 
 def test_check_4_it_follows_until_somebody_reads_and_then_keeps_still(
@@ -134,6 +165,61 @@ def test_a_fetch_that_got_no_answer_is_made_again(
     assert refused
 
 
+def test_what_has_failed_is_asked_at_once_when_somebody_comes_back(
+    attempt: Attempt, page: Page, open_log: Callable[..., Page]
+) -> None:
+    open_log()
+    expect(page.locator("[data-live-status]").first).to_have_text("Live")
+    header = re.compile("/header$")
+    page.route(header, lambda route: route.fulfill(status=503))
+    page.evaluate("window.busy = 0; addEventListener('htmx:responseError', () => { busy += 1; })")
+    change(attempt.job, "name = 'told at last'")
+    page.wait_for_function("() => busy === 3", timeout=30_000)
+    page.unroute(header)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    # By itself it would be asked again 8 s after the last time.
+    expect(page.locator("#job-header h1")).to_have_text("told at last", timeout=5_000)
+
+
+def test_the_log_of_a_job_that_is_opened_before_its_first_attempt_starts_by_itself(
+    attempt: Attempt, page: Page, web: WebProcess
+) -> None:
+    job = make_job(project=attempt.job.project)
+    page.goto(f"{web.url}/jobs/{job.pk}")
+    status = page.locator("[data-log-status]")
+    expect(page.locator("[data-live-status]").first).to_have_text("Live")
+    expect(status).to_have_text("No output yet")
+    first = make_attempt(job=job, provider=attempt.provider)
+    change(job, f"state = 'running', attempt = 1, provider_id = {attempt.provider_id}")
+    write(first, *numbered(1, 5))
+    eventually_shown(page, [1, 2, 3, 4, 5])
+    expect(status).to_have_text("Following")
+    href = page.locator("[data-log-download]").first.get_attribute("href")
+    assert str(href).endswith("?attempt=1")
+
+
+def test_who_may_no_longer_read_a_log_is_told_so(
+    attempt: Attempt, page: Page, open_log: Callable[..., Page]
+) -> None:
+    """Rights are looked at again within a minute; here the server's word comes at once."""
+    sockets: list[WebSocketRoute] = []
+
+    def between(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page.route_web_socket(re.compile("/ws/live"), between)
+    write(attempt, *numbered(1, 5))
+    open_log()
+    eventually_shown(page, [1, 2, 3, 4, 5])
+    Membership.objects.filter(project=attempt.job.project).delete()
+    for topic in (f"job:{attempt.job_id}", f"log:{attempt.job_id}/1"):
+        sockets[-1].send(json.dumps({"t": "denied", "topic": topic}))
+    status = page.locator("[data-log-status]")
+    expect(status).to_have_text("You may no longer read this log")
+    expect(page.locator("#job-header .wrong-here")).to_contain_text("not there any more")
+
+
 def test_check_13_without_websockets_the_log_and_the_state_still_come(
     attempt: Attempt, page: Page, open_log: Callable[..., Page]
 ) -> None:
@@ -143,8 +229,39 @@ def test_check_13_without_websockets_the_log_and_the_state_still_come(
     eventually_shown(page, list(range(1, 21)), 45)
     write(attempt, *numbered(21, 30))
     eventually_shown(page, list(range(1, 31)), 45)
+    expect(page.locator("[data-log-status]")).to_have_text("Following")
     change(attempt.job, "name = 'renamed'")
     expect(page.locator("#job-header h1")).to_have_text("renamed", timeout=45_000)
+
+
+def test_without_websockets_a_log_that_has_ended_is_over_and_opens_on_its_error(
+    attempt: Attempt, page: Page, open_log: Callable[..., Page]
+) -> None:
+    page.route_web_socket(re.compile("/ws/live"), lambda ws: ws.close())
+    write(attempt, *numbered(1, 300), b"ERROR it broke\n", *numbered(302, 310))
+    finish(attempt, "failed", 1)
+    open_log()
+    expect(page.locator("[data-log-status]")).to_have_text("Ended", timeout=15_000)
+    eventually_in_view(page, 301)
+    assert page.locator("#L301").evaluate("(line) => line.classList.contains('now')")
+    expect(page.locator(".gap.end")).to_contain_text("exit code 1. The log is complete.")
+    assert not page.evaluate("document.querySelector('#log').viewer.without.wanted()"), "no polls"
+
+
+def test_a_page_of_another_address_than_gantry_is_set_up_for_says_so_and_polls(
+    attempt: Attempt, page: Page, open_log: Callable[..., Page]
+) -> None:
+    page.route_web_socket(re.compile("/ws/live"), lambda ws: ws.close(code=4403))
+    write(attempt, *numbered(1, 20))
+    open_log()
+    banner = page.locator("#live-banner")
+    expect(banner).to_contain_text("another address than this one (GANTRY_PUBLIC_URL)")
+    expect(page.locator("[data-live-status]").first).to_have_text("Not live")
+    eventually_shown(page, list(range(1, 21)), 15)
+    change(attempt.job, "name = 'renamed'")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#job-header h1")).to_have_text("renamed")
+    expect(page.locator("html[data-stale]")).to_have_count(0)
 
 
 def test_check_7_a_permalink_opens_on_its_lines_and_does_not_follow(
@@ -204,3 +321,39 @@ def test_a_change_is_on_the_page_without_a_reload_and_signing_out_is_told(
     change(attempt.job, "name = 'not for you'")
     expect(page.locator("#live-banner")).to_contain_text("signed out", timeout=5_000)
     expect(page.locator("#job-header h1")).to_have_text("another name")
+
+
+def test_check_22_a_flood_and_an_outage_are_not_told_aloud_again_and_again(
+    attempt: Attempt, context: BrowserContext, open_log: Callable[..., Page]
+) -> None:
+    Attempt.objects.filter(pk=attempt.pk).update(running_at=timezone.now())
+    write(attempt, *numbered(1, 100))
+    page = open_log()
+    eventually_shown(page, list(range(1, 101)))
+    page.locator("[data-log-find]").fill("line")
+    expect(page.locator("[data-log-matches]")).to_have_text("100 matches")
+    page.locator("svg.track a[data-open]").focus()
+    listen(page)
+    with flood(attempt, 101) as written:
+        counted = {page.locator("[data-log-matches]").inner_text()}
+
+        def the_count_has_changed_often() -> bool:
+            counted.add(page.locator("[data-log-matches]").inner_text())
+            return len(counted) > 6
+
+        wait_until(the_count_has_changed_often, 60, "the search counts what comes")
+        assert written() > 100
+        context.set_offline(True)
+        page.evaluate("dispatchEvent(new Event('offline'))")
+        away, seconds = page.locator("[data-log-away]"), set()
+
+        def the_seconds_go_by() -> bool:
+            seconds.add(away.inner_text())
+            return len(seconds) > 4
+
+        wait_until(the_seconds_go_by, 60, "it says for how long it is disconnected")
+    heard = said(page)
+    who = {name.partition(" ")[0] for name in heard}
+    assert {"data-log-told", "data-log-status", "live-banner"} <= who, heard
+    assert not hurried(heard)
+    tell("check 22", ", ".join(f"{name}: {len(all_)} times" for name, all_ in heard.items()))

@@ -1,18 +1,14 @@
 """The checks of the log viewer that take long: a flood, an outage, 50,000 lines.
 
-Run by `make test-ui-long`, which prints the figures; asserted are counts and positions, and
-of times only that they end.
+Run by `make test-ui-long`, which prints the figures; asserted are counts and positions, and of
+times that they are not far off: a busy machine is slow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import count
-from threading import Event, Thread
+from collections.abc import Callable
 
 import pytest
-from django.db import connections
 from playwright.sync_api import BrowserContext, Page, expect
 
 from jobs.models import Attempt
@@ -20,6 +16,7 @@ from tests.support.figures import tell
 from tests.support.log_page import (
     eventually_in_view,
     eventually_shown,
+    flood,
     numbered,
     opened_ms,
     scroll,
@@ -34,6 +31,8 @@ pytestmark = [
     pytest.mark.ui_long,
     pytest.mark.django_db(transaction=True),
 ]
+OPEN_MS, TASK_MS, WRAP_MS = 2_000, 200, 200
+BANNER_MS, HEALED_MS = 5_000, 5_000
 LONG_TASKS = """
   const tasks = [], keep = (list) => tasks.push(...list.map((entry) => entry.duration));
   const observer = new PerformanceObserver((list) => keep(list.getEntries()));
@@ -51,28 +50,6 @@ PRESS_WRAP = """async () => {
   await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
   return performance.now() - began;
 }"""
-
-
-@contextmanager
-def flood(attempt: Attempt, first: int, *, per_tick: int = 20) -> Iterator[Callable[[], int]]:
-    """Writes 200 numbered lines a second meanwhile; gives how many there are."""
-    over, written = Event(), [first - 1]
-
-    def keep_writing() -> None:
-        for start in count(first, per_tick):
-            write(attempt, *numbered(start, start + per_tick - 1))
-            written[0] = start + per_tick - 1
-            if over.wait(0.1):
-                break
-        connections.close_all()
-
-    writer = Thread(target=keep_writing)
-    writer.start()
-    try:
-        yield lambda: written[0]
-    finally:
-        over.set()
-        writer.join()
 
 
 def test_check_4_a_flood_does_not_move_the_reader(
@@ -139,9 +116,13 @@ def test_check_5_fifty_thousand_lines_are_on_the_page_and_it_stays_quick(
     told = ", ".join(f"{ms:.0f} ms {when}" for when, ms in tasks.items())
     tell(
         "check 5",
-        f"newest line in view after {interactive:.0f} ms (wanted: 2,000), all after {loaded:.0f};"
-        f" longest task {told} (wanted: 200); wrap takes {wrapped:.0f} ms (wanted: 200)",
+        f"newest line in view after {interactive:.0f} ms (wanted: {OPEN_MS:,}), all after"
+        f" {loaded:.0f}; longest task {told} (wanted: {TASK_MS}); wrap takes {wrapped:.0f} ms"
+        f" (wanted: {WRAP_MS})",
     )
+    assert interactive < 3 * OPEN_MS
+    assert max(tasks.values()) < 3 * TASK_MS
+    assert wrapped < 3 * WRAP_MS
 
 
 def longest_task(page: Page) -> float:
@@ -182,3 +163,5 @@ def test_check_12_an_outage_costs_no_line_and_doubles_none(
         f"banner after {banner:.0f} ms, grey after {stale:.0f} ms;"
         f" whole {healed:.0f} ms after the network was back, no line lost or doubled",
     )
+    assert banner < 3 * BANNER_MS
+    assert healed < 3 * HEALED_MS
