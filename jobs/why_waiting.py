@@ -236,7 +236,7 @@ def _measures(need: Need, answers: Sequence[Fit]) -> Iterator[Measure]:
     )
     if need.gpus:
         yield Measure("GPUs", need.gpus, str, lambda u: u.gpus, lambda p: p.total_gpus)
-    if any(one.answer is Answer.FULL and one.lacks_slot for one in answers):
+    if any(one.answer is Answer.FULL and one.lacks_slots for one in answers):
         yield Measure("Slots", 1, str, lambda u: u.running, lambda p: p.slots)
 
 
