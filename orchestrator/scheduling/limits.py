@@ -4,6 +4,7 @@ look has placed. What they forbid is said in jobs/allowance.py. Pure."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from jobs.allowance import (
@@ -41,6 +42,8 @@ class Limits:
         self._used = {
             p.id: [p.running, p.cpu_millis, p.memory_mb, p.gpus] for p in projects.values()
         }
+        self._limited = {p.id: p for p in projects.values() if p.paused or p.limits != NO_LIMITS}
+        self._shares: dict[int, Share] = {}
         self._live = {name: len(view.jobs) for name, view in keys.items()}
         self._kept_keys: dict[tuple[int, str], tuple[int, Asking]] = {}
         self._kept: dict[int, tuple[int, Asking]] = {}
@@ -52,13 +55,11 @@ class Limits:
 
     def refusal(self, waiting: Asking) -> Refusal | None:
         """What forbids one more job of this class to start; None where nothing does."""
-        project = self._projects.get(waiting.project)
-        free = project is None or (not project.paused and project.limits == NO_LIMITS)
-        if free and waiting.key is None:
-            return None
+        project, key = self._limited.get(waiting.project), self._key(waiting)
+        if project is None:
+            return None if key is None else of_key(key)
         more = Amounts(*_amounts(waiting.demand))
-        share = None if project is None else self._share(project, waiting)
-        return refusal(share, self._key(waiting), more)
+        return refusal(self._share(project, waiting), key, more)
 
     def never(self, waiting: Asking) -> bool:
         """Whether it would be refused even if nothing of its project and its key ran."""
@@ -80,10 +81,12 @@ class Limits:
         key = self._key(waiting)
         if key is None or of_key(key) is None:
             self._kept.setdefault(waiting.project, (job, waiting))
+            self._shares.pop(waiting.project, None)
 
     def take(self, waiting: Asking) -> None:
         """One job of this class has started."""
         used = self._used.get(waiting.project)
+        self._shares.pop(waiting.project, None)
         if used is not None:
             for at, amount in enumerate(_amounts(waiting.demand)):
                 used[at] += amount
@@ -93,14 +96,12 @@ class Limits:
 
     def _share(self, project: ProjectView, waiting: Asking) -> Share:
         job, first = self._kept.get(project.id, (0, waiting))
-        return Share(
-            project.slug,
-            project.paused,
-            project.limits,
-            Amounts(*self._used[project.id]),
-            0 if first is waiting else job,
-            Amounts(*_amounts(first.demand)),
-        )
+        share = self._shares.get(project.id)
+        if share is None:
+            used, kept = Amounts(*self._used[project.id]), Amounts(*_amounts(first.demand))
+            share = Share(project.slug, project.paused, project.limits, used, job, kept)
+            self._shares[project.id] = share
+        return replace(share, kept_for=0) if job and first is waiting else share
 
     def _key(self, waiting: Asking) -> KeyUse | None:
         if waiting.key is None:
