@@ -56,11 +56,12 @@ class ProcessOptionsIn(StrictModel):
 
 
 class FakeOptionsIn(StrictModel):
-    """A scripted provider's size."""
+    """A scripted provider's size, and whether its runs outlast the engine process."""
 
     cpu_cores: float = Field(default=8.0, gt=0, le=100_000)
     memory_mb: int = Field(default=16_384, ge=1, le=2**31 - 1)
     gpus: int = Field(default=0, ge=0, le=1024)
+    lasting: bool = True
 
 
 OPTIONS: Mapping[str, type[StrictModel]] = {

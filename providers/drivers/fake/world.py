@@ -246,7 +246,8 @@ def world_of(config: ProviderConfig) -> World:
         if world is None:
             # The prefix keeps a name such as ".." from being a path.
             folder = Path(config.data_dir) / "fake" / ("p-" + quote(config.name, safe=""))
-            world = _worlds[key] = FileWorld(folder) if config.data_dir else MemoryWorld()
+            lasting = config.data_dir and config.options.get("lasting", True)
+            world = _worlds[key] = FileWorld(folder) if lasting else MemoryWorld()
         return world
 
 
