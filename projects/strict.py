@@ -77,7 +77,7 @@ def text_problem(text: str) -> str | None:
     column of Postgres."""
     if "\0" in text:
         return "Remove the NUL character."
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
         return "Remove the unpaired surrogate; send valid Unicode."
     return None
 
