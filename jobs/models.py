@@ -37,7 +37,7 @@ class Job(models.Model):
     began, `queue_until` when it is too long.
     """
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="jobs")
+    project = models.ForeignKey(Project, models.PROTECT, related_name="jobs", db_index=False)
     name = models.CharField(max_length=120)
     spec = models.JSONField()
     secrets = models.BinaryField(null=True, editable=False)
@@ -65,7 +65,7 @@ class Job(models.Model):
     held = models.BooleanField(default=False)
     exit_code = models.IntegerField(null=True)
     provider = models.ForeignKey(
-        Provider, on_delete=models.SET_NULL, null=True, related_name="jobs"
+        Provider, models.SET_NULL, null=True, related_name="jobs", db_index=False
     )
     attempt = models.PositiveIntegerField(default=0)
     charged = models.PositiveIntegerField(default=0)
@@ -208,7 +208,7 @@ class Attempt(models.Model):
     the highest readings of what it used (jobs/stat_pages.py); none where nothing was measured.
     """
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
+    job = models.ForeignKey(Job, models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveIntegerField()
     uid = models.UUIDField(default=uuid.uuid4, unique=True)
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="attempts")
@@ -312,7 +312,7 @@ class LogChunk(models.Model):
     offsets are bytes of that stream before this chunk. `crc32` is over the unpacked body.
     """
 
-    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="log_chunks")
+    attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="log_chunks", db_index=False)
     seq = models.BigIntegerField()
     first_line = models.BigIntegerField()
     lines = models.IntegerField()

@@ -130,7 +130,9 @@ class Event(models.Model):
 
     subject_kind = models.CharField(max_length=16)
     subject_id = models.BigIntegerField()
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, blank=True)
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, null=True, blank=True, db_index=False
+    )
     at = models.DateTimeField(db_default=Now())
     type = models.CharField(max_length=40)
     source = models.CharField(max_length=24, default="", db_column="from_state")
