@@ -45,16 +45,18 @@ class Measure:
         """What a provider has of it."""
         given, whole = self.given(used), self.whole(provider)
         if whole is None:
-            return Cell("no limit", "", given, 0, short=False)
+            return Cell(self.word, "no limit", "", given, 0, short=False)
         free = max(0, whole - given)
-        return Cell(f"{self.text(free)} free", self.text(whole), given, whole, free < self.needed)
+        short = free < self.needed
+        return Cell(self.word, f"{self.text(free)} free", self.text(whole), given, whole, short)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One measure of a provider: what is free of all of it ("" where it has no limit), and
-    whether that is too little."""
+    """One measure of a provider, by its word: what is free of all of it ("" where it has no
+    limit), and whether that is too little."""
 
+    word: str
     free: str
     total: str
     given: int
