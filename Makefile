@@ -69,6 +69,13 @@ plan-cases: venv-dev ## Hold what is promised of every plan against CASES=10000 
 bench: venv-dev ## Measure Gantry against bare containers
 	@exec $(PYTHON) -m benchmarks $(ARGS)
 
+.PHONY: bench-full
+bench-full: venv-dev ## Measure all that docs/performance.md tells of (some 40 minutes)
+	@$(PYTHON) -m pip install --quiet --target .venv/bench --requirement benchmarks/requirements.txt
+	@status=0; for what in "" --idle "--watch 2" --pages; do $(PYTHON) -m benchmarks $$what || status=1; done; \
+	for what in rates deep_queue lists "live logs" "live changes" "live list" purge namespaces; do \
+	    echo "== $$what"; $(PYTHON) -m benchmarks.$$what || status=1; done; exit $$status
+
 .PHONY: chaos
 chaos: venv-dev ## Run the long fault campaigns in the background; goes on where it was
 	@mkdir -p $(CHAOS)

@@ -42,17 +42,18 @@ class InUse:
     projects: Mapping[int, Held]
 
 
-def line(depth: int) -> list[QueuedClass]:
-    """All classes in which jobs wait in line, with at most `depth` jobs of each, or DEEPEST where
-    jobs with its concurrency key give way to others; and, without jobs, those that were told a
-    reason that holds for nobody any more."""
+def line(depth: int, deeper: Mapping[int, int]) -> list[QueuedClass]:
+    """All classes in which jobs wait in line, with at most `depth` jobs of each, as many as
+    `deeper` says of some, or DEEPEST where jobs with its concurrency key give way to others; and,
+    without jobs, those that were told a reason that holds for nobody any more."""
+    values = {"depth": depth, "deeper": json.dumps(dict(deeper)), "deepest": DEEPEST}
     return [
         QueuedClass(
             number, project, priority, demand, reason, _decoded(detail),
             tuple(jobs or ()), tuple(since or ()), more,
         )
         for number, project, priority, demand, reason, detail, jobs, since, more in fetch(
-            "line", {"depth": depth, "deepest": DEEPEST}
+            "line", values
         )
     ]  # fmt: skip
 

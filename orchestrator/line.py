@@ -24,11 +24,11 @@ from projects.models import InstanceSettings
 _OVERFLOWS = {overflow.value: overflow for overflow in Overflow}
 
 
-def snapshot(depth: int) -> Snapshot:
-    """What waits, with at most `depth` jobs of each class (jobs/queue.py), and the providers,
+def snapshot(depth: int, deeper: Mapping[int, int]) -> Snapshot:
+    """What waits, with at most so many jobs of each class (jobs/queue.py), and the providers,
     projects and keys that it is held against. Reads of several moments: what changes between
     them is caught when the plan is committed."""
-    classes = tuple(waiting_class(one) for one in line(depth))
+    classes = tuple(waiting_class(one) for one in line(depth, deeper))
     if not classes:
         return Snapshot()
     held = in_use()

@@ -26,7 +26,16 @@ from orchestrator.reconcile import Wanted
 from orchestrator.room import fitting_now
 from orchestrator.scheduling.policy import Plan
 from orchestrator.scheduling.snapshot import Snapshot
-from orchestrator.store import CancelWish, Leftover, Order, Request, Site, StoreDown, Word
+from orchestrator.store import (
+    ALL_ALIKE,
+    CancelWish,
+    Leftover,
+    Order,
+    Request,
+    Site,
+    StoreDown,
+    Word,
+)
 from projects import secrets
 from projects.models import InstanceSettings
 from projects.notify import JobChange, LiveChanges, notify_engine, notify_live
@@ -126,8 +135,8 @@ class PostgresStore:
         return live
 
     @_or_down
-    def snapshot(self, depth: int = 32) -> Snapshot:
-        return line.snapshot(depth)
+    def snapshot(self, depth: int = 32, deeper: Mapping[int, int] = ALL_ALIKE) -> Snapshot:
+        return line.snapshot(depth, deeper)
 
     @_or_down
     def commit_plan(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from jobs.endings import Ending
@@ -25,6 +26,9 @@ from orchestrator.scheduling.snapshot import Snapshot
 from projects.notify import LiveChanges
 from providers.driver import Credential, Owned, Probe, RunSpec
 from providers.leases import Fence
+
+ALL_ALIKE: Mapping[int, int] = MappingProxyType({})
+"""No class is read deeper than others."""
 
 
 class StoreDown(Exception):
@@ -124,9 +128,9 @@ class Store(Protocol):
         were made without a class get one. Returns what changed."""
         ...
 
-    def snapshot(self, depth: int = 32) -> Snapshot:
-        """What waits in line, at most `depth` jobs of each class, and the providers, projects
-        and keys with what is in use."""
+    def snapshot(self, depth: int = 32, deeper: Mapping[int, int] = ALL_ALIKE) -> Snapshot:
+        """What waits in line, at most `depth` jobs of each class, of those in `deeper` as many as
+        it says, and the providers, projects and keys with what is in use."""
         ...
 
     def commit_plan(

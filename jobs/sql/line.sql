@@ -27,8 +27,8 @@ FROM (
 JOIN jobs_queueclass AS c USING (id)
 LEFT JOIN hasty ON (hasty.project_id, hasty.key) = (c.project_id, c.demand #>> '{key,name}')
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN hasty.key IS NULL THEN %(depth)s
-                ELSE greatest(%(depth)s, %(deepest)s) END AS depth
+    SELECT greatest(%(depth)s, (%(deeper)s::jsonb ->> c.id::text)::int,
+                    CASE WHEN hasty.key IS NOT NULL THEN %(deepest)s END) AS depth
 ) AS d
 CROSS JOIN LATERAL (
     SELECT array_agg(id) AS jobs, array_agg(extract(epoch FROM queued_at)::float8) AS since

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 from jobs.queue import DEEPEST
 from orchestrator.loop.crash_points import crash_point
@@ -10,7 +11,7 @@ from orchestrator.loop.keeper import Keeper
 from orchestrator.loop.service import Service, logger, monotonic
 from orchestrator.scheduling.fleet import Fleet
 from orchestrator.scheduling.policy import Plan, plan
-from orchestrator.store import Store
+from orchestrator.store import ALL_ALIKE, Store
 from projects.notify import LiveChanges
 from providers.leases import SCHEDULER, Fence, provider_lease
 
@@ -18,8 +19,8 @@ LONGEST_REST = 2.0
 READ = 2000
 """So many jobs a look reads, shared by the classes that wait …"""
 SHALLOWEST = 4
-"""… but of each class no fewer than these, and no more than DEEPEST. Four times as many where all
-that was read of one could start."""
+"""… but of each class no fewer than these. Of a class of which some started, four times as many
+as last did: what is freed next is likely for those behind them."""
 
 
 class Scheduler(Service):
@@ -45,6 +46,7 @@ class Scheduler(Service):
         self._rest_until = 0.0
         self._somebody_waits = True
         self._depth = SHALLOWEST
+        self._deeper: Mapping[int, int] = ALL_ALIKE
         self._tend_at = 0.0
 
     def freed(self) -> None:
@@ -65,7 +67,7 @@ class Scheduler(Service):
             if changed := self._store.tend_queue(fence):
                 self._tell(changed)
         self._somebody_waits = True  # until the look says otherwise: room may be freed meanwhile
-        snapshot = self._store.snapshot(self._depth)
+        snapshot = self._store.snapshot(self._depth, self._deeper)
         if not snapshot.classes:
             self._somebody_waits = False
             return False
@@ -73,8 +75,9 @@ class Scheduler(Service):
         made = plan(snapshot, self._fleet)
         placed = self._commit(fence, made)
         self._somebody_waits = made.more or placed < sum(len(c.jobs) for c in snapshot.classes)
-        share = self._depth * 4 if made.more else READ // len(snapshot.classes)
-        self._depth = max(SHALLOWEST, min(share, DEEPEST))
+        self._depth = max(SHALLOWEST, min(READ // len(snapshot.classes), DEEPEST))
+        if started := Counter(p.waiting for p in made.placements):
+            self._deeper = {one: min(4 * number, DEEPEST) for one, number in started.items()}
         if made.more:
             return True
         # A long queue makes a long look: never spend more than half of the time looking. A

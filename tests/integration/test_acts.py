@@ -56,7 +56,7 @@ def event_of(job: Job, type_: str) -> Event:
 def in_line() -> dict[int, tuple[int, str]]:
     """What the planner reads: the jobs in line with their priority and their pin."""
     return {
-        job: (c.priority, json.loads(c.demand)["provider"]) for c in line(100) for job in c.jobs
+        job: (c.priority, json.loads(c.demand)["provider"]) for c in line(100, {}) for job in c.jobs
     }
 
 

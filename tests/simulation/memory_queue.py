@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from jobs.states import JobState, Who, job_edge
@@ -10,7 +10,7 @@ from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.policy import Placed, Plan, Waiting
 from orchestrator.scheduling.room import still_fitting, view_of
 from orchestrator.scheduling.snapshot import Demand, Snapshot, WaitingClass
-from orchestrator.store import Site
+from orchestrator.store import ALL_ALIKE, Site
 from projects.notify import JobChange, LiveChanges
 from providers.leases import Fence
 from tests.simulation.rows import PROJECT, AttemptRow, ClassRow, JobRow, LeaseRow, Rows
@@ -88,7 +88,7 @@ class MemoryQueue:
                 changed.append(job)
         return _told(changed)
 
-    def snapshot(self, depth: int = 32) -> Snapshot:
+    def snapshot(self, depth: int = 32, deeper: Mapping[int, int] = ALL_ALIKE) -> Snapshot:
         found: dict[int, list[JobRow]] = {}
         for job in self.rows.jobs.values():
             if job.in_line:
@@ -101,7 +101,9 @@ class MemoryQueue:
         held = self.rows.held()
         return Snapshot(
             classes=tuple(
-                self._class(priority, demand, kind, found[kind.pk], depth)
+                self._class(
+                    priority, demand, kind, found[kind.pk], max(depth, deeper.get(kind.pk, 0))
+                )
                 for (priority, demand), kind in self.rows.classes.items()
                 if kind.pk in found
             ),
