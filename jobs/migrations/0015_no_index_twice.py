@@ -1,7 +1,35 @@
-"""Foreign keys whose index another one begins with: each cost every write for nothing."""
+"""Foreign keys whose index another one begins with: each cost every write for nothing.
 
-import django.db.models.deletion
+In SQL, because Django's own way drops every index of just that column, and with it the one that
+allows a job one live attempt.
+"""
+
 from django.db import migrations, models
+
+_UNINDEXED = [
+    ("attempt", "job", "jobs_attempt", "jobs_attempt_job_id_b587cf59"),
+    ("job", "project", "jobs_job", "jobs_job_project_id_93355715"),
+    ("job", "provider", "jobs_job", "jobs_job_provider_id_f3009540"),
+    ("logchunk", "attempt", "jobs_logchunk", "jobs_logchunk_attempt_id_7e64fa29"),
+]
+_FIELDS = {
+    ("attempt", "job"): models.ForeignKey(
+        db_index=False, on_delete=models.CASCADE, related_name="attempts", to="jobs.job"
+    ),
+    ("job", "project"): models.ForeignKey(
+        db_index=False, on_delete=models.PROTECT, related_name="jobs", to="projects.project"
+    ),
+    ("job", "provider"): models.ForeignKey(
+        db_index=False,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="jobs",
+        to="providers.provider",
+    ),
+    ("logchunk", "attempt"): models.ForeignKey(
+        db_index=False, on_delete=models.CASCADE, related_name="log_chunks", to="jobs.attempt"
+    ),
+}
 
 
 class Migration(migrations.Migration):
@@ -12,45 +40,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
-            model_name="attempt",
-            name="job",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="attempts",
-                to="jobs.job",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="job",
-            name="project",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="jobs",
-                to="projects.project",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="job",
-            name="provider",
-            field=models.ForeignKey(
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="jobs",
-                to="providers.provider",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="logchunk",
-            name="attempt",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="log_chunks",
-                to="jobs.attempt",
-            ),
-        ),
+        migrations.RunSQL(
+            f"DROP INDEX {index}",
+            f"CREATE INDEX {index} ON {table} ({field}_id)",
+            state_operations=[migrations.AlterField(model, field, _FIELDS[model, field])],
+        )
+        for model, field, table, index in _UNINDEXED
     ]
