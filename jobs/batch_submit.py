@@ -9,11 +9,10 @@ from django.db import IntegrityError
 from pydantic import BaseModel, Field
 
 from jobs import transitions
-from jobs.models import Job
 from jobs.spec import JobSpec, parse_spec
-from jobs.submission import MAX_KEY, Places, digest_of, earlier, new_job
+from jobs.submission import MAX_KEY, Places, digest_of, made_by, new_job
 from projects.actor import Actor
-from projects.errors import FieldProblem, Forbidden, Invalid, LimitReached
+from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, LimitReached
 from projects.models import Project
 from projects.strict import MAX_PROBLEMS, kind_of, pointer
 
@@ -108,9 +107,12 @@ def _below(nth: int, error: Invalid) -> Iterator[FieldProblem]:
 
 def _earlier(actor: Actor, keys: Sequence[str | None], digest: bytes | None) -> list[int]:
     """The jobs that these keys made before, none where they made none. Raises Conflict for
-    another body."""
-    if earlier(actor, keys[0], digest) is None:
+    another body, and where some of the jobs have been deleted since."""
+    if digest is None:
         return []
-    rows = Job.objects.filter(submitted_by=actor.id, idempotency_key__in=keys)
-    made = dict(rows.values_list("idempotency_key", "pk"))
-    return [made[key] for key in keys]
+    given = [key for key in keys if key is not None]
+    made = made_by(actor, given, digest)
+    if made and len(made) < len(given):
+        words = "Some of the jobs of this Idempotency-Key have been deleted. Use a new key."
+        raise Conflict(words)
+    return [made[key] for key in given] if made else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 
 from django.conf import settings
 
@@ -120,13 +121,16 @@ def earlier(actor: Actor, key: str | None, digest: bytes | None) -> int | None:
     """The job that this user's key made before. Raises Conflict for another body."""
     if key is None or digest is None:
         return None
-    row = (
-        Job.objects.filter(submitted_by=actor.id, idempotency_key=key)
-        .values_list("pk", "idempotency_digest")
-        .first()
-    )
-    if row is None:
-        return None
-    if row[1] is None or not hmac.compare_digest(bytes(row[1]), digest):
-        raise Conflict(f"This Idempotency-Key made job {row[0]} from another body. Use a new key.")
-    return int(row[0])
+    return next(iter(made_by(actor, [key], digest).values()), None)
+
+
+def made_by(actor: Actor, keys: Sequence[str], digest: bytes) -> dict[str, int]:
+    """The jobs that are there of those that this user's keys made before. Raises Conflict for
+    another body."""
+    rows = Job.objects.filter(submitted_by=actor.id, idempotency_key__in=keys).order_by("pk")
+    made: dict[str, int] = {}
+    for pk, key, used_for in rows.values_list("pk", "idempotency_key", "idempotency_digest"):
+        if used_for is None or not hmac.compare_digest(bytes(used_for), digest):
+            raise Conflict(f"This Idempotency-Key made job {pk} from another body. Use a new key.")
+        made[str(key)] = pk
+    return made

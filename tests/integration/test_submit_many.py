@@ -155,6 +155,19 @@ def test_the_same_body_under_one_key_makes_its_jobs_once(ada: dict[str, str]) ->
     assert Job.objects.count() == 2
 
 
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_key_of_which_a_job_has_been_deleted_makes_nothing_and_says_so(
+    ada: dict[str, str], gone: int
+) -> None:
+    body = batch(make_spec(), make_spec())
+    ids = submit(ada, body, "k").json()["ids"]
+    Job.objects.filter(pk=ids[gone]).delete()
+    again = submit(ada, body, "k")
+    assert again.status_code == 409
+    assert "have been deleted" in again.json()["detail"]
+    assert Job.objects.count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_twins_at_the_same_time_make_the_jobs_once() -> None:
     headers = bearer(make_user(project=make_project("default")))
