@@ -16,6 +16,11 @@ from benchmarks.intervals import Estimate
 KEPT = Path(__file__).parent / "baseline.json"
 
 
+def compared(found: Mapping[str, Estimate], kept: Path = KEPT) -> set[str]:
+    """The names of those that are kept."""
+    return found.keys() & _read(kept).keys()
+
+
 def worse(found: Mapping[str, Estimate], kept: Path = KEPT) -> Iterator[str]:
     """A line for each ratio that is worse than the one that is kept, beyond its margin."""
     for name, entry in _read(kept).items():

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.baseline import worse
+from benchmarks.baseline import compared, worse
 from benchmarks.idle import MOST_CORE_SHARE, MOST_MIB, IdleProcess
 from benchmarks.intervals import Estimate, estimate
 from benchmarks.pages import MOST_MS, Pages
@@ -125,7 +125,7 @@ class Report:
         lost = list(worse(self.ratios))
         self.missed |= bool(lost)
         if not lost:
-            return self._say([f"Kept ratios: {len(self.ratios)} compared, none is worse"])
+            return self._say([f"Kept ratios: {len(compared(self.ratios))} compared, none is worse"])
         return self._say(["Kept ratios, WORSE than before:", *(f"  {line}" for line in lost)])
 
     def write(self) -> Path:
