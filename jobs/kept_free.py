@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from providers.fit import Answer, Fit, Given, Need, Place, fit
+from providers.fit import KEPT_FREE, Answer, Fit, Given, Need, Place, fit
 
-KEPT = 10
-"""Of so many providers one at most is kept free, but one always."""
 Apart = Mapping[int, Collection[tuple[int, str, str]]]
 """Provider → (project, label, value) that jobs there have, from which others keep apart."""
 
@@ -42,7 +40,7 @@ def kept_free(
     longest; of jobs that are all one to the planner only the first. `used` is what live attempts
     hold of each provider."""
     places = sorted((p for p in places if p.mode != "inactive"), key=lambda p: p.pk)
-    most, kept = max(1, len(places) // KEPT), dict[int, int]()
+    most, kept = max(1, len(places) // KEPT_FREE), dict[int, int]()
     for one in overdue:
         if len(kept) == most:
             break

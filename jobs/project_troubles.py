@@ -3,13 +3,13 @@ what it may, or nearly. Values in, values out."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from jobs.project_use import ProjectUse
 from jobs.seen import Marks
 from projects.models import Project
-from projects.quantities import cores_text, memory_text
+from projects.quantities import cores_text, listed, memory_text
 from projects.shares import pause_words
 
 NEAR = 0.9
@@ -77,7 +77,7 @@ def _trouble(project: Project, use: ProjectUse, marks: Marks) -> ProjectTrouble 
     if not near:
         return None
     full = [one for one in near if one.is_full]
-    words = f"{'is at' if full else 'nears'} its limit of {_listed([m.of for m in full or near])}"
+    words = f"{'is at' if full else 'nears'} its limit of {listed([m.of for m in full or near])}"
     detail = ", ".join(one.text for one in near)
     return ProjectTrouble("limits", project, use.queued, words, detail)
 
@@ -95,8 +95,3 @@ def _measures(project: Project, use: ProjectUse) -> Iterator[_Measure]:
         (held.memory_mb, project.max_memory_mb, "memory", memory_text),
     ):
         yield _Measure(used, limit, of, f"{text(used)} of {text(limit or 0)} {of}")
-
-
-def _listed(words: Collection[str]) -> str:
-    *rest, last = words
-    return f"{', '.join(rest)} and {last}" if rest else last

@@ -6,18 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobs.demands import Demand
 from jobs.sql import fetch
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Demand:
-    """What some jobs ask for, as their classes have it; `requires` is JSON."""
-
-    cpu_millis: int
-    memory_mb: int
-    gpus: int
-    provider: str
-    requires: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,14 @@ one mind as long as the queue and the providers stay as they are.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobs.demands import Demand
 from jobs.models import Job
-from jobs.orders import SpecUnreadable, requirements
-from jobs.queue_counts import Demand, Waits
+from jobs.queue_counts import Waits
 from jobs.queue_groups import (
     BACKOFF,
     BY_SCARCE,
@@ -31,9 +30,8 @@ from jobs.queue_groups import (
 from jobs.queue_groups import scarce as scarce_on
 from jobs.queue_walk import BACKING_OFF, IN_LINE, Wanted
 from jobs.queue_walk import HELD as PART_HELD
-from jobs.whole_line import Waiting
 from projects.actor import Actor
-from providers.fit import Answer, Need, fit
+from providers.fit import Answer, fit
 from providers.models import Provider
 from providers.selectors import ProviderUse
 
@@ -128,7 +126,7 @@ def wanted_of(
     return Wanted(
         projects,
         (IN_LINE,),
-        lambda one: one.reason in codes and (_demand(one) in demands) == (why != ROOM),
+        lambda one: one.reason in codes and (one.demand in demands) == (why != ROOM),
     )
 
 
@@ -142,12 +140,7 @@ def jobs_listed(projects: list[int] | None, jobs: Iterable[int]) -> dict[int, Jo
 
 
 def _scarce(demand: Demand, room: Room) -> str:
-    try:
-        conditions = requirements(json.loads(demand.requires))
-    except SpecUnreadable:
-        conditions = ()
-    need = Need(demand.cpu_millis, demand.memory_mb, demand.gpus, demand.provider, conditions)
-    fits = (fit(need, p, room.used[p.pk], room.now) for p in room.providers)
+    fits = (fit(demand.need, p, room.used[p.pk], room.now) for p in room.providers)
     return scarce_on([one for one in fits if one.answer is Answer.FULL])
 
 
@@ -173,10 +166,4 @@ def _together(one: Count, other: Count) -> Count:
         min(dates, default=None),
         one.cpu_millis + other.cpu_millis,
         one.memory_mb + other.memory_mb,
-    )
-
-
-def _demand(waiting: Waiting) -> Demand:
-    return Demand(
-        waiting.cpu_millis, waiting.memory_mb, waiting.gpus, waiting.provider, waiting.requires
     )

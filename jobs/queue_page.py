@@ -10,9 +10,10 @@ from typing import Any
 from django.http import QueryDict
 from django.utils import timezone
 
+from jobs.demands import Demand
 from jobs.list_page import encoded
 from jobs.models import Job
-from jobs.queue_counts import Demand, Waits, waiting_counts
+from jobs.queue_counts import Waits, waiting_counts
 from jobs.queue_flow import HOURS, flow
 from jobs.queue_groups import BACKOFF, BY_SCARCE, GROUPS, HELD
 from jobs.queue_list import (

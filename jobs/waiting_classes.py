@@ -3,14 +3,12 @@ or a change of one, means to the queue."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from jobs.orders import Requirement, SpecUnreadable, requirements
+from jobs.demands import Demand
 from jobs.sql import fetch
 from jobs.whole_line import WholeLine
 from projects.actor import Actor
@@ -28,8 +26,7 @@ class WaitingClass:
 def waiting_classes() -> list[WaitingClass]:
     """The classes of all that waits and is not held, the largest first; one query."""
     return [
-        WaitingClass(Need(cpu, memory, gpus, pinned, _conditions(requires)), count)
-        for cpu, memory, gpus, pinned, requires, count in fetch("waiting_classes")
+        WaitingClass(Demand(*demand).need, count) for *demand, count in fetch("waiting_classes")
     ]
 
 
@@ -39,10 +36,7 @@ def first_in_line(
     """The first jobs in line, in its order, that need one of these and that the actor may see;
     with what each needs."""
     visible = actor.project_ids()
-    of_class = [
-        Need(one.cpu_millis, one.memory_mb, one.gpus, one.provider, _conditions(one.requires))
-        for one in line.classes
-    ]
+    of_class = [one.demand.need for one in line.classes]
     wanted = [
         need in needs and (visible is None or one.project in visible)
         for need, one in zip(of_class, line.classes, strict=True)
@@ -51,12 +45,3 @@ def first_in_line(
         places = np.flatnonzero(np.array(wanted)[line.order.classes])[:most]
         for place in places.tolist():
             yield int(line.order.jobs[place]), of_class[int(line.order.classes[place])]
-
-
-@lru_cache(maxsize=4096)
-def _conditions(stored: str) -> tuple[Requirement, ...]:
-    """What the planner heeds: of a spec that cannot be read, nothing."""
-    try:
-        return requirements(json.loads(stored))
-    except (SpecUnreadable, ValueError):
-        return ()

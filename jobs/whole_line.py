@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobs.demands import Demand
 from jobs.held import Held
 from jobs.queue import in_use
 from jobs.sql import fetch
@@ -21,16 +22,11 @@ _NOTHING = (0, 0, 0, 0.0, 1)  # what each row ends with: all there is, the clock
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What the jobs of one class share: whose they are, why they wait, and what they ask for;
-    `requires` is JSON, as it is stored."""
+    """What the jobs of one class share: whose they are, why they wait, and what they ask for."""
 
     project: int
     reason: str
-    cpu_millis: int
-    memory_mb: int
-    gpus: int
-    provider: str
-    requires: str
+    demand: Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +85,7 @@ def _read() -> _Read:
         classes.append(
             (
                 Queued(project, weight, priority, demand, used, jobs, since, refused),
-                Waiting(project, reason, cpu, memory, gpus, provider, requires),
+                Waiting(project, reason, Demand(cpu, memory, gpus, provider, requires)),
             )
         )
     cpu, memory, gpus, now, patience = rows[0][14:] if rows else _NOTHING

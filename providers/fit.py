@@ -20,6 +20,9 @@ AWAY = 5
 """So many of these steps is having a job's image worth."""
 KEPT_FOR_GPUS = 100
 """What a provider with GPUs is put behind by, for a job that wants none."""
+KEPT_FREE = 10
+"""Of so many providers one at most is kept free for an overdue job, but one always: what is kept
+stands idle until it is wide enough, and the jobs that it turns away are overdue next."""
 UNWATCHED = timedelta(seconds=90)
 """A provider that nobody has probed for so long may be anything: it gets no new jobs."""
 

@@ -18,11 +18,8 @@ from numpy.typing import NDArray
 
 from orchestrator.scheduling.fleet import Fleet, Mask, Numbers, numbers
 from orchestrator.scheduling.snapshot import Demand, ProviderView
-from providers.fit import AWAY, KEPT_FOR_GPUS, STEPS
+from providers.fit import AWAY, KEPT_FOR_GPUS, KEPT_FREE, STEPS
 
-KEPT = 10
-"""Of so many providers one at most is kept free, but one always: what is kept stands idle until
-it is wide enough, and the jobs that it turns away are overdue next."""
 NO_LIMIT = 2**30
 """The slots of a provider that does not count them."""
 
@@ -68,7 +65,7 @@ class Rooms:
         """Nothing more goes to the provider on which an overdue job will fit soonest: the one
         that lacks the smallest part of what the job asks for. No provider is kept for two, and
         not more than one in ten are kept."""
-        if len(self._kept_for) >= max(1, len(self.fleet.views) // KEPT):
+        if len(self._kept_for) >= max(1, len(self.fleet.views) // KEPT_FREE):
             return
         fitting = self.fleet.large(demand) & self.fleet.up
         fitting[[*self._kept_for, *self._shunned(demand, project)]] = False

@@ -26,6 +26,7 @@ from projects.actor import Actor
 from projects.events import Happening, record
 from projects.models import ActorKind, Event, Project, Role
 from projects.services import membership_set, token_issue
+from projects.sql import fetch
 from providers.services import provider_update
 from tests.support.builders import (
     make_actor,
@@ -344,6 +345,17 @@ def test_news_are_looked_for_among_the_newest_and_a_number_that_is_not_whole_say
     assert pill() == "Perhaps some new"
     monkeypatch.setattr(activity, "NEWS_LOOKED_AT", 100)
     assert pill() == "3+ new"
+
+
+@pytest.mark.django_db
+def test_the_first_of_the_news_is_by_number_also_where_numbers_become_longer() -> None:
+    project = make_project("etl")
+    happened(project, HOST, *["job.placed"] * 2)
+    nine, ten = Event.objects.order_by("pk").values_list("pk", flat=True)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE projects_event SET xid = '9' WHERE id = %s", [nine])
+        cursor.execute("UPDATE projects_event SET xid = '10' WHERE id = %s", [ten])
+    assert fetch("newest_since", ["3:3:", 100]) == [("9", nine, 2)]
 
 
 # --- the file ---
