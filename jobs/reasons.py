@@ -50,7 +50,7 @@ WAITS: tuple[Reason, ...] = (
     Reason("no_capacity", "Waiting for room: needs {need}; the capacity of {best} is in use."),
     Reason(
         "kept_free",
-        "Waiting for room: {provider} is kept free for job {job}, which has waited longest.",
+        "Waiting for room: {provider} is kept free for a job that has waited longest.",
     ),
     Reason("apart", "Waiting for a provider without another job of its project with {labels}."),
     Reason("paused", "The queue of {project} is paused: {why}."),

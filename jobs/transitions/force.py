@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.functions import TransactionNow
 from django.db import transaction
-from django.db.models.functions import Now
 
 from jobs.endings import Ending
 from jobs.models import Attempt
@@ -42,7 +42,7 @@ def force_finish(job_id: int, actor: Actor) -> bool:
             outcome=ending.outcome,
             reason=ending.reason,
             reason_detail=dict(ending.detail),
-            ended_at=Now(),
+            ended_at=TransactionNow(),  # as of all ends: a wait begins with it, not before
             not_seen_since=None,
             **({"log_complete": False, "log_note": NOTE} if lost else {}),
         )

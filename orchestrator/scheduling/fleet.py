@@ -22,6 +22,9 @@ from providers.nearest import distance
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
 
+MOST_KNOWN = 10_000
+"""What follows for more selections than these is forgotten: they are what submitters write."""
+
 
 class Fleet:
     """All providers."""
@@ -50,7 +53,8 @@ class Fleet:
         """The fleet of these providers, which knows what this one has worked out where the two
         differ in nothing but their room, whether they are down, and images."""
         other = copy.copy(self)
-        return other if _facts(other._look(providers)) == self._facts else Fleet(other.views)
+        same = _facts(other._look(providers)) == self._facts
+        return other if same and len(self._selections) <= MOST_KNOWN else Fleet(other.views)
 
     def selected(self, demand: Demand) -> Mask:
         """Which providers are what it asks for by name and labels, whatever their size."""

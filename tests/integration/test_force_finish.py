@@ -72,6 +72,16 @@ def test_it_is_tried_again_only_where_the_spec_names_it() -> None:
     assert "free of charge" in reason_text(job.reason, job.reason_detail)
 
 
+def test_a_retry_after_it_begins_its_wait_when_it_is_due_not_while_it_backs_off() -> None:
+    """Its end and the new wait are of one moment: due.sql tells them apart by that."""
+    attempt, _ = out_of_sight(
+        retry={"max_attempts": 2, "backoff_seconds": 60, "on": ["provider_lost"]}
+    )
+    job = job_force_finish(SYSTEM, job_id=attempt.job_id)
+    attempt.refresh_from_db()
+    assert attempt.ended_at == job.queued_at
+
+
 @pytest.mark.parametrize("target", [Phase.FINISHING, Phase.ENDED, None])
 def test_what_its_host_still_tells_of_it_is_refused(target: Phase | None) -> None:
     attempt, fence = out_of_sight()

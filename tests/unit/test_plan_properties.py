@@ -7,10 +7,12 @@ import random
 from collections import defaultdict
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.reasons import WAITS, reason_text
+from orchestrator.scheduling import fleet
 from orchestrator.scheduling.fleet import Fleet
 from orchestrator.scheduling.order import OVERDUE, level
 from orchestrator.scheduling.policy import Placed, Plan, plan
@@ -18,6 +20,7 @@ from orchestrator.scheduling.snapshot import (
     Demand,
     ProjectView,
     ProviderView,
+    Requirement,
     Snapshot,
     WaitingClass,
 )
@@ -174,6 +177,18 @@ def test_a_fleet_that_is_kept_from_look_to_look_changes_no_plan(
     kept = Fleet(providers)
     plan(replace(snapshot, providers=providers), kept)
     assert plan(snapshot, kept.renewed(snapshot.providers)) == plan(snapshot)
+
+
+def test_what_a_kept_fleet_knows_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Selections are what submitters write: each may be another one."""
+    monkeypatch.setattr(fleet, "MOST_KNOWN", 5)
+    views = [ProviderView(1, "here", {"zone": "a"})]
+    kept = Fleet(views)
+    for number in range(50):
+        kept = kept.renewed(views)
+        requires = (Requirement("zone", "neq", (str(number),)),)
+        assert kept.selected(Demand(1, 1, requires=requires)).all()
+        assert len(kept._selections) <= 6
 
 
 def the_plan_is_that_of_the_plain_planner(snapshot: Snapshot, made: Plan) -> None:
