@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import statistics
 import time
 from contextlib import closing
@@ -21,7 +22,8 @@ RESTARTED = (("restarted_outside",),)
 
 def container_restarted(trial: Trial) -> Verdict:
     """`docker restart` of a job's container: the program runs once more, which is no attempt
-    of ours. It is stopped, and the job says so."""
+    of ours. It is stopped, and the job says so. A restart is a stop and a start, and who looks
+    between the two sees a stop: the engine process looks at neither before both are done."""
     with sick_engine(trial.seed) as on:
         job = on.submit("restarted by hand", LASTING, RESTARTED, starts=2)
         on.submit("left alone", LASTING, ONCE)
@@ -29,7 +31,9 @@ def container_restarted(trial: Trial) -> Verdict:
         handle = on.attempts(job)[0].handle
         assert handle is not None
         with closing(on.engine.client()) as client:
+            on.process.signal(signal.SIGSTOP)
             client.restart(handle["id"], timeout=1)
+            on.process.signal(signal.SIGCONT)
         on.world.wait_for_end(job, 40)
         on.tell(BACK)
         return on.check()
