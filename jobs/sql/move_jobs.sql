@@ -7,7 +7,8 @@ SET state = m.state, reason = m.reason, reason_detail = m.detail, rev = j.rev + 
     charged = j.charged + m.charge,
     started_at = coalesce(m.started_at, j.started_at),
     finished_at = CASE WHEN m.ends THEN now() END,
-    queued_at = CASE WHEN m.state <> 'pending' OR (j.state = 'scheduled' AND m.charge = 0)
+    queued_at = CASE WHEN m.state <> 'pending'
+                       OR (j.state = 'scheduled' AND NOT m.ran_now AND m.charge = 0)
                      THEN j.queued_at ELSE now() END,
     queue_until = CASE WHEN m.state = 'pending' AND m.delay = 0
                        THEN now() + make_interval(secs => j.queue_timeout_seconds) END,
@@ -16,6 +17,6 @@ SET state = m.state, reason = m.reason, reason_detail = m.detail, rev = j.rev + 
     provider_id = CASE WHEN m.state = 'pending' THEN NULL ELSE j.provider_id END
 FROM jsonb_to_recordset(%s::jsonb) AS m
     (id bigint, state text, reason text, detail jsonb, exit_code int, charge int,
-     started_at timestamptz, ends boolean, delay double precision)
+     started_at timestamptz, ran_now boolean, ends boolean, delay double precision)
 WHERE j.id = m.id
 RETURNING j.id, j.rev, j.project_id, m.ends

@@ -6,16 +6,17 @@ writes begin by locking their lease's row at their term, so a stale owner writes
 
 `intents`: what people ask (submit, `cancel`). `waiting`: what they change of jobs that wait
 (hold, release, priority, provider). `queue`: what the scheduler decides
-(place, explain, give way, expire). `moves`: what hosts see (an attempt's next phase, its end,
-and the jobs that follow: `ends`). `sight`: that hosts see nothing.
+(place, explain, give way, expire). `moves`: what hosts see (an attempt's next phases,
+`strides`, and the jobs that follow its end: `ends`). `sight`: that hosts see nothing.
 `force`: a person ends what cannot be seen.
 """
 
 from jobs.transitions.force import force_finish
 from jobs.transitions.intents import CancelResult, NewJob, request_cancel, submit, submit_all
-from jobs.transitions.moves import BatchResult, Move, Written, apply
+from jobs.transitions.moves import BatchResult, apply
 from jobs.transitions.queue import Placement, Wait, Yielding, due, expire, explain, place, yield_to
 from jobs.transitions.sight import sight
+from jobs.transitions.strides import Move, Written
 from jobs.transitions.waiting import Changed, hold, move, release, reprioritise
 
 __all__ = [

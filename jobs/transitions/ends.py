@@ -33,12 +33,14 @@ _LOCKED = PreparedQuery(
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt that ended just now, in this transaction; `started_at` by its engine."""
+    """An attempt that ended just now, in this transaction; `started_at` by its engine.
+    `ran_now`: its start was told with its end, so that its job still is scheduled here."""
 
     job: int
     ending: Ending
     started_at: datetime | None = None
     notes: Sequence[Note] = ()
+    ran_now: bool = False
 
 
 def telling(note: Note, job: int, project: int) -> Happening:
@@ -55,6 +57,9 @@ def end_jobs(ended: Sequence[Ended], actor: Actor, who: Who = Who.HOST) -> list[
     rows, happenings = [], []
     for end in ended:
         job = locked[end.job]
+        if end.ran_now:
+            assert job.state == JobState.SCHEDULED, f"job {job.pk} is not scheduled, but has run"
+            job.state = JobState.RUNNING
         after = sequel(end.ending, job, who)
         row = _row(end, after)
         rows.append(row)
@@ -85,6 +90,7 @@ def _row(end: Ended, after: Sequel) -> dict[str, Any]:
         "charge": int(after.charged),
         "exit_code": end.ending.exit_code,
         "started_at": end.started_at.isoformat() if end.started_at else None,
+        "ran_now": end.ran_now,
         "ends": after.state is not JobState.PENDING,
         "delay": after.delay_seconds,
     }

@@ -120,6 +120,63 @@ def test_several_moves_of_one_attempt_in_one_batch_are_written_in_their_order() 
     assert max(c.rev for c in result.jobs if c.id == attempt.job_id) == row(attempt.job)["rev"]
 
 
+def test_one_batch_from_creating_to_the_end_tells_each_step_and_is_a_row_version_each() -> None:
+    attempt, fence = placed()
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    rev = row(attempt.job)["rev"]
+    gap = {"log_complete": False, "log_note": "it was cut"}
+    write(
+        move(attempt, fence, Phase.CREATING),
+        move(attempt, fence, Phase.STARTING, handle={"v": 1, "id": "x"}),
+        move(attempt, fence, Phase.RUNNING, started_at=began),
+        move(attempt, fence, Phase.FINISHING, finished_at=began),
+        move(attempt, fence, Phase.ENDED, **gap),
+    )
+    ended, job = row(attempt), row(attempt.job)
+    assert (job["state"], job["started_at"], job["rev"]) == ("completed", began, rev + 1)
+    assert (ended["started_at"], ended["finished_at"]) == (began, began)
+    assert all(ended[f"{p}_at"] for p in ("creating", "starting", "running", "finishing", "ended"))
+    assert ended["pulling_at"] is None
+    told = Event.objects.filter(subject_id=attempt.job_id).order_by("id")
+    assert [(e.type, e.source, e.target, e.reason) for e in told][1:] == [
+        ("attempt.creating", "placed", "creating", ""),
+        ("attempt.starting", "creating", "starting", ""),
+        ("attempt.running", "starting", "running", ""),
+        ("job.started", "scheduled", "running", ""),
+        ("attempt.finishing", "running", "finishing", ""),
+        ("attempt.ended", "finishing", "ended", "succeeded"),
+        ("attempt.log_gap", "", "", "log_gap"),
+        ("job.completed", "running", "completed", "succeeded"),
+    ]
+
+
+def test_moves_that_had_been_written_before_do_not_keep_those_after_them_from_being() -> None:
+    """As after a commit whose answer was lost: the same moves come again, with later ones."""
+    attempt, fence = placed()
+    bring_to(attempt, fence, Phase.RUNNING)
+    again = write(
+        move(attempt, fence, Phase.STARTING),
+        move(attempt, fence, Phase.RUNNING),
+        move(attempt, fence, Phase.FINISHING),
+    )
+    assert again.written == [Written.STALE, Written.STALE, Written.DONE]
+    assert row(attempt)["phase"] == "finishing"
+
+
+def test_a_job_whose_start_is_told_with_the_loss_of_it_waits_anew() -> None:
+    """Its program has run: it stands behind, as when its start was told before."""
+    attempt, fence = placed()
+    bring_to(attempt, fence, Phase.STARTING)
+    early = datetime(2026, 1, 1, tzinfo=UTC)
+    Job.objects.filter(pk=attempt.job_id).update(queued_at=early)
+    lost = Ending(Outcome.FAILED, "engine_stopped", {})
+    write(move(attempt, fence, Phase.RUNNING), move(attempt, fence, Phase.ENDED, ending=lost))
+    job = row(attempt.job)
+    assert (job["state"], job["charged"]) == ("pending", 0)
+    assert job["queued_at"] > early
+    assert Event.objects.filter(subject_id=attempt.job_id, type="job.retried").exists()
+
+
 def test_a_stale_term_writes_nothing_and_its_neighbours_are_written() -> None:
     stale, old = placed()
     good, fence = placed()
