@@ -12,7 +12,6 @@ from jobs.held import Held
 from jobs.models import Attempt, Job
 from jobs.project_use import limits_of
 from jobs.queue import in_use, keys_in_use
-from jobs.states import LIVE_PHASES
 from projects.actor import Actor
 from projects.models import Project
 from projects.quantities import cores_text, memory_text
@@ -77,7 +76,7 @@ def _largest(actor: Actor, project: Project, limit: str) -> tuple[Job, ...]:
     """The project's live jobs that hold the most of what its limit bounds; the oldest, where that
     is their number."""
     measure = _MEASURES[bounding(limits_of(project), limit)]
-    live = Attempt.objects.filter(job__project=project, phase__in=sorted(LIVE_PHASES))
+    live = Attempt.objects.filter(job__project=project, ended_at=None)
     jobs = list(live.order_by(measure, "job_id").values_list("job_id", flat=True)[:MOST_NAMED])
     found = {job.pk: job for job in seen(actor, jobs)}
     return tuple(found[job] for job in jobs if job in found)

@@ -11,7 +11,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from jobs.models import Attempt
-from jobs.states import Phase
 from projects.actor import Actor
 from projects.errors import Forbidden
 from providers.models import HealthState, Provider, Stray
@@ -47,9 +46,7 @@ def left_overs(actor: Actor, provider_id: int | None = None) -> list[LeftOver]:
 def _of_attempts(provider_id: int | None) -> Iterator[LeftOver]:
     found = Attempt.objects.filter(
         Q(removal_tries__gt=0) | Q(ended_at__lt=timezone.now() - USUAL),
-        phase=Phase.ENDED,
-        removed_at__isnull=True,
-        handle__isnull=False,
+        to_remove=True,
         **_on(provider_id),
     )
     for attempt in found.select_related("provider").order_by("pk")[: MOST_SHOWN + 1]:

@@ -18,12 +18,17 @@ from django.db.models.functions import Now
 
 from jobs.name_words import NameWords
 from jobs.queue_models import QueueClass
-from jobs.states import LIVE_PHASES, TERMINAL, JobState, Outcome, Phase
+from jobs.states import TERMINAL, JobState, Outcome, Phase
 from projects.models import Project
 from providers.models import Provider
 
-_LIVE = sorted(LIVE_PHASES)
 _TERMINAL = sorted(TERMINAL)
+
+
+def _whether(condition: Q) -> models.GeneratedField:
+    flag = models.BooleanField()
+    told = models.ExpressionWrapper(condition, output_field=flag)
+    return models.GeneratedField(expression=told, output_field=flag, db_persist=True)
 
 
 class Job(models.Model):
@@ -255,12 +260,16 @@ class Attempt(models.Model):
     log_archive = models.JSONField(default=list)
     log_left_out = models.JSONField(null=True)
 
+    # Of each move and each chunk of a log: whatever an index is by costs it every index again.
+    to_remove = _whether(Q(phase="ended", removed_at__isnull=True, handle__isnull=False))
+    to_archive = _whether(Q(phase="ended", log_seq__gt=F("log_archived_seq")))
+
     class Meta:
         ordering = ["job_id", "number"]
         constraints = [
             models.UniqueConstraint(fields=["job", "number"], name="attempt_number_once"),
             models.UniqueConstraint(
-                fields=["job"], name="attempt_one_live_per_job", condition=Q(phase__in=_LIVE)
+                fields=["job"], name="attempt_one_live_per_job", condition=Q(ended_at__isnull=True)
             ),
             models.CheckConstraint(
                 condition=Q(phase__in=sorted(Phase)), name="attempt_phase_known"
@@ -276,28 +285,14 @@ class Attempt(models.Model):
         ]
         indexes = [
             # what a provider is running now: capacity, adoption, reconcile
-            models.Index(fields=["provider"], name="attempt_live", condition=Q(phase__in=_LIVE)),
-            # what was placed and waits to be taken up
-            models.Index(
-                fields=["provider", "id"], name="attempt_placed", condition=Q(phase="placed")
-            ),
-            # what is still on an engine after its end
-            models.Index(
-                fields=["provider"],
-                name="attempt_to_remove",
-                condition=Q(phase="ended", removed_at__isnull=True, handle__isnull=False),
-            ),
-            # what is not archived yet
-            models.Index(
-                fields=["ended_at"],
-                name="attempt_to_archive",
-                condition=Q(phase="ended", log_seq__gt=F("log_archived_seq")),
-            ),
+            models.Index("provider", name="attempt_live", condition=Q(ended_at__isnull=True)),
+            models.Index("provider", name="attempt_to_remove", condition=Q(to_remove=True)),
+            models.Index("ended_at", name="attempt_to_archive", condition=Q(to_archive=True)),
             # archived logs in the order in which they may be deleted
             models.Index(
                 fields=["ended_at"],
                 name="attempt_log_kept",
-                condition=Q(phase="ended") & ~Q(log_archive=[]),
+                condition=Q(ended_at__isnull=False) & ~Q(log_archive=[]),
             ),
         ]
 

@@ -14,7 +14,6 @@ from django.utils import timezone
 from jobs.consequences import Consequences, Fate, consequences
 from jobs.models import Attempt, Job
 from jobs.selectors import jobs_of
-from jobs.states import LIVE_PHASES
 from jobs.waiting_classes import first_in_line, waiting_classes
 from jobs.whole_line import WholeLine, whole_line
 from projects.actor import Actor
@@ -120,7 +119,7 @@ def _change(actor: Actor, provider: Provider, after: Provider, *, most: int) -> 
 
 def _running(actor: Actor, provider: Provider, use: ProviderUse, most: int) -> Group:
     """What is there now, the longest first."""
-    found = Attempt.objects.filter(provider=provider, phase__in=sorted(LIVE_PHASES))
+    found = Attempt.objects.filter(provider=provider, ended_at=None)
     ids = actor.project_ids()
     if ids is not None:
         found = found.filter(job__project__in=sorted(ids))

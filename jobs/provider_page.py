@@ -13,7 +13,7 @@ from jobs.left_overs import name_of
 from jobs.measured import last_readings, measured_on
 from jobs.models import Attempt
 from jobs.stat_pages import Reading
-from jobs.states import LIVE_PHASES, Phase
+from jobs.states import Phase
 from jobs.use import NEAR, of
 from jobs.waiting_classes import waiting_classes
 from projects.actor import Actor
@@ -124,7 +124,7 @@ def provider_page(actor: Actor, provider_id: int) -> dict[str, Any]:
 
 def _running(actor: Actor, provider: Provider, measured: Mapping[int, Reading]) -> list[Running]:
     """What is there now, of the projects this actor may see, oldest first."""
-    found = Attempt.objects.filter(provider=provider, phase__in=sorted(LIVE_PHASES))
+    found = Attempt.objects.filter(provider=provider, ended_at=None)
     ids = actor.project_ids()
     if ids is not None:
         found = found.filter(job__project__in=sorted(ids))

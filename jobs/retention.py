@@ -31,9 +31,9 @@ def delete_logs(
 
     The attempts stay, with `log_complete` false and `note` as the reason.
     """
-    ended = Attempt.objects.filter(phase="ended", ended_at__lt=before)
+    ended = Attempt.objects.filter(ended_at__lt=before)
     archived = ended.exclude(log_archive=[])
-    standing = ended.filter(log_seq__gt=F("log_archived_seq"))
+    standing = ended.filter(to_archive=True)
     count = 0
     for old in (archived, standing):
         for attempt in old.order_by("ended_at").only("job_id", "number")[: limit - count]:

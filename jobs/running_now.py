@@ -12,7 +12,7 @@ from jobs.glances import shape_of
 from jobs.last_runs import NONE, LastRuns, last_runs, name_of, newest_of_each
 from jobs.models import Attempt, Job
 from jobs.records import NO_RECORD, Usual, coarse, records
-from jobs.states import ACTIVE, LIVE_PHASES, TERMINAL, JobState, Phase
+from jobs.states import ACTIVE, TERMINAL, JobState, Phase
 from jobs.whose import Whose
 from projects.actor import Actor
 
@@ -108,7 +108,7 @@ def running_now(actor: Actor, whose: Whose, now: datetime) -> list[Going]:
     jobs = list(
         found.select_related("project", "provider").defer(*_LARGE).order_by("-pk")[:MOST_SHOWN]
     )
-    live = Attempt.objects.filter(job__in=jobs, phase__in=sorted(LIVE_PHASES)).only(
+    live = Attempt.objects.filter(job__in=jobs, ended_at=None).only(
         "job_id", "phase", "progress", "placed_at", "not_seen_since"
     )
     attempts = {attempt.job_id: attempt for attempt in live}

@@ -17,7 +17,6 @@ from jobs.kept_free import Overdue, kept_free
 from jobs.models import Attempt, Job
 from jobs.overdue import overdue_jobs
 from jobs.queue import Pair, live_labelled
-from jobs.states import LIVE_PHASES
 from jobs.way_out import MOST_LIVE, Live
 from jobs.why_waiting import Beside
 from projects.models import Project
@@ -84,7 +83,7 @@ def live_on_full(answers: Sequence[tuple[Provider, Fit]]) -> dict[int, list[Live
     each first."""
     full = [p.pk for p, one in answers if one.answer in (Answer.FULL, Answer.BESIDE)]
     rows = (
-        Attempt.objects.filter(provider__in=full[:MOST_FULL], phase__in=sorted(LIVE_PHASES))
+        Attempt.objects.filter(provider__in=full[:MOST_FULL], ended_at=None)
         .annotate(nth=Window(RowNumber(), partition_by="provider", order_by="job_id"))
         .filter(nth__lte=MOST_LIVE)
         .order_by("job_id")

@@ -20,7 +20,7 @@ from jobs.measured import last_readings, measured_on
 from jobs.models import Attempt, LogChunk
 from jobs.queue_classes import forget_lost_classes
 from jobs.retention import delete_classes, delete_jobs, delete_logs, delete_spans, delete_stats
-from jobs.states import LIVE_PHASES, STARTED_PHASES
+from jobs.states import STARTED_PHASES
 from projects.selectors import instance_settings
 from providers.history import Usage, record_samples
 
@@ -91,7 +91,7 @@ def keep_retention() -> str:
 
 def sample_providers() -> str:
     """Writes each provider's health and load of this minute into its history."""
-    used = Attempt.objects.filter(phase__in=LIVE_PHASES).values("provider_id")
+    used = Attempt.objects.filter(ended_at=None).values("provider_id")
     loads = used.annotate(cpu=Sum("cpu_millis"), memory=Sum("memory_mb"), running=Count("id"))
     rows = list(loads.order_by())
     now = timezone.now()
@@ -112,7 +112,7 @@ def sample_providers() -> str:
 
 def _ended() -> Iterator[int]:
     """The ended attempts with something to archive, the longest waiting first."""
-    rest = done = Attempt.objects.filter(phase="ended", log_seq__gt=F("log_archived_seq"))
+    rest = done = Attempt.objects.filter(to_archive=True)
     while page := list(rest.order_by("ended_at", "pk").values_list("ended_at", "pk")[:BATCH]):
         yield from (pk for _, pk in page)
         ended_at, pk = page[-1]

@@ -17,7 +17,7 @@ from jobs.orders import (
     run_spec,
     timeout_seconds,
 )
-from jobs.states import LIVE_PHASES, Outcome, Phase
+from jobs.states import Outcome, Phase
 from orchestrator.reconcile import Wanted
 from orchestrator.store import CancelWish, Order
 from projects import secrets
@@ -25,14 +25,14 @@ from projects.prepared import Place, PreparedQuery
 
 _LIVE = PreparedQuery(
     lambda: (
-        Attempt.objects.filter(phase__in=sorted(LIVE_PHASES), provider__any=Place(0))
+        Attempt.objects.filter(ended_at=None, provider__any=Place(0))
         .select_related("job")
         .order_by("pk")
     )
 )
 _PLACED = PreparedQuery(
     lambda: (
-        Attempt.objects.filter(phase=Phase.PLACED, provider__any=Place(0))
+        Attempt.objects.filter(ended_at=None, phase=Phase.PLACED, provider__any=Place(0))
         .select_related("job")
         .order_by("pk")
     )
@@ -51,14 +51,14 @@ def live_orders(provider: int, instance: str) -> list[Order]:
 
 def orders_of(attempts: Collection[int], instance: str) -> list[Order]:
     """Those of these attempts that are live."""
-    rows = Attempt.objects.filter(pk__in=list(attempts), phase__in=sorted(LIVE_PHASES))
+    rows = Attempt.objects.filter(pk__in=list(attempts), ended_at=None)
     return [_order(attempt, instance) for attempt in rows.select_related("job").order_by("pk")]
 
 
 def wanted(provider: int) -> list[Wanted]:
     """Which attempts of a provider are live, and where each stands; one query, whatever
     their logs have grown to."""
-    rows = Attempt.objects.filter(provider=provider, phase__in=sorted(LIVE_PHASES))
+    rows = Attempt.objects.filter(provider=provider, ended_at=None)
     return [
         Wanted(pk, str(uid), Phase(phase))
         for pk, uid, phase in rows.order_by("pk").values_list("pk", "uid", "phase")

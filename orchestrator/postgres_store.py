@@ -259,10 +259,9 @@ class PostgresStore:
 
     @_or_down
     def leftovers(self, provider: int) -> list[Leftover]:
-        rows = Attempt.objects.filter(
-            provider=provider, phase=Phase.ENDED, removed_at=None, handle__isnull=False
-        ).values_list("pk", "handle")[:500]
-        return [Leftover(pk, handle) for pk, handle in rows if handle is not None]
+        rows = Attempt.objects.filter(provider=provider, to_remove=True)
+        pages = rows.values_list("pk", "handle")[:500]
+        return [Leftover(pk, handle) for pk, handle in pages if handle is not None]
 
     @_or_down
     def removed(self, fence: Fence, attempts: Sequence[int]) -> None:

@@ -21,9 +21,6 @@ from projects.selectors import latest_subject_events
 from providers.leases import SCHEDULER, provider_lease
 from providers.models import EngineRequest, Lease, Provider, RequestStatus
 
-# The same list as jobs.states.LIVE_PHASES, which is above this app; a test compares them.
-# Written out because the partial index of live attempts is found by it.
-LIVE_PHASES = ("creating", "finishing", "placed", "pulling", "running", "starting")
 NOBODY_AFTER = timedelta(seconds=5)
 
 
@@ -85,7 +82,9 @@ def provider_page(actor: Actor, *, after_id: int, limit: int) -> list[Provider]:
 def provider_use(provider_ids: Sequence[int]) -> dict[int, ProviderUse]:
     """What is in use on each of the providers, in one query over live attempts."""
     rows = (
-        Provider.objects.filter(pk__in=provider_ids, attempts__phase__in=LIVE_PHASES)
+        Provider.objects.filter(
+            pk__in=provider_ids, attempts__isnull=False, attempts__ended_at=None
+        )
         .values_list("pk")
         .annotate(
             running=Count("attempts"),
@@ -107,9 +106,7 @@ def queue_is_planned() -> bool:
 def left_over_count(provider_id: int) -> int:
     """How much is still on its engine: of attempts that ended, and strays."""
     provider = Provider(pk=provider_id)
-    ended = provider.attempts.filter(
-        phase="ended", removed_at__isnull=True, handle__isnull=False
-    ).count()
+    ended = provider.attempts.filter(to_remove=True).count()
     return int(ended + provider.strays.count())
 
 

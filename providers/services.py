@@ -107,7 +107,7 @@ def provider_delete(actor: Actor, /, provider_id: int, *, abandon: bool = False)
     _must_operate(actor)
     with transaction.atomic():
         provider = _locked(actor, provider_id)
-        live = provider.attempts.exclude(phase="ended").count()
+        live = provider.attempts.filter(ended_at=None).count()
         if live:
             raise Conflict(
                 f"{live} attempt{'s are' if live > 1 else ' is'} live on {provider.name}. "

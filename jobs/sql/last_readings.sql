@@ -7,4 +7,5 @@ CROSS JOIN LATERAL (
     WHERE attempt_id = a.id AND page >= %(page)s
     ORDER BY page DESC LIMIT 1
 ) s
-WHERE a.provider_id = ANY(%(providers)s) AND a.phase IN ('running', 'finishing')
+WHERE a.provider_id = ANY(%(providers)s) AND a.ended_at IS NULL
+  AND a.phase IN ('running', 'finishing')

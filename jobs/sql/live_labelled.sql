@@ -5,5 +5,5 @@ FROM jobs_attempt AS a
 JOIN jobs_job AS j ON j.id = a.job_id
 JOIN jsonb_to_recordset(%s::jsonb) AS p (project bigint, label text, value text)
   ON p.project = j.project_id AND p.value = j.labels ->> p.label
-WHERE a.phase IN ('creating', 'finishing', 'placed', 'pulling', 'running', 'starting')
+WHERE a.ended_at IS NULL
 GROUP BY 1, 2, 3, 4

@@ -6,7 +6,7 @@ WITH used AS (
     SELECT j.project_id, sum(a.cpu_millis)::bigint AS cpu_millis,
            sum(a.memory_mb)::bigint AS memory_mb, sum(a.gpus)::bigint AS gpus
     FROM jobs_attempt AS a JOIN jobs_job AS j ON j.id = a.job_id
-    WHERE a.phase <> 'ended'
+    WHERE a.ended_at IS NULL
     GROUP BY j.project_id
 ), room AS (
     SELECT coalesce(sum(coalesce(cpu_millis, found_cpu_millis, 0)), 0)::bigint AS cpu_millis,

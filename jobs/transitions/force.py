@@ -8,7 +8,7 @@ from django.db import transaction
 from jobs.endings import Ending
 from jobs.models import Attempt
 from jobs.notes import log_gap
-from jobs.states import LIVE_PHASES, NEVER_STARTED, Outcome, Phase, Who
+from jobs.states import NEVER_STARTED, Outcome, Phase, Who
 from jobs.transitions.ends import Ended, end_jobs
 from projects.actor import Actor
 from projects.events import Happening, record
@@ -28,7 +28,7 @@ def force_finish(job_id: int, actor: Actor) -> bool:
         attempt = (
             Attempt.objects.select_related("provider", "job")
             .select_for_update(of=("self",), no_key=True)
-            .filter(job=job_id, phase__in=sorted(LIVE_PHASES), not_seen_since__isnull=False)
+            .filter(job=job_id, ended_at=None, not_seen_since__isnull=False)
             .first()
         )
         if attempt is None:

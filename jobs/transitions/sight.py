@@ -9,7 +9,6 @@ from django.db.models.functions import Now
 
 from jobs import notes
 from jobs.models import Attempt, Job
-from jobs.states import LIVE_PHASES
 from jobs.transitions.ends import telling
 from jobs.transitions.moves import HOST
 from projects.events import record
@@ -23,9 +22,7 @@ def sight(fence: Fence, attempts: Sequence[int], *, unseen: bool, why: str) -> l
     if not fenced({fence}):
         return []
     changed = list(
-        Attempt.objects.filter(
-            pk__in=attempts, phase__in=sorted(LIVE_PHASES), not_seen_since__isnull=unseen
-        )
+        Attempt.objects.filter(pk__in=attempts, ended_at=None, not_seen_since__isnull=unseen)
         .select_related("job")
         .only("not_seen_since", "job__project_id")
         .annotate(now=Now())

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs.models import Attempt, Job
 from jobs.reasons import reason_text
-from jobs.states import LIVE_PHASES, JobState, Phase
+from jobs.states import JobState, Phase
 from orchestrator.doctor.finding import Finding, ok, warning
 from projects.quantities import duration_text
 
@@ -44,7 +44,7 @@ def _queue() -> Iterator[Finding]:
 
 def _out_of_sight() -> Iterator[Finding]:
     rows = (
-        Attempt.objects.filter(phase__in=sorted(LIVE_PHASES), not_seen_since__isnull=False)
+        Attempt.objects.filter(ended_at=None, not_seen_since__isnull=False)
         .values_list("provider__name")
         .annotate(since=Min("not_seen_since"))
         .order_by("provider__name")
@@ -59,7 +59,7 @@ def _out_of_sight() -> Iterator[Finding]:
 
 
 def _slow() -> Iterator[Finding]:
-    live = Attempt.objects.filter(phase__in=sorted(LIVE_PHASES), not_seen_since=None)
+    live = Attempt.objects.filter(ended_at=None, not_seen_since=None)
     now = timezone.now()
     for what, rows, advice in (
         (

@@ -11,12 +11,11 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 from django.test import Client
 
-from jobs.states import LIVE_PHASES, JobState
+from jobs.states import JobState
 from projects.actor import SYSTEM
 from projects.errors import Conflict, Forbidden, Invalid
 from projects.models import Event
 from projects.secrets import decrypt
-from providers import selectors
 from providers.models import EngineRequest, HealthState, Lease, Provider, RegistryCredential
 from providers.services import credential_delete, credential_set, provider_create
 from tests.support.attempts import make_attempt
@@ -176,10 +175,6 @@ def test_what_live_attempts_hold_is_counted_and_what_ended_is_not(member: Api) -
     shown = {p["id"]: p["used"] for p in member("GET", "/providers").json()["items"]}
     assert shown[provider.pk] == {"running": 2, "cpu_millis": 2000, "memory_mb": 1024, "gpus": 0}
     assert shown[idle.pk]["running"] == 0
-
-
-def test_the_phases_counted_as_live_are_those_of_the_state_table() -> None:
-    assert tuple(sorted(LIVE_PHASES)) == selectors.LIVE_PHASES
 
 
 def test_a_provider_with_live_attempts_is_not_removed(staff: Api) -> None:
