@@ -9,32 +9,31 @@ from django.views.decorators.http import require_safe
 
 from jobs import job_page, list_page
 from jobs.selectors import attempts_of, job_get, last_rerun
+from projects.actor import Actor
 from projects.live_marks import list_mark
-from projects.pages import fragment, page_actor, refusals
+from projects.pages import fragment, page_actor, refusals, shared_fragment
 
 
 @require_safe
 @refusals
 def rows(request: HttpRequest) -> HttpResponse:
     """The rows of the list."""
-    actor = page_actor(request)
 
-    def context() -> dict[str, Any]:
-        return list_page.rows(actor, list_page.asked(request.GET), request.GET)
+    def context(viewer: Actor) -> dict[str, Any]:
+        return list_page.rows(viewer, list_page.asked(request.GET), request.GET)
 
-    return fragment(request, "jobs/_rows.html", context, etag=list_mark(actor, "jobs"))
+    return shared_fragment(request, "jobs/_rows.html", context, "jobs")
 
 
 @require_safe
 @refusals
 def counts(request: HttpRequest) -> HttpResponse:
     """The state filters with their counts."""
-    actor = page_actor(request)
 
-    def context() -> dict[str, Any]:
-        return list_page.counts(actor, list_page.asked(request.GET))
+    def context(viewer: Actor) -> dict[str, Any]:
+        return list_page.counts(viewer, list_page.asked(request.GET))
 
-    return fragment(request, "jobs/_chips.html", context, etag=list_mark(actor, "jobs"))
+    return shared_fragment(request, "jobs/_chips.html", context, "jobs")
 
 
 @require_safe

@@ -35,7 +35,17 @@ from orchestrator.log_feed import LogFeed
 from orchestrator.topics import Grant, LogGrant, grants_of, log_grant, resync_keys
 from orchestrator.viewer import origin_allowed, session_key, viewer_of
 from projects.actor import Actor
-from projects.hub import OBJECT_SECONDS, Hub, Mailbox, Message, hub, jittered, list_seconds
+from projects.hub import (
+    LIST_JITTER,
+    OBJECT_SECONDS,
+    Hub,
+    Mailbox,
+    Message,
+    hub,
+    jittered,
+    list_delay,
+    list_seconds,
+)
 from projects.offload import in_database
 
 logger = logging.getLogger(__name__)
@@ -212,19 +222,22 @@ class LiveSocket:
 
     async def _signal(self) -> None:
         while True:
-            for message in await self._mailbox.take(self._pause):
+            for message in await self._mailbox.take(self._pause, self._delay):
                 kind = message["t"]
                 if kind in ("jobs", "providers"):
-                    every = list_seconds(self._watchers(str(message["topic"])))
+                    # The least time between two signals: the page's own bound delays none.
+                    every = list_seconds(self._watchers(str(message["topic"]))) * (1 - LIST_JITTER)
                     await self._tell({**message, "every_ms": round(every * 1000)})
                 else:
                     await self._tell(message)
 
     def _pause(self, topic: str) -> float:
-        kind = topic.partition(":")[0]
-        if kind in ("jobs", "providers", "resync"):
-            return jittered(list_seconds(self._watchers(topic)))
+        if _is_of_list(topic):
+            return jittered(list_seconds(self._watchers(topic)), LIST_JITTER)
         return OBJECT_SECONDS
+
+    def _delay(self, topic: str) -> float:
+        return list_delay(self._watchers(topic)) if _is_of_list(topic) else 0.0
 
     def _watchers(self, topic: str) -> int:
         grant = self._grants.get(topic)
@@ -277,3 +290,8 @@ class LiveSocket:
     async def _tell(self, message: Message) -> None:
         text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
         await self._asgi_send({"type": "websocket.send", "text": text})
+
+
+def _is_of_list(topic: str) -> bool:
+    """Whether it is one that many pages share, each of which then fetches much."""
+    return topic.partition(":")[0] in ("jobs", "providers", "resync")

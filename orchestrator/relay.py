@@ -90,11 +90,14 @@ class Relay:
 
 
 def announce(target: Hub, notice: dict[str, Any]) -> None:
-    """Tell the hub what one notice on `gantry_live` says (its shape: projects/notify.py)."""
+    """Tell the hub what one notice on `gantry_live` says (its shape: projects/notify.py). However
+    many jobs it names, a list has changed once: thousands may watch it."""
+    lists: set[Key] = set()
     for job_id, rev, project_id, *ended in notice.get("jobs", ()):
-        keys: tuple[Key, ...] = (("job", job_id), ("jobs", project_id), ("jobs", None))
         message = {"t": "job", "id": job_id, "rev": rev} | ({"ended": True} if ended else {})
-        target.signal(message, *keys)
+        target.signal(message, ("job", job_id))
+        lists |= {("jobs", project_id), ("jobs", None)}
+    target.signal({"t": "lists"}, *lists)
     for provider_id, rev in notice.get("providers", ()):
         message = {"t": "provider", "id": provider_id, "rev": rev}
         target.signal(message, ("provider", provider_id), ("providers", None))

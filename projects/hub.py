@@ -30,7 +30,8 @@ LIST_SECONDS = 0.5
 within a second."""
 LIST_WATCHERS_PER_SECOND = 50
 """All watchers of a list together refetch it less often than this, however many they are."""
-
+LIST_JITTER = 0.1
+"""By so much of that time two of them may differ: whom chance has brought together part again."""
 
 _OF_FEW = ("jobs", "provider", "providers")
 """Kinds of which a process may count the signals by key, for there are few keys."""
@@ -43,24 +44,37 @@ class Mailbox:
     def __init__(self) -> None:
         self._waiting: dict[str, Message] = {}
         self._not_before: dict[str, float] = {}
+        self._begun: set[str] = set()
+        """Topics on which something waits that `take` has not seen."""
         self._news = asyncio.Event()
 
     def put(self, topic: str, message: Message) -> None:
-        """Keep this signal, in the place of an older one on that topic."""
+        """Keep this signal, in the place of an older one on that topic: whoever waits for that
+        one has no need to wake."""
+        if topic not in self._waiting:
+            self._begun.add(topic)
+            self._news.set()
         self._waiting[topic] = message
-        self._news.set()
 
     def forget(self, topic: str) -> None:
         """The socket wants no more of this topic."""
         self._waiting.pop(topic, None)
         self._not_before.pop(topic, None)
+        self._begun.discard(topic)
 
-    async def take(self, pause: Callable[[str], float]) -> list[Message]:
+    async def take(
+        self, pause: Callable[[str], float], delay: Callable[[str], float]
+    ) -> list[Message]:
         """The signals that are due; waits for one. `pause` says for how many seconds a
-        topic is then quiet. What comes meanwhile is kept until that time is over."""
+        topic is then quiet. What comes meanwhile is kept until that time is over; what comes
+        after a longer quiet, for the seconds that `delay` says."""
         loop = asyncio.get_running_loop()
         while True:
             now = loop.time()
+            for topic in self._begun:
+                earliest = self._not_before.get(topic, now)
+                self._not_before[topic] = max(earliest, now + delay(topic))
+            self._begun.clear()
             due = [t for t in self._waiting if self._not_before.get(t, now) <= now]
             if due:
                 for topic in due:
@@ -205,9 +219,15 @@ def list_seconds(watchers: int) -> float:
     return LIST_SECONDS + watchers / LIST_WATCHERS_PER_SECOND
 
 
-def jittered(seconds: float) -> float:
-    """That time ± 50 %, so that many do not all come at once."""
-    return seconds * random.uniform(0.5, 1.5)
+def list_delay(watchers: int) -> float:
+    """Seconds after which one of so many is told that a list has changed which had not for long:
+    they would else all fetch it at the same moment, and at the same moments from then on."""
+    return random.uniform(0.0, watchers / LIST_WATCHERS_PER_SECOND)
+
+
+def jittered(seconds: float, by: float = 0.5) -> float:
+    """That time ± 50 %, or another share of it, so that many do not all come at once."""
+    return seconds * random.uniform(1 - by, 1 + by)
 
 
 def _as_seen(topic: str, message: Message) -> Message:

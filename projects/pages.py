@@ -12,12 +12,15 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.http import quote_etag
 
 from projects.actor import Actor, actor_of
 from projects.errors import BadRequest, Forbidden, NotFound
+from projects.live_marks import list_mark, viewer_scope
+from projects.shared_rendering import anybody, shared
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpResponseBase)
@@ -62,6 +65,31 @@ def fragment(
     def made() -> HttpResponse:
         return render(request, template, dict(context() if callable(context) else context))
 
+    return unless_known(request, made, etag)
+
+
+def shared_fragment(
+    request: HttpRequest, template: str, context: Callable[[Actor], Mapping[str, Any]], *topics: str
+) -> HttpResponse:
+    """One live region of lists (`topics`) that is the same for all who have the same rights: one
+    rendering serves them all (projects/shared_rendering.py). `context` is told the rights, as an
+    actor who is nobody."""
+    viewer = anybody(page_actor(request))
+
+    def mark() -> str | None:
+        return list_mark(viewer, *topics)
+
+    def make() -> str:
+        return render_to_string(template, dict(context(viewer)))
+
+    def made() -> HttpResponse:
+        if not etag:
+            return HttpResponse(make())
+        zone = timezone.get_current_timezone_name()
+        made_for = (request.get_full_path(), viewer_scope(viewer), zone)
+        return HttpResponse(shared.get(made_for, mark, make))
+
+    etag = mark()
     return unless_known(request, made, etag)
 
 

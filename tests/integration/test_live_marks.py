@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -13,7 +15,7 @@ from jobs.models import Job
 from orchestrator import home
 from projects import live_marks
 from projects.hub import hub
-from projects.models import Project
+from projects.models import Project, Role
 from providers.models import Provider
 from tests.support.builders import make_job, make_project, make_provider, make_user
 from tests.support.pages import signed_in, words_of
@@ -133,6 +135,60 @@ def test_one_persons_mark_is_not_that_of_another_with_other_rights(
     etag = signed_in(operator).get("/_/jobs/rows")["ETag"]
     browser = signed_in(make_user(project=project, role="viewer"))  # type: ignore[arg-type]
     assert status(browser, "/_/jobs/rows", etag) == 200
+
+
+@pytest.mark.parametrize("address", ["/_/jobs/rows?all", "/_/jobs/counts?all"])
+def test_those_with_the_same_rights_are_given_one_rendering(
+    address: str, job: Job, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [make_user(name, project=project, role=Role.VIEWER) for name in ("ann", "bea", "cy")]
+    browsers = [signed_in(person) for person in people]
+    first = browsers[0].get(address).content
+
+    def gathered(*_: object) -> None:
+        raise AssertionError("it was made already")
+
+    monkeypatch.setattr(list_page, "rows", gathered)
+    monkeypatch.setattr(list_page, "counts", gathered)
+    assert [browser.get(address).content for browser in browsers] == [first] * 3
+
+
+def test_nobody_is_given_what_was_made_with_other_rights(project: Project) -> None:
+    other = make_project("secret-plans")
+    make_job(project=project, name="shared")
+    make_job(project=other, name="hidden")
+    everything = signed_in(make_user("root", staff=True, superuser=True))
+    assert {"shared", "hidden"} <= names(everything)
+    submitter = signed_in(make_user("sue", project=project, role=Role.SUBMITTER))
+    viewer = signed_in(make_user("vic", project=project, role=Role.VIEWER))
+    of_other = signed_in(make_user("oto", project=other, role=Role.SUBMITTER))
+    assert (names(submitter), names(viewer), names(of_other)) == (
+        {"shared"}, {"shared"}, {"hidden"},
+    )  # fmt: skip
+    assert "action=cancel" in submitter.get("/_/jobs/rows?all").content.decode()
+    assert "action=cancel" not in viewer.get("/_/jobs/rows?all").content.decode()
+
+
+def names(browser: Client) -> set[str]:
+    """The jobs that the list shows."""
+    return set(re.findall(r'data-name="([^"]+)"', browser.get("/_/jobs/rows?all").content.decode()))
+
+
+def test_a_change_that_was_heard_of_is_in_the_next_answer(job: Job, operator: User) -> None:
+    browser = signed_in(operator)
+    before = browser.get("/_/jobs/rows?all").content.decode()
+    Job.objects.filter(pk=job.pk).update(name="renamed")
+    assert browser.get("/_/jobs/rows?all").content.decode() == before
+    message = {"t": "job", "id": job.pk, "rev": 2}
+    hub.signal(message, ("job", job.pk), ("jobs", job.project_id), ("jobs", None))
+    assert names(browser) == {"renamed"}
+
+
+def test_times_are_told_in_each_persons_zone(job: Job, operator: User) -> None:
+    there, here = signed_in(operator), signed_in(operator)
+    there.cookies[settings.ZONE_COOKIE_NAME] = "Asia/Tokyo"
+    assert "JST" in there.get("/_/jobs/rows?all").content.decode()
+    assert "JST" not in here.get("/_/jobs/rows?all").content.decode()
 
 
 def test_what_was_acknowledged_elsewhere_does_not_come_back(

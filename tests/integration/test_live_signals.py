@@ -184,7 +184,7 @@ def test_a_viewer_hears_of_jobs_of_their_own_projects_only(job: Job, member: Use
             await in_database(changed, foreign, 5)
             await in_database(changed, job, 6)
             heard = await browser.hear("jobs")
-            assert heard == {"t": "jobs", "topic": "jobs", "every_ms": 520}
+            assert heard == {"t": "jobs", "topic": "jobs", "every_ms": 468}
             kinds = {m["t"] for m in browser.seen}
             assert kinds <= {"hello", "denied", "jobs", "resync"}
 
