@@ -242,7 +242,7 @@ def test_rotation_shows_a_gap_exactly_when_unread_output_went_with_it(
         assert gap == (GAP if rotated >= read else "")
 
 
-@given(st.integers(2, 150), st.data())
+@given(st.integers(2, 400), st.data())
 def test_a_frame_that_a_followed_answer_repeats_is_not_believed(
     count: int, data: st.DataObject
 ) -> None:

@@ -47,3 +47,9 @@ def test_a_flood_is_followed_for_a_quarter_of_a_file_at_most() -> None:
         while not pace.may_be_passed(64 * 1024, 0, 0):
             taken += 64 * 1024
         assert taken == MIB
+
+
+def test_what_a_flood_brings_is_not_followed_before_it_brings_less() -> None:
+    pace = Pace(4 * MIB)
+    assert pace.pours(MIB + 1)
+    assert not pace.pours(MIB)

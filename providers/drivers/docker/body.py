@@ -62,6 +62,10 @@ class Body:
                 size = _size(line)
                 self.complete = size == 0
                 left = size + 2
+                if size and at + left <= len(data):  # all of it came, as nearly always
+                    pieces.append(data[at : at + size])
+                    at += left
+                    left = 0
         self._left = left
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

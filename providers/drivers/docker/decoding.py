@@ -59,6 +59,9 @@ class LogDecoder:
             if stream == SYSTEM_ERROR:
                 gap = f"the engine could not read its log: {payload.decode(errors='replace')}"
                 continue
+            if self._seeker is not None and self._seeker.passes_over(payload):
+                self._held.clear()
+                continue
             piece = self._reader.piece(stream, payload)
             if self._seeker is None and self._is_doubtful(piece):
                 self.doubtful = True

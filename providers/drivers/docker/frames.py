@@ -8,7 +8,7 @@ later pieces of a line that the engine cut at 16 KiB; those carry the stamp of t
 from __future__ import annotations
 
 from calendar import timegm
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from providers.driver import Stream
 
@@ -54,8 +54,7 @@ class FrameParser:
         return bool(self._rest)
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One payload without its stamp, exactly as the engine sent it."""
 
     stream: Stream

@@ -29,7 +29,8 @@ class DockerLogStream:
     A followed reading ends with a second, plain one from its own cursor on: engines drop
     the last lines of a followed `local` log when a program ends right after writing them
     (seen on 20.10 in three of four runs). One that may have been passed by the engine's
-    rotation is given up for a plain one too, and then followed again.
+    rotation is given up for a plain one too, and then followed again; while it pours it is
+    not, for each change costs a reading of the last seconds anew.
     """
 
     def __init__(self, engine: Engine, container: str, cursor: Cursor | None, follow: bool) -> None:
@@ -40,6 +41,8 @@ class DockerLogStream:
         self._wire = Wire()
         self._pace = Pace(made.LOG_FILE_BYTES)
         self._gone = False
+        self._brought = 0
+        """Bytes of the present answer that had something new."""
         begins = cursor is None
         self._backlog = Backlog(made.LOG_FILE_BYTES, made.LOG_FILES) if begins else None
 
@@ -52,6 +55,8 @@ class DockerLogStream:
             self._pace.begin()
             ended = yield from self._read(follow=True)
             yield from self._read(follow=False)
+            while not ended and self._pace.pours(self._brought):
+                yield from self._read(follow=False)
         if not (self._follow or self._gone or self._wire.closed) and self._broke_off():
             yield LogBatch((), self._cursor or {"v": 1}, BROKE_OFF)
 
@@ -81,6 +86,7 @@ class DockerLogStream:
         """One answer of the engine, from `_cursor` on, moving it. False when it was given up
         before its end, because the engine may have passed it."""
         decoder = LogDecoder(self._cursor, followed=follow)
+        self._brought = 0
         try:
             if not self._ask(decoder.since, follow):
                 if not (follow or self._wire.closed):
@@ -96,6 +102,7 @@ class DockerLogStream:
                     if self._backlog is not None:
                         batch = self._backlog.judged(batch, self._wire.answered_ns)
                     self._cursor = batch.cursor
+                    self._brought += len(data)
                     yield batch
                     if follow and self._is_passed(len(data), batch):
                         return False

@@ -39,3 +39,7 @@ class Pace:
         self._followed += size
         self._old = self._old + size if delay - self._least_delay > LAG_NS else 0
         return self._followed > self._most or self._old > OLD_BYTES
+
+    def pours(self, size: int) -> bool:
+        """Whether what a plain reading brought is so much that a followed one would be given up."""
+        return size > self._most

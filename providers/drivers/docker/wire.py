@@ -13,13 +13,16 @@ import ssl
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
 from threading import Event, Lock
-from time import monotonic
+from time import monotonic, sleep
 
 from providers.drivers.docker.body import BadBody, Body
 from providers.drivers.docker.client import Engine, message_of
 from providers.drivers.docker.translate import EngineError
 
 _READ_BYTES = 64 * 1024
+GATHER_SECONDS = 0.001
+"""The engine sends every line by itself. What follows another so soon is a flood, of which it is
+dearer to be woken for each few lines than to read them; a line that comes alone is not delayed."""
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
@@ -33,6 +36,7 @@ class Wire:
         self._body = Body(chunked=False)
         self._first = b""
         self._closed = Event()
+        self._read_at = 0.0
         self.answered_ns = 0
         """Before when the engine began its answer, by its own clock to the second; 0: not told."""
 
@@ -86,6 +90,8 @@ class Wire:
                 if left <= 0:
                     return None
                 self._wait(self._socket, left)
+                if monotonic() < self._read_at + GATHER_SECONDS:
+                    sleep(GATHER_SECONDS)
                 continue
             except BadBody as error:
                 raise ConnectionError(str(error)) from error
@@ -94,6 +100,7 @@ class Wire:
                     break
                 raise
             if body:
+                self._read_at = monotonic()
                 return body
             if self._body.complete and (self._body.delimited or not data):
                 return b""
