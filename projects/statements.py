@@ -33,7 +33,9 @@ def fetch_prepared(text: str, values: Sequence[Any] | Mapping[str, Any]) -> list
     made = _Cursor(connection.connection)
     with connection._prepare_cursor(made) as cursor:  # type: ignore[attr-defined]
         cursor.execute(text, values)
-        return cursor.fetchall() if cursor.description else []
+        # Whether there are rows, without the description of each column that Django would ask for.
+        result = made.pgresult
+        return cursor.fetchall() if result is not None and result.nfields else []
 
 
 class Statements:

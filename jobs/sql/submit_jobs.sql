@@ -1,4 +1,5 @@
--- New jobs wait from now on, and an event tells of each. Ids and answers stand in the order given.
+-- New jobs wait from now on, and an event tells of each. One row: the ids in the order given, the
+-- times that all of them have, and when the first of them has waited too long.
 WITH made AS (
     INSERT INTO jobs_job
         (project_id, name, spec, secrets, labels, image, priority, cpu_millis, memory_mb, gpus,
@@ -27,4 +28,4 @@ WITH made AS (
            %(kind)s, %(actor)s, %(name)s, %(via)s, %(request)s
     FROM made ORDER BY id
 )
-SELECT id, created_at, queued_at, queue_until FROM made ORDER BY id
+SELECT array_agg(id ORDER BY id), min(created_at), min(queued_at), min(queue_until) FROM made

@@ -59,13 +59,13 @@ class CancelResult:
 
 def submit(new: NewJob, actor: Actor) -> Job:
     """Make one pending job. Raises what `submit_all` raises."""
-    (row,) = _make([new], actor)
+    made = _make([new], actor)
     return Job(
-        pk=row.id,
-        created_at=row.created_at,
-        queued_at=row.queued_at,
-        queue_until=row.queue_until,
-        queue_class=_class_of(row.asked, row.queue_class),
+        pk=made.ids[0],
+        created_at=made.created_at,
+        queued_at=made.queued_at,
+        queue_until=made.queue_until,
+        queue_class=_class_of(made.asks[0], made.classes[0]),
         project_id=new.project_id,
         name=new.name,
         spec=dict(new.spec),
@@ -91,19 +91,21 @@ def submit_all(new: Sequence[NewJob], actor: Actor) -> list[int]:
 
     Raises LimitReached (jobs/intake.py), and IntegrityError when an idempotency key is taken.
     """
-    return [row.id for row in _make(new, actor)]
+    return _make(new, actor).ids
 
 
 class _Made(NamedTuple):
-    id: int
+    """New jobs: `queue_until` is that of the first of them."""
+
+    ids: list[int]
     created_at: datetime
     queued_at: datetime
     queue_until: datetime | None
-    asked: Ask
-    queue_class: int
+    asks: list[Ask]
+    classes: list[int]
 
 
-def _make(new: Sequence[NewJob], actor: Actor) -> list[_Made]:
+def _make(new: Sequence[NewJob], actor: Actor) -> _Made:
     asks = [ask(n, n.project_id, n.priority) for n in new]
     with transaction.atomic():
         admit(Counter(n.project_id for n in new))
@@ -117,9 +119,9 @@ def _make(new: Sequence[NewJob], actor: Actor) -> list[_Made]:
             "via": actor.via,
             "request": actor.request_id,
         }
-        rows = fetch("submit_jobs", values)
-        made = [_Made(*row, *of) for row, *of in zip(rows, asks, numbers, strict=True)]
-        notify_jobs([JobChange(m.id, 1, n.project_id) for m, n in zip(made, new, strict=True)])
+        (row,) = fetch("submit_jobs", values)
+        made = _Made(*row, asks, numbers)
+        notify_jobs([JobChange(pk, 1, n.project_id) for pk, n in zip(made.ids, new, strict=True)])
         if not all(n.held for n in new):
             notify_engine("jobs")
     return made
