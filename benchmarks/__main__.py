@@ -15,12 +15,13 @@ from benchmarks.orchestrated import OrchestratedSide
 from benchmarks.pages import time_pages
 from benchmarks.processes import Processes
 from benchmarks.report import Report, machine_versions
-from benchmarks.rounds import compare_latency, compare_throughput
+from benchmarks.rounds import compare_burst, compare_latency, compare_throughput
 from benchmarks.watching import watch_jobs
 from tests.support.running import RunningGantry, running_gantry
 from tests.support.unwinding import unwind_on_sigterm
 
 CONCURRENCIES = (1, 4, 8)
+BURST = 32
 
 
 def main() -> int:
@@ -73,6 +74,10 @@ def _measure(
                 rounds=asked.rounds,
             )
         _print(report.add_throughput(found))
+    if asked.bursts:
+        with closing(BareSide(BURST)) as bare, _sides(gantry, token, 1) as (_, orchestrated):
+            bursts = compare_burst(bare, orchestrated, many=BURST, rounds=asked.bursts)
+        _print(report.add_burst(BURST, bursts))
 
 
 @contextmanager
@@ -89,6 +94,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=12, help="of both sides, per concurrency")
     parser.add_argument("--each", type=int, default=5, help="containers per thread and round")
+    parser.add_argument("--bursts", type=int, default=6, help="rounds of 32 at once; 0: none")
     parser.add_argument("--samples", type=int, default=60, help="single jobs timed; 0: none")
     parser.add_argument("--keep", action="store_true", help="hold later runs against this one")
     parser.add_argument("--idle", action="store_true", help="watch an idle Gantry instead")

@@ -9,6 +9,7 @@ priority; the other stands still meanwhile.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from contextlib import ExitStack
@@ -48,6 +49,7 @@ def deepen(side: Scripted, waiting: int, finished: int) -> None:
         side.copy(job, waiting // CLASSES, held="false", reason="'queued'",
                   queued_at="now() - n * interval '0.1 second'")  # fmt: skip
     side.execute("VACUUM ANALYZE")
+    os.sync()  # what was filled in is not written out beside what is measured
 
 
 def main() -> int:

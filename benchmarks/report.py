@@ -17,11 +17,13 @@ from benchmarks.idle import MOST_CORE_SHARE, MOST_MIB, IdleProcess
 from benchmarks.intervals import Estimate, estimate
 from benchmarks.pages import MOST_MS, Pages
 from benchmarks.rounds import (
+    LEAST_BURST_RATIO,
     LEAST_RATIO,
     MOST_ADDED_P99_SECONDS,
     MOST_ADDED_SECONDS,
     MOST_TOLD_SECONDS,
     Latency,
+    Round,
     Throughput,
 )
 from benchmarks.watching import MOST_LAG_MS, Watching
@@ -57,6 +59,22 @@ class Report:
                 f"  ratio          {_range(ratio)}{self._at_least(LEAST_RATIO, ratio)}"
                 f" (at least {LEAST_RATIO:g})",
                 f"  processor ms a job: {costs}",
+            ]
+        )
+
+    def add_burst(self, many: int, found: Sequence[Round]) -> list[str]:
+        """Containers per second when all are asked for at once."""
+        ratio = estimate([each.ratio for each in found])
+        self.ratios[f"containers/s, orchestrated ÷ bare, {many} asked for at once"] = ratio
+        self._data["burst"] = [asdict(each) for each in found]
+        return self._say(
+            [
+                f"{many} asked for at once, {len(found)} rounds a side",
+                f"  bare, {many} threads  {_range(estimate([r.bare for r in found]))} containers/s",
+                f"  orchestrated      {_range(estimate([r.orchestrated for r in found]))}"
+                " containers/s",
+                f"  ratio             {_range(ratio)}{self._at_least(LEAST_BURST_RATIO, ratio)}"
+                f" (at least {LEAST_BURST_RATIO:g})",
             ]
         )
 
