@@ -12,7 +12,7 @@ from jobs.models import Job
 from jobs.sql import fetch
 from jobs.states import JobState
 from jobs.true_order import Key
-from jobs.whole_line import Waiting, WholeLine
+from jobs.whole_line import ClassInLine, WholeLine
 from projects.cursors import Page, make_key_cursor, read_key_cursor
 
 IN_LINE, BACKING_OFF, HELD = PARTS = (0, 1, 2)
@@ -56,9 +56,9 @@ class Wanted:
 
     projects: Sequence[int] | None
     parts: Sequence[int] = PARTS
-    holds: Callable[[Waiting], bool] = lambda _: True
+    holds: Callable[[ClassInLine], bool] = lambda _: True
 
-    def good(self, waiting: Waiting) -> bool:
+    def good(self, waiting: ClassInLine) -> bool:
         """Whether jobs of that class are listed."""
         mine = self.projects is None or waiting.project in self.projects
         return mine and IN_LINE in self.parts and self.holds(waiting)

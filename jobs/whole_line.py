@@ -21,7 +21,7 @@ _NOTHING = (0, 0, 0, 0.0, 1)  # what each row ends with: all there is, the clock
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class ClassInLine:
     """What the jobs of one class share: whose they are, why they wait, and what they ask for."""
 
     project: int
@@ -34,7 +34,7 @@ class WholeLine:
     """The line, and the classes in it; `order.classes` are indexes of these."""
 
     order: TrueOrder
-    classes: tuple[Waiting, ...]
+    classes: tuple[ClassInLine, ...]
 
 
 def whole_line(moment: float | None = None) -> WholeLine:
@@ -69,7 +69,7 @@ class _Read:
     """What was read: classes, all there is to share, the clock in seconds of the epoch, the
     patience in seconds."""
 
-    classes: Sequence[tuple[Queued, Waiting]]
+    classes: Sequence[tuple[Queued, ClassInLine]]
     totals: tuple[int, int, int]
     now: float
     patience: int
@@ -85,7 +85,7 @@ def _read() -> _Read:
         classes.append(
             (
                 Queued(project, weight, priority, demand, used, jobs, since, refused),
-                Waiting(project, reason, Demand(cpu, memory, gpus, provider, requires)),
+                ClassInLine(project, reason, Demand(cpu, memory, gpus, provider, requires)),
             )
         )
     cpu, memory, gpus, now, patience = rows[0][14:] if rows else _NOTHING

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from jobs.queue import QueuedClass, in_use, line
-from orchestrator.room import key_views, project_views, provider_views
+from orchestrator.capacity import key_views, project_views, provider_views
 from orchestrator.scheduling.snapshot import (
     Demand,
     Key,

@@ -22,8 +22,8 @@ from jobs.stat_store import Measured
 from jobs.states import LIVE_PHASES, Phase
 from jobs.transitions import BatchResult, Move, Placement, Wait, Yielding, ledger
 from orchestrator import line, live_attempts
+from orchestrator.capacity import fitting_now
 from orchestrator.reconcile import Wanted
-from orchestrator.room import fitting_now
 from orchestrator.scheduling.policy import Plan
 from orchestrator.scheduling.snapshot import Snapshot
 from orchestrator.store import (

@@ -12,7 +12,7 @@ from django.db.models import Sum
 
 from jobs.held import Held
 from jobs.project_use import ProjectUse, below_use, project_use
-from orchestrator.share_preview import Line, share_preview, starting
+from orchestrator.share_preview import ProjectLine, share_preview, starting
 from projects.actor import Actor
 from projects.kept import Kept
 from projects.models import Project, Role
@@ -145,7 +145,7 @@ def preview_of(project: Project, after: Project) -> dict[str, Any]:
     use = project_use([project])[project.pk]
     weights = _weights()
     return {
-        "preview": share_preview(project, after, use, Line(project)),
+        "preview": share_preview(project, after, use, ProjectLine(project)),
         "entitled": _percent(project.weight / max(1, weights)),
         "entitled_then": _percent(after.weight / max(1, weights - project.weight + after.weight)),
         "reweighed": after.weight != project.weight,
@@ -157,7 +157,7 @@ def _in_line(project: Project) -> InLine:
     of the planner. Another share of it is another answer at once."""
 
     def read() -> InLine:
-        line, resumed = Line(project), copy(project)
+        line, resumed = ProjectLine(project), copy(project)
         resumed.paused_at = None
         told = starting(line.outlook(resumed))
         return InLine(line.waiting, line.wanted(), told, line.cut_short)

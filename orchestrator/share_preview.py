@@ -10,8 +10,8 @@ from jobs.held import Held
 from jobs.project_use import LineOfClass, ProjectUse, below_use, line_of
 from jobs.queue import in_use
 from jobs.reasons import reason_text
+from orchestrator.capacity import key_views, project_view, provider_views
 from orchestrator.line import clock, waiting_class
-from orchestrator.room import key_views, project_view, provider_views
 from orchestrator.scheduling.outlook import Outlook, outlook
 from orchestrator.scheduling.snapshot import Snapshot
 from projects.models import Project
@@ -42,7 +42,7 @@ class Preview:
     cut_short: bool
 
 
-class Line:
+class ProjectLine:
     """What of a project is in line and what it is held against, read once for several answers."""
 
     def __init__(self, project: Project) -> None:
@@ -83,7 +83,7 @@ class Line:
         return outlook(snapshot, {one.first.id: one.waiting for one in self.classes})
 
 
-def share_preview(before: Project, after: Project, use: ProjectUse, line: Line) -> Preview:
+def share_preview(before: Project, after: Project, use: ProjectUse, line: ProjectLine) -> Preview:
     """What it would mean that the project becomes `after`."""
     now, then = line.outlook(before), line.outlook(after)
     return Preview(

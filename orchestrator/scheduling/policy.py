@@ -45,7 +45,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Told:
     """The jobs of this class wait, for a reason of jobs/reasons.py with its numbers."""
 
     waiting: int
@@ -59,7 +59,7 @@ class Plan:
     what its jobs have been told already."""
 
     placements: tuple[Placed, ...] = ()
-    waits: tuple[Waiting, ...] = ()
+    waits: tuple[Told, ...] = ()
     give_way: tuple[GivesWay, ...] = ()
     more: bool = False
     """The walk ended where the snapshot did: look again at once."""
@@ -120,12 +120,12 @@ def plan(snapshot: Snapshot, fleet: Fleet | None = None) -> Plan:
             if free:
                 rooms.keep_free(waiting.demand, waiting.project, head.job)
         line.refused(head)
-    waits: list[Waiting] = []
+    waits: list[Told] = []
     for index in line.passed_over():
         waiting = snapshot.classes[index]
         why = _why(waiting, sieved[index], limits, rooms)
         if (why.reason, why.detail) != waiting.told:
-            waits.append(Waiting(waiting.id, why.reason, why.detail))
+            waits.append(Told(waiting.id, why.reason, why.detail))
     started = {p.job for p in placements}
     waits += (_no_longer(one) for one in snapshot.classes if _is_over(one, started))
     return Plan(tuple(placements), tuple(waits), give_way, more or bool(gone))
@@ -148,5 +148,5 @@ def _is_over(waiting: WaitingClass, started: set[int]) -> bool:
     return not waiting.jobs or waiting.jobs[-1] in started
 
 
-def _no_longer(waiting: WaitingClass) -> Waiting:
-    return Waiting(waiting.id, *NOTHING_TOLD)
+def _no_longer(waiting: WaitingClass) -> Told:
+    return Told(waiting.id, *NOTHING_TOLD)

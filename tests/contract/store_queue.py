@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jobs.states import Phase
-from orchestrator.scheduling.policy import Plan, Waiting, plan
+from orchestrator.scheduling.policy import Plan, Told, plan
 from projects.notify import LiveChanges
 from providers.leases import SCHEDULER
 from tests.contract.store_stage import (
@@ -118,7 +118,7 @@ class QueueContract(OnStage):
             _, changes = stage.store.commit_plan(fence, plan(stage.store.snapshot()))
             assert not changes
         (waiting,) = stage.store.snapshot().classes
-        told = Plan((), (Waiting(waiting.id, "no_match", {}),))
+        told = Plan((), (Told(waiting.id, "no_match", {}),))
         _, changes = stage.store.commit_plan(fence, told)
         assert changes.resync == {waiting.project}
         assert stage.job(job) == ("pending", "no_match")

@@ -26,8 +26,8 @@ from jobs.queue import InUse, in_use, keys_in_use
 from jobs.queue_classes import give_classes
 from jobs.services import job_submit
 from jobs.states import Outcome, Phase
+from orchestrator.capacity import fitting_now
 from orchestrator.postgres_store import PostgresStore
-from orchestrator.room import fitting_now
 from orchestrator.scheduling.policy import Plan, plan
 from projects.actor import SYSTEM
 from projects.errors import LimitReached

@@ -24,7 +24,7 @@ from orchestrator.consumers import (
     live_socket,
 )
 from orchestrator.postgres_store import PostgresStore
-from orchestrator.scheduling.policy import Plan, Waiting
+from orchestrator.scheduling.policy import Plan, Told
 from orchestrator.topics import TOPIC_KINDS
 from projects.hub import hub
 from projects.models import Membership, Project
@@ -342,7 +342,7 @@ def test_a_reason_that_changes_lets_the_pages_of_the_jobs_that_wait_for_it_fetch
 ) -> None:
     waiting = make_job(project=job.project)
     assert waiting.queue_class_id is not None
-    told = Waiting(waiting.queue_class_id, "too_large", {"need": "9 CPU", "largest": "8 CPU"})
+    told = Told(waiting.queue_class_id, "too_large", {"need": "9 CPU", "largest": "8 CPU"})
 
     def plan() -> None:
         store = PostgresStore("test", 10)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from jobs.queue_classes import give_classes
 from orchestrator import project_page
 from orchestrator.scheduling.outlook import Outlook
-from orchestrator.share_preview import Line
+from orchestrator.share_preview import ProjectLine
 from projects.models import Event, Membership, Project, Role
 from tests.support.attempts import make_attempt
 from tests.support.builders import make_job, make_project, make_provider, make_user
@@ -124,12 +124,12 @@ def test_many_who_look_at_a_project_do_not_each_plan_its_line(
     wait(project, 2)
     planned: list[Project] = []
 
-    class Counted(Line):
+    class Counted(ProjectLine):
         def outlook(self, project: Project) -> Outlook:
             planned.append(project)
             return super().outlook(project)
 
-    monkeypatch.setattr(project_page, "Line", Counted)
+    monkeypatch.setattr(project_page, "ProjectLine", Counted)
     for browser in (admin, operator, admin):
         assert "None of the 2 in line" in words_of(browser.get("/_/projects/etl"))
     assert len(planned) == 1

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from jobs.states import JobState, Who, job_edge
+from orchestrator.scheduling.commit_check import still_fitting, view_of
 from orchestrator.scheduling.limits import Limits
-from orchestrator.scheduling.policy import Placed, Plan, Waiting
-from orchestrator.scheduling.room import still_fitting, view_of
+from orchestrator.scheduling.policy import Placed, Plan, Told
 from orchestrator.scheduling.snapshot import Demand, Snapshot, WaitingClass
 from orchestrator.store import ALL_ALIKE, Site
 from projects.notify import JobChange, LiveChanges
@@ -174,7 +174,7 @@ class MemoryQueue:
         self.rows.changed.append(attempt)
         return job
 
-    def _explain(self, wait: Waiting) -> bool:
+    def _explain(self, wait: Told) -> bool:
         kind = next(k for k in self.rows.classes.values() if k.pk == wait.waiting)
         if (kind.reason, kind.detail) == (wait.reason, wait.detail):
             return False

@@ -20,7 +20,7 @@ PROJECT = 1
 
 @dataclass(slots=True)
 class ProviderRow:
-    """A provider as an operator made it and probes found it (scheduling/room.py's Place)."""
+    """A provider as an operator made it and probes found it (providers/fit.py's Choice)."""
 
     pk: int
     name: str

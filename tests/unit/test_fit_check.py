@@ -13,8 +13,8 @@ from jobs.fit_check import Bar, Comes, FitCheck, Standing, fit_check
 from jobs.held import Held
 from jobs.kept_free import Overdue, kept_free
 from jobs.orders import Requirement
+from orchestrator.scheduling.commit_check import view_of
 from orchestrator.scheduling.policy import plan
-from orchestrator.scheduling.room import view_of
 from orchestrator.scheduling.snapshot import Demand, Snapshot, WaitingClass
 from orchestrator.scheduling.snapshot import Requirement as Asked
 from providers.fit import Need

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.reasons import reason_text
-from orchestrator.scheduling.policy import Waiting, plan
+from orchestrator.scheduling.policy import Told, plan
 from orchestrator.scheduling.snapshot import (
     Key,
     KeyView,
@@ -96,7 +96,7 @@ def test_what_has_been_told_already_is_not_told_again() -> None:
 
 
 def test_a_class_of_which_nobody_waits_any_more_is_no_longer_told_a_reason() -> None:
-    over = Waiting(100, "queued", {})
+    over = Told(100, "queued", {})
     full: Any = ("no_capacity", {})
     assert planned([waiting(1, told=full)], place()).waits == (over,)
     gone = replace(waiting(1, told=full), jobs=(), since=())

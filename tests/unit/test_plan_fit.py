@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.held import Held
+from orchestrator.scheduling.commit_check import view_of
 from orchestrator.scheduling.fleet import Fleet
-from orchestrator.scheduling.room import view_of
 from orchestrator.scheduling.rooms import Rooms
 from orchestrator.scheduling.sieve import sieve
 from orchestrator.scheduling.snapshot import Demand

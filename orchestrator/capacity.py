@@ -1,4 +1,4 @@
-"""Reading what room providers have, as their rows are now; scheduling/room.py decides on it."""
+"""Reading what room providers have, as their rows are now, for a plan and for its commit check."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.utils import timezone
 from jobs.allowance import Amounts
 from jobs.held import Held
 from jobs.queue import Pair, in_use, keys_in_use, labelled, live_labelled
+from orchestrator.scheduling.commit_check import still_fitting, view_of
 from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.policy import Placed
-from orchestrator.scheduling.room import still_fitting, view_of
 from orchestrator.scheduling.snapshot import KeyView, ProjectView, ProviderView, WaitingClass
 from projects.models import Project
 from projects.prepared import Place, PreparedQuery
