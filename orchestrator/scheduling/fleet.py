@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from orchestrator.scheduling.snapshot import Demand, ProviderView, Requirement
 from providers.fit import matches
-from providers.nearest import distance
+from providers.nearest import distance, no_match
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -39,9 +40,8 @@ class Fleet:
         self.cost = np.fromiter((v.cost_per_hour for v in views), float, len(views))
         self._labels: dict[str, tuple[list[str | None], Numbers]] = {}
         self._selections: dict[tuple[str, tuple[Requirement, ...]], Mask] = {}
-        self._nearest: dict[tuple[Requirement, ...], tuple[int, list[Requirement]]] = {}
+        self._unmet: dict[tuple[Requirement, ...], str] = {}
         self._largest: dict[tuple[str, tuple[Requirement, ...]], int] = {}
-        self._keys: frozenset[str] | None = None
 
     def _look(self, providers: Iterable[ProviderView]) -> list[ProviderView]:
         self.views = views = sorted(providers, key=lambda view: view.id)
@@ -85,14 +85,21 @@ class Fleet:
             self._images[image] = mask
         return mask
 
-    def nearest(self, requires: tuple[Requirement, ...]) -> tuple[ProviderView, list[Requirement]]:
-        """The provider that comes nearest to conditions that none meets together, the first of
-        equals, and those of them that nobody meets. There must be a provider."""
-        found = self._nearest.get(requires)
-        if found is None:
-            found = self._nearest[requires] = self._search_nearest(requires)
-        at, nobody = found
-        return self.views[at], nobody
+    def unmet(self, requires: tuple[Requirement, ...]) -> str:
+        """Which of the conditions that no provider meets together nobody meets at all, and what
+        the provider has instead that comes nearest, the first of equals. There must be one."""
+        words = self._unmet.get(requires)
+        if words is None:
+            at, nobody = self._search_nearest(requires)
+            near = self.views[at]
+            words = self._unmet[requires] = no_match(
+                requires, nobody, near.name, near.labels, self._label_keys
+            )
+        return words
+
+    @cached_property
+    def _label_keys(self) -> frozenset[str]:
+        return frozenset(key for view in self.views for key in view.labels)
 
     def largest(self, demand: Demand) -> ProviderView:
         """The largest of the selected, of which there must be one: by GPUs, then memory, then
@@ -119,13 +126,6 @@ class Fleet:
             if each.all():
                 nobody.append(one)
         return int(np.lexsort((far, unmet))[0]), nobody
-
-    @property
-    def label_keys(self) -> frozenset[str]:
-        """All labels that any provider has."""
-        if self._keys is None:
-            self._keys = frozenset(key for view in self.views for key in view.labels)
-        return self._keys
 
     def _meets(self, requirement: Requirement) -> Mask:
         values, places = self._label(requirement.key)

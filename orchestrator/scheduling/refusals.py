@@ -15,7 +15,7 @@ from orchestrator.scheduling.rooms import Rooms
 from orchestrator.scheduling.sieve import Sieved
 from orchestrator.scheduling.snapshot import Demand, WaitingClass
 from projects.quantities import memory_text
-from providers.nearest import no_match, unlike
+from providers.nearest import unlike
 
 
 def no_room(waiting: WaitingClass, found: Sieved, rooms: Rooms) -> Refusal:
@@ -77,8 +77,7 @@ def _fits_alone(waiting: WaitingClass, found: Sieved, rooms: Rooms) -> bool:
 def _unmatched(demand: Demand, fleet: Fleet) -> str:
     """Which label or name nobody has, and who comes nearest."""
     if not demand.provider:
-        nearest, nobody = fleet.nearest(demand.requires)
-        return no_match(demand.requires, nobody, nearest.name, nearest.labels, fleet.label_keys)
+        return fleet.unmet(demand.requires)
     for view in fleet.views:
         if view.name == demand.provider:
             return unlike(demand.requires, view.name, view.labels)
