@@ -119,8 +119,8 @@ def _make(new: Sequence[NewJob], actor: Actor) -> _Made:
             "via": actor.via,
             "request": actor.request_id,
         }
-        (row,) = fetch("submit_jobs", values)
-        made = _Made(*row, asks, numbers)
+        ((ids, created_at, queued_at, queue_until),) = fetch("submit_jobs", values)
+        made = _Made(ids, created_at, queued_at, queue_until, asks, numbers)
         notify_jobs([JobChange(pk, 1, n.project_id) for pk, n in zip(made.ids, new, strict=True)])
         if not all(n.held for n in new):
             notify_engine("jobs")
