@@ -16,22 +16,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
-from http.client import HTTPConnection
-from typing import Any
 
-import django
 import psycopg
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from benchmarks.intervals import percentile
+from benchmarks.list_pages import ListPages
 from benchmarks.orchestrated import Client
 from benchmarks.scripted import FAKE, SMALL, Scripted
+from benchmarks.sockets import open_sockets, say, signed_in
 from orchestrator.local.image import SAMPLE
 from tests.support.running import RunningGantry, running_gantry
 from tests.support.waiting import wait_until
@@ -56,7 +54,7 @@ def logs() -> int:
     """From an engine's stamp to a socket."""
     with running_gantry() as gantry:
         gantry.start()
-        cookie = _signed_in(gantry)
+        cookie = signed_in(gantry)
         client = Client(gantry.port, gantry.manage("token", "admin", "--name", "bench").strip())
         spec = {"name": "chatty", "image": SAMPLE, "script": CHATTY,
                 "resources": {"cpu_cores": 0.1, "memory_mb": 32}}  # fmt: skip
@@ -82,17 +80,17 @@ async def _read_logs(gantry: RunningGantry, cookie: str, jobs: Sequence[int]) ->
 
     async def read(socket: ClientConnection, mine: Sequence[int]) -> None:
         for job in mine:
-            await _say(socket, op="log", job=job, attempt=1, after=0)
+            await say(socket, op="log", job=job, attempt=1, after=0)
         async for text in socket:
             message = json.loads(text)
             now = time.time() * 1000
             if message["t"] == "log":
                 place = {"job": message["job"], "attempt": 1, "n": message["n"]}
-                await _say(socket, op="ack", **place)
+                await say(socket, op="ack", **place)
                 lags.extend(now - at for _, _, at, _ in message["rows"] if at > begun)
 
     async with AsyncExitStack() as stack:
-        sockets = await _sockets(stack, gantry, cookie, len(jobs) // A_SOCKET)
+        sockets = await open_sockets(stack, gantry, cookie, len(jobs) // A_SOCKET)
         shares = [jobs[n :: len(sockets)] for n in range(len(sockets))]
         readers = [asyncio.create_task(read(*one)) for one in zip(sockets, shares, strict=True)]
         await asyncio.sleep(SECONDS)
@@ -125,7 +123,7 @@ async def _watch_changes(
             now = time.perf_counter()
             message = json.loads(text)
             if message["t"] == "ping":
-                await _say(socket, op="pong")
+                await say(socket, op="pong")
             if message["t"] != "job":
                 continue
             known[nth][message["id"]] = message["rev"]
@@ -134,10 +132,10 @@ async def _watch_changes(
                 lags.append(1000 * (now - at))
 
     async with AsyncExitStack() as stack:
-        sockets = await _sockets(stack, gantry, cookie, SOCKETS)
+        sockets = await open_sockets(stack, gantry, cookie, SOCKETS)
         listeners = [asyncio.create_task(listen(n, s)) for n, s in enumerate(sockets)]
         for nth, socket in enumerate(sockets):
-            await _say(socket, op="sub", topics=[f"job:{jobs[nth % JOBS]}"])
+            await say(socket, op="sub", topics=[f"job:{jobs[nth % JOBS]}"])
         await _until(lambda: all(known), 60, "each socket knows its job")
         await _change(gantry, jobs, SECONDS, committed)
         last = {job: max(rev for j, rev in committed if j == job) for job in jobs}
@@ -188,120 +186,38 @@ def one_list() -> int:
     """A list that a thousand watch and fetch."""
     with running_gantry(FAKE) as gantry:
         jobs, cookie = _held_jobs(gantry)
-        current, fetches, last = asyncio.run(_watch_list(gantry, cookie, jobs))
-    p95 = percentile(0.95)(fetches)
+        pages, current, last = asyncio.run(_watch_list(gantry, cookie, jobs))
+    p50, p95 = (percentile(share)(pages.fetches) for share in (0.5, 0.95))
     print(f"{SOCKETS:,} sockets on one list, {CHANGES_A_SECOND} changes/s for {SECONDS} s")
     print(f"  the last is current {last:.1f} s after the last change (at most"
           f" {MOST_CURRENT_SECONDS:g}); current at all: {current} of {SOCKETS}")  # fmt: skip
-    print(f"  {len(fetches):,} fetches, p50 {percentile(0.5)(fetches):.0f} ms, p95 {p95:.0f} ms"
-          f" (at most {MOST_FETCH_P95:g})")  # fmt: skip
+    print(f"  {len(pages.fetches):,} fetches, p50 {p50:.0f} ms, p95 {p95:.0f} ms"
+          f" (at most {MOST_FETCH_P95:g}), {pages.refused} refused and made again")  # fmt: skip
     met = current == SOCKETS and last <= MOST_CURRENT_SECONDS and p95 <= MOST_FETCH_P95
     return 0 if met else 1
 
 
 async def _watch_list(
     gantry: RunningGantry, cookie: str, jobs: Sequence[int]
-) -> tuple[int, list[float], float]:
-    begun_at = [0.0] * SOCKETS
-    """When each page's last fetch that has an answer was sent."""
-    busy: set[int] = set()
-    again: dict[int, float] = {}
-    fetches: list[float] = []
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(64))
-
-    def fetch() -> tuple[float, float]:
-        begun = time.perf_counter()
-        connection = HTTPConnection("127.0.0.1", gantry.port, timeout=60)
-        connection.request("GET", "/_/jobs/rows", headers={"Cookie": cookie})
-        answer = connection.getresponse()
-        answer.read()
-        connection.close()
-        assert answer.status == 200, answer.status
-        return begun, time.perf_counter() - begun
-
-    async def page(nth: int, socket: ClientConnection) -> None:
-        """As live.js: one fetch at a time, at most so often, the last signal never lost."""
-        async for text in socket:
-            message = json.loads(text)
-            if message["t"] == "ping":
-                await _say(socket, op="pong")
-            elif message["t"] == "jobs":
-                again[nth] = message["every_ms"] / 1000
-                if nth not in busy:
-                    busy.add(nth)
-                    looks.add(asyncio.create_task(look(nth)))
-
-    async def look(nth: int) -> None:
-        while nth in again:
-            await asyncio.sleep(max(0.0, begun_at[nth] + again.pop(nth) - time.perf_counter()))
-            begun, took = await asyncio.to_thread(fetch)
-            begun_at[nth] = begun
-            fetches.append(1000 * took)
-        busy.discard(nth)
-
-    looks: set[asyncio.Task[None]] = set()
-    async with AsyncExitStack() as stack:
-        sockets = await _sockets(stack, gantry, cookie, SOCKETS)
-        pages = [asyncio.create_task(page(n, s)) for n, s in enumerate(sockets)]
-        for socket in sockets:
-            await _say(socket, op="sub", topics=["jobs"])
+) -> tuple[ListPages, int, float]:
+    """The pages, how many of them have seen the last change, and how long that took them."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(64))
+    async with ListPages(gantry, cookie, SOCKETS, ["/_/jobs/rows"]) as pages:
         await asyncio.sleep(2)
         await _change(gantry, jobs, SECONDS)
         ended = time.perf_counter()
         with suppress(TimeoutError):
-            await _until(lambda: min(begun_at) > ended and not busy, 90, "all have fetched it")
-        last = time.perf_counter() - ended
-        current = sum(at > ended for at in begun_at)
-        for task in (*pages, *looks):
-            task.cancel()
-    return current, fetches, last
+            await _until(
+                lambda: pages.current(ended) == SOCKETS and pages.at_rest, 90, "all have seen it"
+            )
+        return pages, pages.current(ended), time.perf_counter() - ended
 
 
 def _held_jobs(gantry: RunningGantry) -> tuple[list[int], str]:
     side = Scripted(gantry)
     spec = {"name": "watched", "image": "any:1", "hold": True, "resources": SMALL}
     made = side.post("/jobs/bulk", {"jobs": [spec] * JOBS})["ids"]
-    return [int(job) for job in made], _signed_in(gantry)
-
-
-def _signed_in(gantry: RunningGantry) -> str:
-    """The cookie of the first admin, in a session of its own."""
-    os.environ.update(gantry.environment, DJANGO_SETTINGS_MODULE="orchestrator.settings")
-    django.setup()
-    from django.conf import settings
-    from django.contrib.auth.models import User
-    from django.test.utils import setup_test_environment
-
-    from tests.support.sessions import sign_in
-
-    setup_test_environment()
-    return f"{settings.SESSION_COOKIE_NAME}={sign_in(User.objects.get(username='admin'))}"
-
-
-async def _sockets(
-    stack: AsyncExitStack, gantry: RunningGantry, cookie: str, many: int
-) -> list[ClientConnection]:
-    found = []
-    for _ in range(many):
-        socket = await stack.enter_async_context(
-            connect(
-                f"ws://127.0.0.1:{gantry.port}/ws/live",
-                origin=gantry.url,  # type: ignore[arg-type]
-                additional_headers={"Cookie": cookie},
-                compression=None,
-                max_size=None,
-                ping_interval=None,
-            )
-        )
-        hello = json.loads(await socket.recv())
-        assert hello["t"] == "hello", hello
-        found.append(socket)
-    return found
-
-
-async def _say(socket: ClientConnection, **message: Any) -> None:
-    await socket.send(json.dumps(message))
+    return [int(job) for job in made], signed_in(gantry)
 
 
 async def _until(found: Callable[[], bool], seconds: float, what: str) -> None:
