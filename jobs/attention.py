@@ -22,6 +22,7 @@ from jobs.states import JobState
 from jobs.troubles import Entry, Row, Trouble
 from jobs.whose import Whose
 from projects.actor import Actor
+from projects.prepared import Place, PreparedQuery
 from projects.selectors import shares_of
 
 MOST_FAILED = 200
@@ -31,7 +32,14 @@ MOST_WAITING = 200
 MOST_SHOWN = 6
 MOST_PROJECTS = 200
 _LEAST_RUNNING = timedelta(minutes=2)
-_LARGE = ("secrets", "idempotency_digest")
+_RERUNS = PreparedQuery(lambda: Job.objects.only("rerun_of").filter(rerun_of__any=Place(0)))
+_WHOLE = PreparedQuery(
+    lambda: (
+        Job.objects.select_related("project", "provider", "queue_class")
+        .defer("secrets", "idempotency_digest")
+        .filter(pk__any=Place(0))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +63,8 @@ def attention(actor: Actor, whose: Whose, marks: Marks, now: datetime) -> Attent
     jobs = whose.jobs(actor)
     failed = jobs.filter(state=JobState.FAILED, finished_at__gt=marks.failed_after)
     rows = _rows(failed.order_by("-finished_at"), "finished_at", MOST_FAILED)
-    again = Job.objects.filter(rerun_of__in=[row.id for row in rows])
-    rerun = {pk for pk in again.values_list("rerun_of", flat=True) if pk is not None}
+    again = _RERUNS.fetch([row.id for row in rows])
+    rerun = {job.rerun_of_id for job in again if job.rerun_of_id is not None}
     live = jobs.filter(cancel_requested_at__isnull=True).order_by("pk")
     running = _rows(
         live.filter(state=JobState.RUNNING, started_at__lt=now - _LEAST_RUNNING),
@@ -114,8 +122,7 @@ def _rows(found: QuerySet[Job], stamp: str, most: int, why: str = "reason") -> l
 
 def _told(entries: Sequence[Entry], runs: Mapping[Name, Record]) -> list[Trouble]:
     """The entries in words, each with its job as a whole: what to do is told by its spec."""
-    jobs = Job.objects.select_related("project", "provider", "queue_class").defer(*_LARGE)
-    whole = jobs.in_bulk([one.id for one in entries])
+    whole = {job.pk: job for job in _WHOLE.fetch([one.id for one in entries])}
     last = LogChunk.objects.filter(
         attempt__job__in=[one.id for one in entries if one.kind == "overlong"],
         attempt__number=F("attempt__job__attempt"),

@@ -12,14 +12,14 @@ from django.db.models.functions import TruncHour
 from jobs.filters import JobFilter
 from jobs.models import Job
 from jobs.query import Term
-from jobs.search import first_of, ids_of, tally_of
+from jobs.search import ids_of, tally_of
 from jobs.states import JobState
 from jobs.stretches import Ids
 from jobs.whose import Whose
 from projects.actor import Actor
 
-SECONDS = 0.05
-"""What the counting may take, and again the search for waits."""
+SECONDS = 0.02
+"""What the counting may take."""
 MOST_WAITS = 1_000
 """So many waits, the newest, make the median."""
 HOURS = 25
@@ -115,12 +115,13 @@ def day_of(actor: Actor, whose: Whose, now: datetime) -> Day:
     by_hour = found.annotate(hour=TruncHour("created_at", tzinfo=UTC))
     tally = tally_of(by_hour, ("hour", "state"), among, seconds=SECONDS)
     counts = {(hour, JobState(state)): n for (hour, state), n in tally.counts.items()}
+    counted = among.within(low=tally.unseen.high + 1) if tally.unseen else among
     return drawn(
         counts,
         whose.terms(actor),
         now,
-        median_wait=_median_wait(found, among),
-        since=_submitted(tally.unseen.high + 1) if tally.unseen else None,
+        median_wait=_median_wait(found, counted),
+        since=_submitted(counted.low) if tally.unseen else None,
     )
 
 
@@ -129,12 +130,13 @@ class _Median(Aggregate):
     template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
 
 
-def _median_wait(found: QuerySet[Job], among: Ids) -> float | None:
-    """How long the newest jobs whose program began at the first try had waited, in seconds."""
+def _median_wait(found: QuerySet[Job], counted: Ids) -> float | None:
+    """How long the newest of the counted jobs whose program began at the first try had waited,
+    in seconds."""
     began = found.filter(attempt=1, started_at__isnull=False)
-    newest = first_of(began, MOST_WAITS, among, seconds=SECONDS).ids
+    newest = began.filter(pk__gte=counted.low, pk__lte=counted.high).order_by("-pk")[:MOST_WAITS]
     waited = ExpressionWrapper(F("started_at") - F("created_at"), DurationField())
-    middle = Job.objects.filter(pk__in=newest).aggregate(middle=_Median(waited))["middle"]
+    middle = newest.aggregate(middle=_Median(waited))["middle"]
     return max(0.0, middle.total_seconds()) if middle is not None else None
 
 

@@ -20,8 +20,9 @@ from jobs.sorts import Sort
 from jobs.stretches import FIRST_SIZE, NONE, Ids, next_size
 from projects.errors import BadRequest
 
-SECONDS = 0.05
-"""What one search may take; the stretch that is begun is finished."""
+SECONDS = 0.025
+"""What one search may take, half of what a whole answer should; the stretch that is begun is
+finished."""
 COUNTING_SECONDS = 0.025
 """What the counts beside a list may take."""
 SHUFFLED = 1000

@@ -25,7 +25,7 @@ from tests.support.builders import make_job, make_project, make_provider, make_u
 from tests.support.figures import p95, tell
 from tests.support.pages import signed_in, words_of
 from tests.support.plans import looked_at, nodes_of
-from tests.support.skewed_jobs import ORDERS, add_skewed_jobs
+from tests.support.skewed_jobs import ORDERS, WORDS, add_skewed_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +134,7 @@ def test_among_200_000_skewed_jobs_no_filter_and_no_order_walks_or_sorts_them_al
         tell("check 27", f"{MANY:,} skewed jobs, {who}: {figure} queries; slowest: {told}")
         assert not bad, "\n".join(bad)
         home_reads_no_more_than_a_stretch(who, browser)
+        home_counts_and_queue_walk_and_sort_no_jobs(browser)
     names = [f"load-orders-{n}" for n in range(50)]
     for statement in ("records", "last_runs"):
         text = (Path(jobs.sql.__file__).parent / f"{statement}.sql").read_text()
@@ -157,6 +158,17 @@ def home_reads_no_more_than_a_stretch(who: str, browser: Client) -> None:
     tell("check 27", f"{MANY:,} skewed jobs, {who}: the last day {figure}")
     assert most <= LARGEST_SIZE
     assert [problem for statement in statements for problem in bad_plans(statement)] == []
+
+
+def home_counts_and_queue_walk_and_sort_no_jobs(browser: Client) -> None:
+    """What counts, or picks out, some of the jobs."""
+    counts = [f"/_/jobs/counts?{urlencode({'q': words})}" for words in ("", *WORDS)]
+    for address in ("/", "/?whose=mine", "/queue", *counts):
+        with CaptureQueriesContext(connection) as captured:
+            assert "cannot be shown" not in words_of(browser.get(address))
+        statements = [q["sql"] for q in captured if "jobs_job" in q["sql"] and "$1" not in q["sql"]]
+        assert statements, address
+        assert [problem for statement in statements for problem in bad_plans(statement)] == []
 
 
 def member_of(project: Project) -> Client:
