@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import NamedTuple
 
 from django.core.files.storage import Storage, default_storage
 from django.db import transaction
@@ -22,6 +23,13 @@ from jobs.stat_pages import page_of
 from jobs.states import ACTIVE, JobState
 from projects.actor import SYSTEM
 from projects.events import Happening, record
+from projects.prepared import Place, PreparedQuery
+
+_ARCHIVED = PreparedQuery(
+    lambda: Attempt.objects.only("job_id", "number").filter(
+        job__any=Place(0), log_archived_seq__gt=0
+    )
+)
 
 
 def delete_logs(
@@ -59,22 +67,39 @@ def delete_stats(before: datetime, *, limit: int) -> int:
     return len(pages)
 
 
-def delete_jobs(before: datetime, *, limit: int, storage: Storage = default_storage) -> int:
-    """Deletes up to `limit` jobs that finished before then, with all that is theirs; says
-    how many. One event per call records it."""
-    jobs = list(
-        Job.objects.filter(finished_at__lt=before)
-        .order_by("finished_at")
-        .values_list("pk", flat=True)[:limit]
-    )
-    if not jobs:
-        return 0
+class Deleted(NamedTuple):
+    """How many jobs, and when the last of them had finished."""
+
+    jobs: int
+    until: datetime | None
+
+
+def delete_jobs(
+    before: datetime,
+    *,
+    limit: int,
+    since: datetime | None = None,
+    storage: Storage = default_storage,
+) -> Deleted:
+    """Deletes up to `limit` jobs that finished before then, the first first, with all that is
+    theirs. One event per call records it.
+
+    `since`: none that finished earlier is left. Without it the deleted ones are passed over
+    again, which stay in the index until the table is vacuumed.
+    """
+    old = Job.objects.filter(finished_at__lt=before).order_by("finished_at")
+    if since is not None:
+        old = old.filter(finished_at__gte=since)
+    found = list(old.values_list("pk", "finished_at")[:limit])
+    if not found:
+        return Deleted(0, since)
+    jobs = [pk for pk, _ in found]
     _delete_all_blocks(jobs, storage)
     with transaction.atomic():
         fetch("delete_jobs", {"jobs": jobs})
         detail = {"jobs": len(jobs), "finished_before": before.isoformat()}
         record([Happening("instance", 1, "retention.deleted", detail=detail)], SYSTEM)
-    return len(jobs)
+    return Deleted(len(jobs), found[-1][1])
 
 
 def delete_classes(before: datetime, *, limit: int) -> int:
@@ -104,9 +129,8 @@ def delete_spans(before: datetime, *, limit: int) -> int:
 
 
 def _delete_all_blocks(jobs: Sequence[int], storage: Storage) -> None:
-    logged = Attempt.objects.filter(job__in=jobs, log_archived_seq__gt=0)
-    for job, number in logged.values_list("job_id", "number"):
-        _delete_blocks(job, number, storage)
+    for attempt in _ARCHIVED.fetch(jobs):
+        _delete_blocks(attempt.job_id, attempt.number, storage)
 
 
 def _delete_blocks(job: int, number: int, storage: Storage) -> None:

@@ -29,8 +29,8 @@ log = logging.getLogger("gantry.housekeeping")
 SECONDS = 120
 """How long one run may go on; well below the cluster's timeout."""
 BATCH = 200
-JOBS_BATCH = 1000
-"""Jobs deleted in one transaction: some tenths of a second at most."""
+JOBS_BATCH = 3000
+"""Jobs deleted in one transaction: two tenths of a second or so."""
 IDLE_CLASS = timedelta(days=7)
 """So long a class of the queue that no job needs is kept after its last reason began."""
 STANDING_BYTES = 16 * 2**20
@@ -72,9 +72,10 @@ def keep_retention() -> str:
     note = f"Deleted after {kept.log_retention_days} days."
     deadline = time.monotonic() + SECONDS
     logs = jobs = 0
+    since = None
     while time.monotonic() < deadline:
         # Jobs first: their logs and readings go with them, and need not go one by one.
-        gone_jobs = delete_jobs(jobs_before, limit=JOBS_BATCH)
+        gone_jobs, since = delete_jobs(jobs_before, limit=JOBS_BATCH, since=since)
         jobs += gone_jobs
         if gone_jobs == JOBS_BATCH:
             continue

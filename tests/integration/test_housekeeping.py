@@ -15,7 +15,7 @@ from jobs.endings import Ending
 from jobs.log.archive import Gap, archive_log, log_folder, stored_chunks
 from jobs.models import Attempt, Job, LogChunk, StatPage
 from jobs.queue_models import QueueClass, WaitSpan
-from jobs.retention import delete_logs
+from jobs.retention import delete_jobs, delete_logs
 from jobs.stat_pages import Reading, pack, page_of
 from jobs.states import Outcome, Phase
 from orchestrator.postgres_store import PostgresStore
@@ -142,6 +142,21 @@ def test_old_jobs_go_with_all_that_is_theirs_and_one_event_says_so(
     (event,) = Event.objects.filter(type="retention.deleted")
     assert event.detail["jobs"] == 1
     assert not Path(storage.path(f"logs/{old.job_id}")).exists()
+
+
+def test_old_jobs_go_in_batches_each_from_where_the_last_one_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "JOBS_BATCH", 2)
+    at_once = NOW - timedelta(days=95)
+    for finished_at in (at_once, at_once, at_once, NOW - timedelta(days=99)):
+        make_job(state="completed", finished_at=finished_at)
+    kept = make_job(state="completed", finished_at=NOW - timedelta(days=89))
+    assert "4 old jobs" in tasks.keep_retention()
+    assert list(Job.objects.values_list("pk", flat=True)) == [kept.pk]
+    late = make_job(state="completed", finished_at=at_once)
+    assert delete_jobs(NOW, limit=2, since=at_once + timedelta(seconds=1)).jobs == 1
+    assert delete_jobs(NOW, limit=2) == (1, late.finished_at)
 
 
 def test_a_class_in_which_nothing_waits_any_more_goes_with_its_history() -> None:
