@@ -47,6 +47,7 @@ def main() -> int:
                 add_skewed_jobs(asked.jobs, admin)
             with connection.cursor() as cursor:
                 cursor.execute("VACUUM ANALYZE jobs_job")
+                cursor.execute("CHECKPOINT")  # what the filling wrote is written to disk by now
             print(f"{asked.jobs:,} jobs, filled in {time.monotonic() - begun:.0f} s", flush=True)
             headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={sign_in(admin)}"}
             lists = [
