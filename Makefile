@@ -70,10 +70,10 @@ bench: venv-dev ## Measure Gantry against bare containers
 	@exec $(PYTHON) -m benchmarks $(ARGS)
 
 .PHONY: bench-full
-bench-full: venv-dev ## Measure what docs/performance.md has figures of (some 50 minutes)
+bench-full: venv-dev ## Measure what docs/performance.md has figures of (some 60 minutes)
 	@$(PYTHON) -m pip install --quiet --target .venv/bench --requirement benchmarks/requirements.txt
 	@status=0; for what in "" --idle "--watch 2" --pages; do $(PYTHON) -m benchmarks $$what || status=1; done; \
-	for what in rates deep_queue lists "live logs" "live changes" "live list" capture notices followed purge namespaces; do \
+	for what in rates deep_queue held_snapshot lists "live logs" "live changes" "live list" capture notices followed purge namespaces; do \
 	    echo "== $$what"; $(PYTHON) -m benchmarks.$$what || status=1; done; exit $$status
 
 .PHONY: chaos
