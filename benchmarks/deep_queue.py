@@ -67,7 +67,7 @@ def main() -> int:
             for which in (0, 1) if number % 2 else (1, 0):
                 side, other = (empty, deep) if which == 0 else (deep, empty)
                 with other.standing_still():
-                    side.start()  # awake again
+                    side.wake_up()
                     found[which] = side.batch(asked.batch)
                     starts[which].extend(side.start() for _ in range(asked.samples))
             rates.append((found[0], found[1]))

@@ -49,7 +49,7 @@ def main() -> int:
             rates: dict[Scripted, float] = {}
             for side in (free, held) if number % 2 else (held, free):
                 with (held if side is free else free).standing_still():
-                    side.start()  # awake again
+                    side.wake_up()
                     rates[side] = side.batch(asked.batch)
             ratios.append(rates[held] / rates[free])
             print(f"  free {rates[free]:.0f}/s, held {rates[held]:.0f}/s", flush=True)

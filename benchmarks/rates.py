@@ -50,6 +50,7 @@ def main() -> int:
         intake: list[float] = []
         done: dict[str, list[float]] = {"Gantry": [], **{other.name: [] for other in others}}
         for _ in range(asked.rounds):
+            side.wake_up()
             intake.append(taken_in(side, asked.bulk))
             done["Gantry"].append(side.batch(asked.batch))
             with side.standing_still():

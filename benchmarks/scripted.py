@@ -127,6 +127,14 @@ class Scripted:
         wait_until(lambda: bool(self.gantry.ask(asked)), 60, "it runs")
         return float(str(self.gantry.ask(asked)[0][0]))
 
+    def wake_up(self) -> None:
+        """Wait until it does all that it does again, after it has stood still: it holds leases
+        that it has renewed since, so that nothing is handed over in the middle of a batch."""
+        left = "SELECT coalesce(min(expires_at) > now() + interval '6.5 seconds', false)"
+        held = f"{left} FROM providers_lease WHERE holder <> ''"
+        wait_until(lambda: self.gantry.ask(held) == [(True,)], 60, "it has renewed its leases")
+        self.start()
+
     @contextmanager
     def standing_still(self) -> Iterator[None]:
         """Its processes do nothing meanwhile."""
