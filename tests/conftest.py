@@ -29,6 +29,8 @@ from tests.support.strictness import NothingLeftOut
 
 INSTANCE = TestInstance()
 GROUND = "projects.migrations.0002_ground"
+EMPTIED = pytest.StashKey[bool]()
+"""Whether a test of this process has emptied the tables."""
 for foreign in [name for name in os.environ if name.startswith("GANTRY_")]:
     del os.environ[foreign]
 os.environ.update(INSTANCE.environment, DJANGO_SETTINGS_MODULE="orchestrator.settings")
@@ -105,10 +107,16 @@ def django_db_modify_db_settings(migrated_database: str) -> None:
 
 @pytest.fixture(autouse=True)
 def ground(request: pytest.FixtureRequest) -> None:
-    """The rows that migrations make: a test that empties all tables takes them along."""
-    if request.node.get_closest_marker("django_db"):
-        request.getfixturevalue("_django_db_helper")  # the test's own access comes first
+    """The rows that migrations make: a test that empties all tables takes them along, so they
+    are made anew for each one after it."""
+    mark = request.node.get_closest_marker("django_db")
+    if mark is None:
+        return
+    request.getfixturevalue("_django_db_helper")  # the test's own access comes first
+    if request.config.stash.get(EMPTIED, False):
         import_module(GROUND).make_ground(apps, None)
+    if mark.kwargs.get("transaction"):
+        request.config.stash[EMPTIED] = True
 
 
 @pytest.fixture(scope="session")

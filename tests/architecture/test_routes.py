@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http.response import HttpResponseBase
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from jobs.models import SavedView
 from orchestrator.topics import TOPIC_KINDS, grants_of, log_grant
@@ -32,6 +35,7 @@ from tests.support.builders import (
     make_user,
 )
 from tests.support.routes import patterns
+from tests.support.sessions import sign_in
 
 pytestmark = pytest.mark.django_db
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -47,22 +51,29 @@ class World:
 
     project: Project
     values: dict[str, Any]
-    people: dict[str, User | None]
-    tokens: dict[str, str] = field(default_factory=dict)
+    sessions: dict[str, str]
+    """The keys of those who have signed in; a superuser, of whom the table has no column, too."""
+    tokens: dict[str, str]
 
     def client(self, who: str) -> Client:
         """A fresh client of that person: a session, a token, or nothing."""
         client = Client(
             headers={"Authorization": f"Bearer {self.tokens[who]}"} if who in self.tokens else {}
         )
-        user = self.people[who]
-        if user is not None and who not in self.tokens:
-            client.force_login(user)
+        if who in self.sessions:
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[who]
         return client
 
 
-@pytest.fixture
-def world() -> World:
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """One for all tests: what a request does to it is taken back at once."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield make_world()
+        transaction.set_rollback(True)
+
+
+def make_world() -> World:
     """A held job with an ended attempt, a provider, a request to its engine; seven people."""
     project = make_project("default")
     job = make_job(project=project, held=True, reason="held", attempt=1)
@@ -93,7 +104,9 @@ def world() -> World:
     }
     tokens = {"token": make_token(owner)}
     values["token_id"] = owner.api_tokens.get().pk
-    return World(project, values, people, tokens)
+    signed_in = people | {"token": None, "superuser": make_user(superuser=True)}
+    sessions = {who: sign_in(user) for who, user in signed_in.items() if user is not None}
+    return World(project, values, sessions, tokens)
 
 
 REGISTRY_LOGIN = {"registry": "ghcr.io", "username": "bot", "password": "secret"}
@@ -201,9 +214,7 @@ def test_every_address_has_a_row() -> None:
 def test_no_method_is_outside_the_table(pattern: str, world: World) -> None:
     """An address has a row for each method that it takes; a superuser tries the others
     (nobody does where anybody may: the login page would only lead a superuser on)."""
-    client = Client()
-    if row_of("GET", pattern) != PUBLIC:
-        client.force_login(make_user(superuser=True))
+    client = world.client("anonymous" if row_of("GET", pattern) == PUBLIC else "superuser")
     for method in METHODS:
         if row_of(method, pattern) is None:
             with transaction.atomic():
