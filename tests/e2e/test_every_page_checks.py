@@ -24,6 +24,7 @@ from tests.support.web import WebProcess
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 Opens = Callable[..., BrowserContext]
+PHONE = (375, 812)
 
 
 @pytest.fixture
@@ -79,52 +80,77 @@ def documents(filled: Filled, *, admin: bool = False) -> list[Address]:
     return [address for address in every_page(filled, admin=admin) if address.is_document]
 
 
-def judge_all(walk: Walk, addresses: list[Address]) -> list[str]:
-    """What is wrong, page by page, in both themes."""
+def is_admin(address: Address) -> bool:
+    return address.pattern.startswith("admin/")
+
+
+def themes(page: Page) -> list[str]:
+    """What axe finds serious on a page, in both themes."""
     wrong = []
-    for address in addresses:
-        page = walk.open(address)
-        for scheme, rules in (("light", WCAG), ("dark", COLOURS)):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            wrong += [f"{address.path} ({scheme}): {words}" for words in judged(page, rules)]
+    for scheme, rules in (("light", WCAG), ("dark", COLOURS)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        wrong += [f"{scheme}: {words}" for words in judged(page, rules)]
     return wrong
 
 
-def test_check_22_axe_finds_nothing_serious_on_any_page_in_light_and_dark(
-    opens: Opens, filled: Filled
-) -> None:
-    addresses = documents(filled)
-    wrong = judge_all(Walk(opens, reduced_motion="reduce"), addresses)
-    tell("check 22", f"{len(addresses)} pages in two themes, {len(wrong)} serious (wanted: 0)")
-    assert not wrong, "\n".join(wrong)
+class Strangers:
+    """Notes what the pages of a walk ask elsewhere, what fails in them and what breaks."""
 
+    def __init__(self, own: str) -> None:
+        self._own, self.wrong = own, list[str]()
 
-def test_check_28_no_page_breaks_the_content_policy_or_asks_another_host(
-    opens: Opens, web: WebProcess, filled: Filled
-) -> None:
-    own, wrong = urlsplit(web.url).netloc, list[str]()
+    def watch(self, page: Page) -> None:
+        """From now on."""
 
-    def watch(page: Page) -> None:
         def asked(request: Request) -> None:
-            if urlsplit(request.url).netloc != own and not request.url.startswith("data:"):
-                wrong.append(f"{page.url} asked {request.url}")
+            if urlsplit(request.url).netloc != self._own and not request.url.startswith("data:"):
+                self.wrong.append(f"{page.url} asked {request.url}")
 
         def failed(request: Request) -> None:
             if request.failure != "net::ERR_ABORTED":  # cut off by going on to the next page
-                wrong.append(f"{page.url}: {request.url} failed: {request.failure}")
+                self.wrong.append(f"{page.url}: {request.url} failed: {request.failure}")
 
-        page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
+        page.on("pageerror", lambda error: self.wrong.append(f"{page.url}: {error}"))
         page.on("request", asked)
         page.on("requestfailed", failed)
 
-    addresses, walk = documents(filled, admin=True), Walk(opens, watch)
+
+def test_checks_22_24_28_each_page_is_accessible_fits_a_phone_and_keeps_the_content_policy(
+    opens: Opens, web: WebProcess, filled: Filled
+) -> None:
+    """In one walk: opened as a phone does, looked at on it and at 200 %, then in a window in which
+    axe judges it; what it asks for and what was refused is noted all the while."""
+    strangers = Strangers(urlsplit(web.url).netloc)
+    walk = Walk(opens, strangers.watch, width=PHONE[0], height=PHONE[1], reduced_motion="reduce")
+    wide, serious, refused = list[str](), list[str](), list[str]()
+    addresses = documents(filled, admin=True)
     for address in addresses:
         page = walk.open(address)
-        if not address.pattern.startswith("admin/"):  # whose pages ask for nothing afterwards
+        if not is_admin(address):  # whose pages are Django's, and ask for nothing afterwards
+            wide += [f"{address.path} {words}" for words in sideways(page)]
+            page.set_viewport_size({"width": 1280, "height": 800})
+            serious += [f"{address.path} {words}" for words in themes(page)]
             page.wait_for_load_state("networkidle")
-        wrong += [f"{address.path}: {words}" for words in page.evaluate("window.refused")]
-    tell("check 28", f"{len(addresses)} pages, {len(wrong)} of them break it (wanted: 0)")
-    assert not wrong
+            page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        refused += [f"{address.path}: {words}" for words in page.evaluate("window.refused")]
+    judged_ones = sum(not is_admin(address) for address in addresses)
+    refused += strangers.wrong
+    tell("check 22", f"{judged_ones} pages in two themes, {len(serious)} serious (wanted: 0)")
+    tell("check 24", f"{judged_ones} pages in two sizes, {len(wide)} scroll (wanted: 0)")
+    tell("check 28", f"{len(addresses)} pages, {len(refused)} of them break it (wanted: 0)")
+    assert not serious, "\n".join(serious)
+    assert not wide
+    assert not refused
+
+
+def sideways(page: Page) -> list[str]:
+    """In which of the two sizes the page that a phone has opened scrolls."""
+    sizes = {"at 200 % of 1280 × 800": (640, 400), "on a phone": PHONE}
+    return [
+        f"{name} is {wide} px wide"
+        for name, size in sizes.items()
+        if (wide := width_in(page, *size)) > size[0]
+    ]
 
 
 def test_the_judge_sees_what_is_wrong(opens: Opens) -> None:
@@ -132,22 +158,6 @@ def test_the_judge_sees_what_is_wrong(opens: Opens) -> None:
     page.goto("/jobs")
     page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<input>')")
     assert any("label" in words for words in judged(page, WCAG))
-
-
-def test_check_24_no_page_scrolls_sideways_on_a_phone_and_at_200_percent(
-    opens: Opens, filled: Filled
-) -> None:
-    addresses = documents(filled)
-    wrong = []
-    walk = Walk(opens, width=375, height=812)
-    for address in addresses:
-        page = walk.open(address)  # as a phone does
-        for name, size in {"1280 × 800 at 200 %": (640, 400), "a phone": (375, 812)}.items():
-            wide = width_in(page, *size)
-            if wide > size[0]:
-                wrong.append(f"{address.path} on {name} is {wide} px wide")
-    tell("check 24", f"{len(addresses)} pages in two sizes, {len(wrong)} scroll (wanted: 0)")
-    assert not wrong
 
 
 def test_check_24_from_a_failed_job_to_its_error_and_its_rerun_in_three_taps(
@@ -226,8 +236,10 @@ def test_check_23_with_reduced_motion_nothing_moves(opens: Opens, filled: Filled
 
 @pytest.mark.ui_long
 def test_check_22_the_admin_has_nothing_serious_either(opens: Opens, filled: Filled) -> None:
-    addresses = [a for a in documents(filled, admin=True) if a.pattern.startswith("admin/")]
-    wrong = judge_all(Walk(opens, reduced_motion="reduce"), addresses)
+    addresses = [a for a in documents(filled, admin=True) if is_admin(a)]
+    walk, wrong = Walk(opens, reduced_motion="reduce"), list[str]()
+    for address in addresses:
+        wrong += [f"{address.path} {words}" for words in themes(walk.open(address))]
     tell("check 22", f"{len(addresses)} pages of the admin, {len(wrong)} serious (wanted: 0)")
     assert not wrong, "\n".join(wrong)
 
