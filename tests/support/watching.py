@@ -65,12 +65,15 @@ def sign_in(page: Page, gantry: RunningGantry) -> None:
     page.wait_for_url(lambda url: "/login" not in url)
 
 
-def submit(page: Page, gantry: RunningGantry, *, name: str, script: str) -> int:
-    """Submit a job in the form; its number, with the job's page open."""
+def submit(page: Page, gantry: RunningGantry, *, name: str, script: str, **fields: str) -> int:
+    """Submit a job in the form, other fields by their names; its number, with the job's page
+    open."""
     page.goto(f"{gantry.url}/jobs/new")
     page.get_by_role("textbox", name="Name", exact=True).first.fill(name)
     page.get_by_label("Image", exact=True).fill("gantry/hello:latest")
     page.get_by_label("Script", exact=True).fill(script)
+    for field, value in fields.items():
+        page.locator(f"[name={field}]").fill(value)
     page.get_by_role("button", name=re.compile("Run and follow")).first.click()
     page.wait_for_url(re.compile(r"/jobs/\d+"))
     return int(page.url.rstrip("/").rsplit("/", 1)[-1])
