@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
-from django.contrib.admin.views.main import ALL_VAR, IS_FACETS_VAR, PAGE_VAR
+from django.contrib.admin.views.main import ALL_VAR, PAGE_VAR
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import transaction
 from django.http import QueryDict
@@ -24,9 +24,7 @@ from tests.support.routes import patterns
 pytestmark = pytest.mark.django_db
 
 ODD = ("\0", "\n", "½", "9" * 30)
-BY_DJANGO = {
-    "_changelist_filters", ALL_VAR, IS_FACETS_VAR, IS_POPUP_VAR, PAGE_VAR, TO_FIELD_VAR
-}  # fmt: skip
+BY_DJANGO = {"_changelist_filters", "_facets", ALL_VAR, IS_POPUP_VAR, PAGE_VAR, TO_FIELD_VAR}
 """Names that Django reads itself in its admin, whatever the model: one page of each kind is asked
 with them. What it searches for is asked of each model."""
 
