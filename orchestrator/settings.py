@@ -57,7 +57,7 @@ INSTALLED_APPS = [
     "jobs",
     "providers",
     "projects",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -21,6 +21,9 @@ from providers.urls import urlpatterns as adding_providers
 # Pages of providers that show jobs belong to jobs, which knows both.
 providers = ([*provider_pages, *adding_providers], "providers")
 
+# Here, not as each process starts: only web has an admin, and what its pages need is 20 MiB.
+admin.autodiscover()
+
 urlpatterns = [
     path("", views_home.home, name="home"),
     path("seen", views_home.acknowledge, name="seen"),

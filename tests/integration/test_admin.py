@@ -89,6 +89,7 @@ def one_of_each() -> None:
     )
 
 
+admin.autodiscover()  # as the addresses do it, which are not loaded yet
 OURS = [m for m in admin.site._registry if m._meta.app_label in {"jobs", "providers", "projects"}]
 
 
