@@ -124,7 +124,9 @@ def _long_logs() -> list[int]:
     """The running attempts of which too much stands in the table."""
     # A chunk is at most 64 KiB, so this many chunks are the least that can be too much.
     candidates = Attempt.objects.filter(
-        phase__in=STARTED_PHASES, log_seq__gt=F("log_archived_seq") + _CHUNKS_OF_STANDING_BYTES
+        ended_at=None,  # by the index of live attempts
+        phase__in=STARTED_PHASES,
+        log_seq__gt=F("log_archived_seq") + _CHUNKS_OF_STANDING_BYTES,
     ).values_list("pk", flat=True)
     sizes = (
         LogChunk.objects.filter(attempt_id__in=list(candidates))

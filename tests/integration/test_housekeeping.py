@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import Schedule
 
@@ -30,6 +32,7 @@ from tests.support.attempts import make_attempt
 from tests.support.builders import make_job
 from tests.support.engine_rows import bring_to, hold, move, placed, write
 from tests.support.log_rows import append, lines
+from tests.support.plans import looked_at
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -81,6 +84,21 @@ def test_many_small_chunks_of_a_running_log_are_archived_too(
     for number in range(1, 302):
         append(attempt, lines(number, 1))
     assert tasks.archive_logs().startswith("archived 1 logs")
+
+
+def test_the_archive_sweep_reads_no_attempt_that_has_nothing_to_archive() -> None:
+    done = make_attempt(phase="ended")
+    columns = {"job": done.job, "provider": done.provider, "cpu_millis": 1000, "memory_mb": 512}
+    columns |= {"phase": "ended", "outcome": "completed", "ended_at": NOW}
+    Attempt.objects.bulk_create(Attempt(number=n, **columns) for n in range(2, 500))
+    make_attempt(phase="running")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE jobs_attempt")
+    with CaptureQueriesContext(connection) as asked:
+        tasks.archive_logs()
+    reads = [query["sql"] for query in asked if 'FROM "jobs_attempt"' in query["sql"]]
+    assert len(reads) == 2
+    assert [looked_at("jobs_attempt", read) for read in reads] == [1, 0]
 
 
 def test_one_log_that_cannot_be_archived_does_not_hold_up_the_others(
