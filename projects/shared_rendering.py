@@ -83,16 +83,19 @@ class SharedRenderings:
         mark: Callable[[], str | None],
         make: Callable[[], str],
     ) -> None:
-        if shelf.newest is not None:
-            sleep(max(0.0, shelf.newest.begun_at + APART_SECONDS - clock()))
-        with self._guard:
-            rendering.mark, rendering.begun_at = mark(), clock()
-            shelf.newest, shelf.coming = rendering, None
+        before = shelf.newest  # one that is forgotten meanwhile was made long ago
         try:
+            if before is not None:
+                sleep(max(0.0, before.begun_at + APART_SECONDS - clock()))
+            with self._guard:
+                rendering.mark, rendering.begun_at = mark(), clock()
+                shelf.newest, shelf.coming = rendering, None
             rendering.text.set_result(make())
         except BaseException as error:
             with self._guard:
                 rendering.mark = None
+                if shelf.coming is rendering:  # or all who come would wait for it for ever
+                    shelf.coming = None
             rendering.text.set_exception(error)
 
     def _forget_old(self) -> None:

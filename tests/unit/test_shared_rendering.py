@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from queue import Queue
+from threading import Event, Thread
 
 import pytest
 
@@ -158,6 +159,19 @@ def test_a_failure_is_told_and_not_kept(time: Clock) -> None:
     with pytest.raises(RuntimeError, match="no database"):
         renderings.get("viewers", lambda: "r1", broken)
     assert renderings.get("viewers", lambda: "r1", lambda: "mended") == "mended"
+
+
+def test_nobody_waits_for_one_that_was_never_begun(time: Clock) -> None:
+    renderings, given = SharedRenderings(), Queue[str]()
+    marks = iter(["r1"])
+
+    def get() -> None:
+        given.put(renderings.get("viewers", lambda: "r1", lambda: "mended"))
+
+    with pytest.raises(StopIteration):
+        renderings.get("viewers", lambda: next(marks), lambda: "rows")
+    Thread(target=get, daemon=True).start()
+    assert given.get(timeout=10) == "mended"
 
 
 def test_nothing_of_a_person_is_left_but_their_rights() -> None:
