@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest as UnreadableRequest
 from django.core.exceptions import PermissionDenied
+from django.db import close_old_connections, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -87,6 +88,8 @@ def shared_fragment(
             return HttpResponse(make())
         zone = timezone.get_current_timezone_name()
         made_for = (request.get_full_path(), viewer_scope(viewer), zone)
+        if not connection.in_atomic_block:  # there are few, and who waits needs none
+            close_old_connections()
         return HttpResponse(shared.get(made_for, mark, make))
 
     etag = mark()

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from jobs import list_page
 from jobs.models import Job
 from orchestrator import home
-from projects import live_marks
+from projects import live_marks, shared_rendering
 from projects.hub import hub
 from projects.models import Project, Role
 from providers.models import Provider
@@ -182,6 +183,20 @@ def test_a_change_that_was_heard_of_is_in_the_next_answer(job: Job, operator: Us
     message = {"t": "job", "id": job.pk, "rev": 2}
     hub.signal(message, ("job", job.pk), ("jobs", job.project_id), ("jobs", None))
     assert names(browser) == {"renamed"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_a_rendering_holds_no_connection(
+    job: Job, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, held = signed_in(operator), []
+    monkeypatch.setattr(
+        shared_rendering, "sleep", lambda _: held.append(connection.connection is not None)
+    )
+    browser.get("/_/jobs/rows?all")
+    hub.signal({"t": "lists"}, ("jobs", job.project_id))
+    assert browser.get("/_/jobs/rows?all").status_code == 200
+    assert held == [False]
 
 
 def test_times_are_told_in_each_persons_zone(job: Job, operator: User) -> None:
