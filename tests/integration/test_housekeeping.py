@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage, default_storage
@@ -88,8 +89,8 @@ def test_many_small_chunks_of_a_running_log_are_archived_too(
 
 def test_the_archive_sweep_reads_no_attempt_that_has_nothing_to_archive() -> None:
     done = make_attempt(phase="ended")
-    columns = {"job": done.job, "provider": done.provider, "cpu_millis": 1000, "memory_mb": 512}
-    columns |= {"phase": "ended", "outcome": "completed", "ended_at": NOW}
+    columns: dict[str, Any] = {"phase": "ended", "outcome": "completed", "ended_at": NOW}
+    columns |= {"job": done.job, "provider": done.provider, "cpu_millis": 1000, "memory_mb": 512}
     Attempt.objects.bulk_create(Attempt(number=n, **columns) for n in range(2, 500))
     make_attempt(phase="running")
     with connection.cursor() as cursor:

@@ -189,7 +189,8 @@ def test_a_change_that_was_heard_of_is_in_the_next_answer(job: Job, operator: Us
 def test_who_waits_for_a_rendering_holds_no_connection(
     job: Job, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    browser, held = signed_in(operator), []
+    browser = signed_in(operator)
+    held: list[bool] = []
     monkeypatch.setattr(
         shared_rendering, "sleep", lambda _: held.append(connection.connection is not None)
     )
