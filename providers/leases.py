@@ -1,8 +1,10 @@
 """Leases: who may plan the queue or drive a provider now, and the term that fences writes.
 
 Expiry is by the database's clock; a takeover raises the term. `fenced` locks the lease's
-row FOR SHARE inside the writing transaction: a takeover (which updates the row) waits for
-it, so a stale owner's open transaction either lands before the takeover or not at all.
+row FOR KEY SHARE inside the writing transaction, and the term is part of a key: a takeover
+waits for it, so a stale owner's open transaction either lands before the takeover or not at
+all. Renewing changes no key and waits for nobody: a busy owner, of whose writes one is always
+open, would else lose its leases for want of a moment without any.
 Engine connections carry `idle_in_transaction_session_timeout`, so it does not wait long.
 """
 

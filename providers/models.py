@@ -236,6 +236,10 @@ class Lease(models.Model):
     expires_at = models.DateTimeField()
     acquired_at = models.DateTimeField()
 
+    class Meta:
+        # Makes the term part of a key: a takeover waits for writes under the term before.
+        constraints = [models.UniqueConstraint(fields=["name", "term"], name="lease_term_is_key")]
+
     def __str__(self) -> str:
         return f"{self.name} term {self.term}"
 

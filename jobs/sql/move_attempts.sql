@@ -13,7 +13,7 @@ WITH moves AS (
 ), held AS (
     SELECT l.name, l.term FROM providers_lease l
     WHERE (l.name, l.term) IN (SELECT lease, term FROM moves)
-    ORDER BY l.name FOR SHARE
+    ORDER BY l.name FOR KEY SHARE
 ), before AS (
     SELECT a.id, a.phase FROM jobs_attempt a
     JOIN moves m ON m.id = a.id

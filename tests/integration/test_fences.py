@@ -73,6 +73,30 @@ def test_a_takeover_waits_for_an_open_write_which_then_lands_before_it(
     assert row(attempt)["phase"] == "creating"
 
 
+def test_an_owner_renews_its_lease_while_writes_of_its_own_are_open(stale: OtherSession) -> None:
+    """Of a busy one some write is always open: it would find no moment to renew."""
+    attempt, fence = placed()
+    go_on, wrote = threading.Event(), threading.Event()
+
+    def write_slowly() -> Written:
+        with transaction.atomic():
+            (written,) = transitions.apply([move(attempt, fence, Phase.CREATING)]).written
+            assert leases.fenced({fence}) == {fence}
+            wrote.set()
+            assert go_on.wait(10)
+        return written
+
+    slow = stale.begin(write_slowly)
+    assert wrote.wait(10)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '3s'")
+            assert leases.renew([fence], "me", 60) == {fence.name}
+    finally:
+        go_on.set()
+    assert slow.result(10) is Written.DONE
+
+
 def test_a_transaction_held_open_over_a_takeover_writes_nothing_after_it(
     stale: OtherSession,
 ) -> None:
