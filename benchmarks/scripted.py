@@ -128,10 +128,12 @@ class Scripted:
         return float(str(self.gantry.ask(asked)[0][0]))
 
     def wake_up(self) -> None:
-        """Wait until it does all that it does again, after it has stood still: it holds leases
-        that it has renewed since, so that nothing is handed over in the middle of a batch."""
-        left = "SELECT coalesce(min(expires_at) > now() + interval '6.5 seconds', false)"
-        held = f"{left} FROM providers_lease WHERE holder <> ''"
+        """Wait until it does all that it does again, after it has stood still: it has renewed its
+        leases since. The answer to a renewal that it was stopped in leaves it little trust, and
+        the leases would be handed over in the middle of a batch."""
+        ((before,),) = self.gantry.ask("SELECT max(expires_at)::text FROM providers_lease")
+        since = f"min(expires_at) > '{before}' AND min(expires_at) > now() + interval '6.5 seconds'"
+        held = f"SELECT {since} FROM providers_lease WHERE holder <> ''"
         wait_until(lambda: self.gantry.ask(held) == [(True,)], 60, "it has renewed its leases")
         self.start()
 
