@@ -189,10 +189,10 @@ def main() -> int:
     own, follower = estimate([ours.rate for ours, _ in pairs]), estimate([t for _, t in pairs])
     lines = estimate(many)
     rows = estimate([ours.rows_of_64_kib for ours, _ in pairs])
-    print(f"one container: {_words(ratio, 2)} of docker logs -f (at least {LEAST_RATIO:g});"
+    print(f"one container: {ratio.told()} of docker logs -f (at least {LEAST_RATIO:g});"
           f" {_mb(own)} ÷ {_mb(follower)}")  # fmt: skip
-    print(f"{AT_ONCE} at once: {_words(lines)} stored lines/s (at least {LEAST_LINES:,.0f})")
-    print(f"rows of each 64 KiB of frames: {_words(rows, 2)} (at most {MOST_ROWS:g})")
+    print(f"{AT_ONCE} at once: {lines.told(0)} stored lines/s (at least {LEAST_LINES:,.0f})")
+    print(f"rows of each 64 KiB of frames: {rows.told()} (at most {MOST_ROWS:g})")
     print("every log is byte for byte what was written")
     found = {RATIO: ratio}
     lost = list(worse(found))
@@ -243,10 +243,6 @@ def _written(lines: int) -> bytes:
     for number in range(1, lines + 1):
         found.update(b"%099d\n" % number)
     return found.digest()
-
-
-def _words(one: Estimate, places: int = 0) -> str:
-    return f"{one.value:,.{places}f} [{one.low:,.{places}f}, {one.high:,.{places}f}]"
 
 
 def _mb(one: Estimate) -> str:

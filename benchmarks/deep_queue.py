@@ -14,7 +14,7 @@ import sys
 import time
 from contextlib import ExitStack
 
-from benchmarks.intervals import Estimate, estimate, percentile
+from benchmarks.intervals import estimate, percentile
 from benchmarks.scripted import FAKE, SMALL, Scripted
 from tests.support.running import running_gantry
 from tests.support.waiting import wait_until
@@ -76,15 +76,11 @@ def main() -> int:
     p50s = [estimate(side) for side in starts]
     p99s = [estimate(side, percentile(0.99)) for side in starts]
     print(f"{asked.waiting:,} waiting, {asked.finished:,} finished, {asked.rounds} rounds")
-    print(f"  dispatch ratio        {_words(ratio)} (at least {LEAST_RATIO})")
-    print(f"  start p50, ms         empty {_words(p50s[0])}, deep {_words(p50s[1])}")
-    print(f"  start p99, ms         empty {_words(p99s[0])}, deep {_words(p99s[1])}"
+    print(f"  dispatch ratio        {ratio.told()} (at least {LEAST_RATIO})")
+    print(f"  start p50, ms         empty {p50s[0].told()}, deep {p50s[1].told()}")
+    print(f"  start p99, ms         empty {p99s[0].told()}, deep {p99s[1].told()}"
           f" (at most {MOST_START_MS:.0f})")  # fmt: skip
     return int(ratio.value < LEAST_RATIO or p99s[1].value > MOST_START_MS)
-
-
-def _words(one: Estimate) -> str:
-    return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 
 def _arguments() -> argparse.Namespace:

@@ -21,6 +21,10 @@ class Estimate:
     low: float
     high: float
 
+    def told(self, places: int = 2) -> str:
+        """With its interval, to so many places after the point."""
+        return f"{self.value:,.{places}f} [{self.low:,.{places}f}, {self.high:,.{places}f}]"
+
 
 def percentile(share: float) -> Statistic:
     """The statistic "that share of the values is at most so much", interpolated."""

@@ -27,7 +27,7 @@ from docker import APIClient
 
 from benchmarks.bare import moment
 from benchmarks.container import BARE, bare_body
-from benchmarks.intervals import Estimate, estimate
+from benchmarks.intervals import estimate
 from providers.driver import LABEL_INSTANCE
 
 WAYS = ("own", "none", "reused", "once")
@@ -161,7 +161,7 @@ def main() -> int:
             pairs = zip(found[way], found["own"], strict=True)
             ratio = estimate([ours / own for (ours, _), (own, _) in pairs])
             start = estimate([ms for _, ms in found[way]])
-            print(f"  {way:7} {_words(rates)}/s, ÷ own {_words(ratio)}, start {start.value:.0f} ms",
+            print(f"  {way:7} {rates.told()}/s, ÷ own {ratio.told()}, start {start.value:.0f} ms",
                   flush=True)  # fmt: skip
     engine = Engine()
     try:
@@ -170,10 +170,6 @@ def main() -> int:
     finally:
         engine.close()
     return 0
-
-
-def _words(one: Estimate) -> str:
-    return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 
 def _arguments() -> argparse.Namespace:

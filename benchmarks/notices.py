@@ -21,7 +21,7 @@ from contextlib import contextmanager
 import psycopg
 
 from benchmarks.baseline import compared, keep, worse
-from benchmarks.intervals import Estimate, estimate
+from benchmarks.intervals import estimate
 from benchmarks.list_pages import ListPages
 from benchmarks.scripted import FAKE, Scripted
 from benchmarks.sockets import signed_in
@@ -118,18 +118,14 @@ def main() -> int:
     assert fetches, "the pages fetched what they were told of"
     ratio = estimate([on / off for off, on in zip(rates["off"], rates["on"], strict=True)])
     print(f"notices of the engine process in any second: {most} (at most {MOST_NOTICES})")
-    print(f"jobs/s with {PAGES} pages ÷ without: {_words(ratio, 2)} (at least {LEAST_RATIO:g});"
-          f" {_words(estimate(rates['off']))} without, {fetches:,} fetches")  # fmt: skip
+    print(f"jobs/s with {PAGES} pages ÷ without: {ratio.told()} (at least {LEAST_RATIO:g});"
+          f" {estimate(rates['off']).told(0)} without, {fetches:,} fetches")  # fmt: skip
     found = {RATIO: ratio}
     lost = list(worse(found))
     print(*(lost or [f"Kept ratios: {len(compared(found))} compared, none is worse"]), sep="\n")
     if asked.keep:
         keep(found)
     return int(bool(lost) or most > MOST_NOTICES or ratio.value < LEAST_RATIO)
-
-
-def _words(one: Estimate, places: int = 0) -> str:
-    return f"{one.value:,.{places}f} [{one.low:,.{places}f}, {one.high:,.{places}f}]"
 
 
 def _arguments() -> argparse.Namespace:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from time import perf_counter
 
-from benchmarks.intervals import Estimate, estimate
+from benchmarks.intervals import estimate
 from benchmarks.scripted import FAKE, SMALL, Scripted
 from benchmarks.task_queues import DjangoQ, Procrastinate, TaskQueue
 from tests.support.running import running_gantry
@@ -60,19 +60,15 @@ def main() -> int:
             print(f"  taken in {intake[-1]:.0f}/s; done: {told}", flush=True)
     rate, lifecycles = estimate(intake), estimate(done["Gantry"])
     met = rate.value >= LEAST_TAKEN_IN and lifecycles.value >= LEAST_DONE
-    print(f"taken in, jobs/s       {_words(rate)} (at least {LEAST_TAKEN_IN:,.0f})")
-    print(f"whole lifecycles/s     {_words(lifecycles)} (at least {LEAST_DONE:,.0f})")
+    print(f"taken in, jobs/s       {rate.told(0)} (at least {LEAST_TAKEN_IN:,.0f})")
+    print(f"whole lifecycles/s     {lifecycles.told(0)} (at least {LEAST_DONE:,.0f})")
     for name, least in LEAST_RATIOS.items():
         pairs = zip(done["Gantry"], done[name], strict=True)
         ratio = estimate([ours / theirs for ours, theirs in pairs])
         met = met and ratio.value >= least
-        own = _words(estimate(done[name]))
-        print(f"  ÷ {name:19} {_words(ratio, 2)} (at least {least:g}); its own {own}")
+        own = estimate(done[name]).told(0)
+        print(f"  ÷ {name:19} {ratio.told()} (at least {least:g}); its own {own}")
     return 0 if met else 1
-
-
-def _words(one: Estimate, places: int = 0) -> str:
-    return f"{one.value:,.{places}f} [{one.low:,.{places}f}, {one.high:,.{places}f}]"
 
 
 def _arguments() -> argparse.Namespace:

@@ -54,9 +54,9 @@ class Report:
             [
                 f"Concurrency {found.concurrency}: {len(found.rounds)} rounds"
                 f" of {found.containers} containers a side",
-                f"  bare           {_range(bare)} containers/s",
-                f"  orchestrated   {_range(orchestrated)} containers/s",
-                f"  ratio          {_range(ratio)}{self._at_least(LEAST_RATIO, ratio)}"
+                f"  bare           {bare.told()} containers/s",
+                f"  orchestrated   {orchestrated.told()} containers/s",
+                f"  ratio          {ratio.told()}{self._at_least(LEAST_RATIO, ratio)}"
                 f" (at least {LEAST_RATIO:g})",
                 f"  processor ms a job: {costs}",
             ]
@@ -70,10 +70,10 @@ class Report:
         return self._say(
             [
                 f"{many} asked for at once, {len(found)} rounds a side",
-                f"  bare, {many} threads  {_range(estimate([r.bare for r in found]))} containers/s",
-                f"  orchestrated      {_range(estimate([r.orchestrated for r in found]))}"
+                f"  bare, {many} threads  {estimate([r.bare for r in found]).told()} containers/s",
+                f"  orchestrated      {estimate([r.orchestrated for r in found]).told()}"
                 " containers/s",
-                f"  ratio             {_range(ratio)}{self._at_least(LEAST_BURST_RATIO, ratio)}"
+                f"  ratio             {ratio.told()}{self._at_least(LEAST_BURST_RATIO, ratio)}"
                 f" (at least {LEAST_BURST_RATIO:g})",
             ]
         )
@@ -92,13 +92,13 @@ class Report:
             [
                 f"One at a time: {len(found.jobs)} bare containers and jobs in turn, in ms",
                 f"  bare create to running        {1000 * median(found.bare_start):.0f}",
-                f"  added by Gantry, p50          {_range(added['p50'], 1)}{met}"
+                f"  added by Gantry, p50          {added['p50'].told(1)}{met}"
                 f" (at most {1000 * MOST_ADDED_SECONDS:g})",
-                f"  added by Gantry, p95          {_range(added['p95'], 1)}",
-                f"  added by Gantry, p99          {_range(added['p99'], 1)}{met_p99}"
+                f"  added by Gantry, p95          {added['p95'].told(1)}",
+                f"  added by Gantry, p99          {added['p99'].told(1)}{met_p99}"
                 f" (at most {1000 * MOST_ADDED_P99_SECONDS:g})",
-                f"  POST to its answer, p50       {_range(answered, 1)}",
-                f"  program's end to answer, p50  {_range(told, 1)}{met_told}"
+                f"  POST to its answer, p50       {answered.told(1)}",
+                f"  program's end to answer, p50  {told.told(1)}{met_told}"
                 f" (at most {1000 * MOST_TOLD_SECONDS:g})",
             ]
         )
@@ -110,8 +110,8 @@ class Report:
         return self._say(
             [
                 f"Watched in a browser: {len(found.half_way)} jobs of 200 lines over 20 s, in ms",
-                f"  a line's way into the page, p50  {_range(found.p50, 0)}",
-                f"  a line's way into the page, p95  {_range(found.p95, 0)}"
+                f"  a line's way into the page, p50  {found.p50.told(0)}",
+                f"  a line's way into the page, p95  {found.p95.told(0)}"
                 f"{self._at_most(MOST_LAG_MS, found.p95)} (at most {MOST_LAG_MS:g})",
                 f"  lines in the page after 10 s     {counts}",
             ]
@@ -190,10 +190,6 @@ def machine_versions() -> dict[str, str]:
         "cores": f"{os.cpu_count()}, load before {load}",
         "python": platform.python_version(),
     }
-
-
-def _range(found: Estimate, digits: int = 2) -> str:
-    return f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
 
 
 def _in_ms(found: Estimate) -> Estimate:
