@@ -33,14 +33,25 @@ def provider_lease(provider_id: int) -> str:
     return f"provider:{provider_id}"
 
 
+# Apart from taking it: a lease has two keys, and an upsert names the one it gives way to;
+# of two that make it at once, one would fail on the other key.
+_MAKE = """
+INSERT INTO providers_lease (name, holder, term, expires_at, acquired_at)
+SELECT n, '', 0, clock_timestamp(), clock_timestamp() FROM unnest(%s::text[]) AS n ORDER BY n
+ON CONFLICT DO NOTHING
+"""
+
 _ACQUIRE = """
-INSERT INTO providers_lease AS l (name, holder, term, expires_at, acquired_at)
-SELECT n, %(holder)s, 1, clock_timestamp() + make_interval(secs => %(ttl)s), clock_timestamp()
-FROM unnest(%(names)s::text[]) AS n ORDER BY n
-ON CONFLICT (name) DO UPDATE
-SET holder = excluded.holder, term = l.term + 1, acquired_at = clock_timestamp(),
+WITH free AS (
+    SELECT name FROM providers_lease
+    WHERE name = ANY(%(names)s)
+      AND (expires_at <= clock_timestamp() OR holder = '' OR holder = ANY(%(takeable)s))
+    ORDER BY name FOR UPDATE
+)
+UPDATE providers_lease l
+SET holder = %(holder)s, term = l.term + 1, acquired_at = clock_timestamp(),
     expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
-WHERE l.expires_at <= clock_timestamp() OR l.holder = '' OR l.holder = ANY(%(dead)s)
+FROM free WHERE l.name = free.name
 RETURNING l.name, l.term
 """
 
@@ -79,15 +90,22 @@ def fenced(fences: Collection[Fence]) -> set[Fence]:
 def acquire(
     names: Sequence[str], holder: str, ttl: float, dead_holders: Sequence[str] = ()
 ) -> list[Fence]:
-    """Take those of the leases that are free, expired, or held by a process known dead.
+    """Take those of the leases that are free, expired, held by a process known dead, or one's
+    own that one no longer trusts.
 
     `ttl` in seconds. `dead_holders` are holders whose file lock was found free on this
     machine. Each success has a new term.
     """
     with connection.cursor() as cursor:
+        cursor.execute(_MAKE, [list(names)])
         cursor.execute(
             _ACQUIRE,
-            {"holder": holder, "ttl": ttl, "names": list(names), "dead": list(dead_holders)},
+            {
+                "holder": holder,
+                "ttl": ttl,
+                "names": list(names),
+                "takeable": [holder, *dead_holders],
+            },
         )
         return [Fence(name, term) for name, term in cursor.fetchall()]
 

@@ -95,6 +95,7 @@ class Keeper(Service):
         self._to_retake: set[Fence] = set()
         self._others_hold = False
         self._guard = threading.Lock()
+        self._begun = 0.0
         self.interval = ttl * RENEW_SHARE
 
     def trusted(self, fence: Fence) -> bool:
@@ -117,10 +118,12 @@ class Keeper(Service):
         self.wake()
 
     def next_wait(self) -> float:
-        return self._ttl * LOOK_SHARE if self._others_hold else self.interval
+        """Counted from when a round began, as trust is: an answer that came late leaves less."""
+        pause = self._ttl * LOOK_SHARE if self._others_hold else self.interval
+        return max(0.0, self._begun + pause - monotonic())
 
     def run_once(self) -> bool:
-        begun = monotonic()
+        begun = self._begun = monotonic()
         self._step_down_overdue(begun)
         try:
             self._give_up_to_retake()
@@ -137,8 +140,6 @@ class Keeper(Service):
             held = [fence for fence, _ in self._held.values() if fence in asked]
         for fence in held:
             self._drop(fence, "it is taken anew")
-        if held:
-            self._store.release(held)
 
     def _renew(self, begun: float) -> None:
         with self._guard:

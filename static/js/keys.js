@@ -28,15 +28,17 @@
   }
 
   const away = () => null; // the banner says so
-  // What is typed before the palette has come goes into it; Escape calls it back.
+  // What is typed before the palette has come goes into it, and Enter chooses there, not where
+  // the focus still is; Escape calls it back.
   let coming = null;
   const openers = {
     async palette() {
-      const mine = coming ??= { typed: "" };
+      const mine = coming ??= { typed: "", chosen: false };
       const part = await import(palette).catch(away);
       if (mine !== coming) return;
       coming = null;
       part?.open(mine.typed);
+      if (mine.chosen) part?.choose();
     },
     async sheet() { (await import(sheet).catch(away))?.open(); },
   };
@@ -50,10 +52,12 @@
       return;
     }
     if (key === "control" || key === "meta") { import(palette).catch(away); return; } // what may come next is at hand
-    if (coming && !event.altKey && (key.length === 1 || key === "escape")) {
+    if (coming && !event.altKey && (key.length === 1 || key === "escape" || key === "enter")) {
       event.preventDefault();
       event.stopImmediatePropagation();
-      if (key === "escape") coming = null; else coming.typed += event.key;
+      if (key === "escape") coming = null;
+      else if (key === "enter") coming.chosen = true;
+      else if (!coming.chosen) coming.typed += event.key;
       return;
     }
     if (key.length > 1 || !heard(event)) return;

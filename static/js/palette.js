@@ -267,6 +267,12 @@ function onKey(event) {
   } else if (event.key === "Tab") event.preventDefault(); // there is nothing else to reach here
 }
 
+/* Does what the marked line says. */
+export function choose() {
+  const option = list.querySelector("[aria-selected=true]");
+  if (dialog.open && option) run(option.entry);
+}
+
 function run(entry) {
   shut();
   if (entry.act) entry.act(); else location.assign(entry.url);

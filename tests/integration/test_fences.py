@@ -252,6 +252,12 @@ def test_a_free_lease_is_taken_once_and_a_held_one_by_nobody() -> None:
     assert leases.acquire(["a", "b", "c"], "other", 60) == [Fence("c", 1)]
 
 
+def test_a_holder_takes_back_its_own_under_a_new_term() -> None:
+    stepped_down_from = hold("a", "me")
+    assert leases.acquire(["a"], "me", 60) == [Fence("a", 2)]
+    assert leases.fenced([stepped_down_from]) == set()
+
+
 def test_every_takeover_raises_the_term() -> None:
     fence = hold("a", "me")
     terms = [fence.term]
@@ -295,7 +301,7 @@ def test_a_lease_whose_holder_is_known_dead_is_taken_before_it_expires() -> None
 def test_of_many_takers_at_once_one_wins_each_lease() -> None:
     sessions = [OtherSession() for _ in range(4)]
     try:
-        for round_number in range(15):
+        for round_number in range(60):
             names = [f"{round_number}-{n}" for n in range(3)]
             if round_number % 2:  # leases that existed and ran out
                 leases.acquire(names, "old", 60)

@@ -38,8 +38,7 @@ class MemoryQueue:
             free = (
                 lease is None
                 or lease.expires_at <= now
-                or lease.holder == ""
-                or lease.holder in dead_holders
+                or lease.holder in ("", self.holder, *dead_holders)
             )
             if free:
                 term = lease.term + 1 if lease else 1

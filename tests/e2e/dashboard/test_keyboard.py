@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from jobs.models import Attempt, Job
 from projects.actor import Actor
@@ -224,6 +224,21 @@ def test_the_palette_does_what_buttons_do_and_gives_the_focus_back(
     assert (
         page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('recent'))") == []
     )
+
+
+def test_what_is_typed_and_chosen_before_the_palette_has_come_is_done_there(page: Page) -> None:
+    make_job(name="lint", state="completed")
+    held: list[Route] = []
+    page.route("**/palette*.js", lambda route: held.append(route))
+    page.goto("/jobs")
+    page.locator("#job-chips a").nth(2).focus()
+    with page.expect_request("**/palette*.js"):
+        page.keyboard.press("Control+k")
+    page.keyboard.type("dark")
+    page.keyboard.press("Enter")
+    held.pop().continue_()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page).to_have_url(re.compile("/jobs$"))
 
 
 def test_the_palette_says_when_the_server_cannot_be_asked(page: Page) -> None:
