@@ -15,7 +15,6 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from urllib.parse import quote
 
 from providers.driver import LogBatch, LogFrame, Stream
@@ -101,7 +100,7 @@ class Masker:
             start = 0
             for i in places:
                 end = start + len(frames[i].data)
-                result[i] = replace(frames[i], data=self._piece(whole, start, end))
+                result[i] = frames[i]._replace(data=self._piece(whole, start, end))
                 start = end
         return tuple(frame for frame in result if frame.data)
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 # Opaque JSON objects with a version under "v"; only their own driver reads them.
 Handle = Mapping[str, Any]
@@ -264,8 +264,7 @@ class Stream(StrEnum):
     STDERR = "stderr"
 
 
-@dataclass(frozen=True, slots=True)
-class LogFrame:
+class LogFrame(NamedTuple):
     """A piece of output, byte for byte: joining `data` per stream gives what was written.
 
     `at_ns` is the engine's stamp (ns since the epoch). `starts_line` / `ends_line` tell

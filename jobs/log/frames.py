@@ -19,7 +19,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from providers.driver import LogFrame, Stream
@@ -31,7 +31,8 @@ RAW, ZLIB = 0, 1
 _STDERR, _STARTS, _ENDS, _CONTINUES = 1, 2, 4, 8
 _HEAD = struct.Struct("<BQI")
 _LINE = struct.Struct("<Q")
-_PIECE_LIMIT = BODY_LIMIT - _HEAD.size - _LINE.size
+_FULL_HEAD = _HEAD.size + _LINE.size
+_PIECE_LIMIT = BODY_LIMIT - _FULL_HEAD
 _WORTH_COMPRESSING = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -91,8 +92,8 @@ def pack(frames: Iterable[LogFrame], position: Position) -> tuple[list[Chunk], P
     chunks: list[Chunk] = []
     body = _Body(position)
     for frame in frames:
-        for piece in _single_lines(frame):
-            if body.size + len(piece.data) + _HEAD.size + _LINE.size > BODY_LIMIT:
+        for piece in (frame,) if _is_single(frame) else _single_lines(frame):
+            if body.size + len(piece.data) + _FULL_HEAD > BODY_LIMIT:
                 chunks.append(body.chunk())
                 body = _Body(body.position())
             body.add(piece)
@@ -147,25 +148,22 @@ class _Body:
         self._stamps: list[int] = []
 
     def add(self, piece: LogFrame) -> None:
-        going_on = 0 if piece.starts_line else self._open[piece.stream]
-        flags = _STDERR if piece.stream == Stream.STDERR else 0
-        if going_on:
-            flags |= _CONTINUES
-            line = going_on
+        stream, at_ns, data, starts_line, ends_line = piece
+        line = 0 if starts_line else self._open[stream]
+        flags = _STDERR if stream is Stream.STDERR else 0
+        if ends_line:
+            flags |= _ENDS
+        if line:
+            head = _HEAD.pack(flags | _CONTINUES, at_ns, len(data)) + _LINE.pack(line)
         else:
-            flags |= _STARTS
+            head = _HEAD.pack(flags | _STARTS, at_ns, len(data))
             self._lines += 1
             line = self.start.lines + self._lines
-        if piece.ends_line:
-            flags |= _ENDS
-        head = _HEAD.pack(flags, piece.at_ns, len(piece.data))
-        if going_on:
-            head += _LINE.pack(line)
-        self._open[piece.stream] = 0 if piece.ends_line else line
-        self._bytes[piece.stream] += len(piece.data)
-        self._stamps.append(piece.at_ns)
-        self._parts += (head, piece.data)
-        self.size += len(head) + len(piece.data)
+        self._open[stream] = 0 if ends_line else line
+        self._bytes[stream] += len(data)
+        self._stamps.append(at_ns)
+        self._parts += (head, data)
+        self.size += len(head) + len(data)
 
     def chunk(self) -> Chunk:
         plain = b"".join(self._parts)
@@ -195,19 +193,25 @@ class _Body:
         )
 
 
+def _is_single(frame: LogFrame) -> bool:
+    """True when it is a piece of one line and fits a body, as nearly all do."""
+    data = frame.data
+    return (
+        0 < len(data) <= _PIECE_LIMIT
+        and data.find(b"\n", 0, -1) < 0
+        and data.endswith(b"\n") == frame.ends_line
+    )
+
+
 def _single_lines(frame: LogFrame) -> Iterator[LogFrame]:
     """The frame cut at its newlines and at the largest size that fits a body."""
     data = frame.data
-    if 0 < len(data) <= _PIECE_LIMIT and data.find(b"\n", 0, -1) < 0:
-        ends = data.endswith(b"\n")
-        yield frame if ends == frame.ends_line else replace(frame, ends_line=ends)
-        return
     starts, offset = frame.starts_line, 0
     while offset < len(data):
         newline = data.find(b"\n", offset, offset + _PIECE_LIMIT)
         end = newline + 1 if newline >= 0 else min(offset + _PIECE_LIMIT, len(data))
         ends = newline >= 0
-        yield replace(frame, data=data[offset:end], starts_line=starts, ends_line=ends)
+        yield frame._replace(data=data[offset:end], starts_line=starts, ends_line=ends)
         starts, offset = ends, end
 
 

@@ -19,7 +19,9 @@ from providers.driver import Handle, LogBatch, LogFrame
 from providers.leases import Fence
 
 FLUSH_SECONDS = 0.1
-BUFFER_BYTES = 1 << 20
+BUFFER_BYTES = 2 << 20
+"""So much of one log may be unwritten; of more a reader waits. With the pause between two
+writes it is the most that a flood is stored at."""
 READINGS_SECONDS = 1.0
 MOST_READINGS = 2000
 
@@ -117,8 +119,10 @@ class LogWriter(Service):
             sink.cursor = batch.cursor
             if batch.gap:
                 sink.note, sink.gap = batch.gap, True
+            idle = not self._dirty
             self._dirty[sink.attempt] = sink
-        self.wake()
+        if idle:  # else it knows when to write next
+            self.wake()
 
     def _lose(self, sink: LogSink) -> None:
         """This sink takes and writes nothing any more; called under the lock."""
@@ -179,8 +183,8 @@ class LogWriter(Service):
                     appends.append(append)
                 waiters[sink.attempt] = sink.waiters
                 sink.waiters = []
-        grown = self._store_all(appends, readings)
         self._written_at = monotonic()
+        grown = self._store_all(appends, readings)
         with self._room:
             for append in appends:
                 sinks[append.attempt].lost = append.attempt not in grown

@@ -88,7 +88,7 @@ class LogDecoder:
 
     def _new(self, piece: Piece) -> LogFrame:
         self._stamps[piece.stream] = piece.at_ns
-        self._position.add(fingerprint(piece))
+        self._position.add(piece)
         return self._lines.frame(piece)
 
     def _seek(self, piece: Piece, seeker: Seeker) -> list[LogFrame] | None:
@@ -110,7 +110,7 @@ class LogDecoder:
             return None
         if verdict is Verdict.MOVED:
             self._position = self._position.after_gap()
-            self._position.add(fingerprint(piece))
+            self._position.add(piece)
             return []
         self._held.append(piece)
         return self._released()

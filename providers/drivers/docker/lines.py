@@ -33,16 +33,16 @@ class LineTracker:
 
     def frame(self, piece: Piece) -> LogFrame:
         """The next piece as a frame."""
-        stream, data = piece.stream, piece.data
+        stream, at_ns, data = piece
         ends = data.endswith(b"\n")
-        full = len(data) == FULL_BYTES and not ends
+        full = not ends and len(data) == FULL_BYTES
         if not ends and not full and self._cut[stream] is not None:
             data += b"\n"
             ends = True
         starts = not self._open[stream]
-        self._cut[stream] = piece.at_ns if full else None
+        self._cut[stream] = at_ns if full else None
         self._open[stream] = not ends
-        return LogFrame(stream, piece.at_ns, data, starts, ends)
+        return LogFrame(stream, at_ns, data, starts, ends)
 
     def expects(self, piece: Piece) -> bool:
         """Whether it goes on with the line that the engine is cutting."""

@@ -61,6 +61,8 @@ class Position:
 
     def __init__(self, cursor: Mapping[str, Any] | None = None) -> None:
         self._window: deque[Fingerprint] = deque(maxlen=WINDOW)
+        self._since_cursor: deque[Piece] = deque(maxlen=WINDOW)
+        """Not in the window yet: of a flood few frames have to be printed."""
         self._anchors: deque[Anchor] = deque()
         self._first: Fingerprint | None = None
         self._latest = -1
@@ -74,20 +76,20 @@ class Position:
             self._latest, self._read = cursor["latest"], cursor["read"]
             self._after_gap = cursor.get("after_gap", False)
 
-    def add(self, print_: Fingerprint) -> None:
+    def add(self, piece: Piece) -> None:
         """One more frame was read."""
-        stamp = print_[0]
-        anchors = self._anchors
+        stamp, anchors = piece.at_ns, self._anchors
         self._read += 1
-        self._window.append(print_)
+        self._since_cursor.append(piece)
         if self._first is None:
-            self._first = print_
-        while anchors and anchors[-1][1][0] > stamp:
-            anchors.pop()
+            self._first = fingerprint(piece)
         if stamp > self._latest:
             self._latest = stamp
             if not anchors or stamp >= anchors[-1][1][0] + SPACING_NS:
-                anchors.append((self._read, print_))
+                anchors.append((self._read, fingerprint(piece)))
+        else:
+            while anchors and anchors[-1][1][0] > stamp:
+                anchors.pop()
 
     def after_gap(self) -> Position:
         """The place of a reader that goes on after a gap: what it counted is void."""
@@ -100,6 +102,8 @@ class Position:
 
         `expected` are stamps that frames still to come may bear, being old.
         """
+        self._window.extend(map(fingerprint, self._since_cursor))
+        self._since_cursor.clear()
         safe = min(self._latest - LATE_NS, *expected, self._latest)
         anchors = self._anchors
         while len(anchors) > 1 and anchors[1][1][0] <= safe:
