@@ -91,7 +91,7 @@ def acquire(
     names: Sequence[str], holder: str, ttl: float, dead_holders: Sequence[str] = ()
 ) -> list[Fence]:
     """Take those of the leases that are free, expired, held by a process known dead, or one's
-    own that one no longer trusts.
+    own. Ask only for what you do not hold: of your own lease the term that you have ends.
 
     `ttl` in seconds. `dead_holders` are holders whose file lock was found free on this
     machine. Each success has a new term.

@@ -145,11 +145,11 @@ class Desk(Service):
             before = self._hosts.get(host.site.id)
             if held:
                 self._hosts[host.site.id] = host
-        if before is not None:
-            before.close()
-        if not held:
+        if not held:  # nor is the one before it, if there is one, of an older lease
             host.close()
             return
+        if before is not None:
+            before.close()
         crash_point("before_adopt")
         try:
             host.adopt(store.live(host.site.id))

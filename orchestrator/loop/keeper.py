@@ -25,6 +25,8 @@ RENEW_SHARE = 0.3
 TRUST_SHARE = 0.7
 LOOK_SHARE = 0.1
 """A round so often while another process holds something: it may die at any time."""
+REST_SHARE = 0.02
+"""Between two such rounds at least, or a slow database would be asked without a pause."""
 
 
 class HolderLock:
@@ -119,8 +121,10 @@ class Keeper(Service):
 
     def next_wait(self) -> float:
         """Counted from when a round began, as trust is: an answer that came late leaves less."""
-        pause = self._ttl * LOOK_SHARE if self._others_hold else self.interval
-        return max(0.0, self._begun + pause - monotonic())
+        pause, least = self.interval, 0.0
+        if self._others_hold:
+            pause, least = self._ttl * LOOK_SHARE, self._ttl * REST_SHARE
+        return max(least, self._begun + pause - monotonic())
 
     def run_once(self) -> bool:
         begun = self._begun = monotonic()

@@ -19,9 +19,14 @@ from providers.driver import Handle, LogBatch, LogFrame
 from providers.leases import Fence
 
 FLUSH_SECONDS = 0.1
-BUFFER_BYTES = 2 << 20
-"""So much of one log may be unwritten; of more a reader waits. With the pause between two
-writes it is the most that a flood is stored at."""
+BUFFER_BYTES = 4 << 20
+"""So much of one log may be unwritten beside what is being written; of more a reader waits. A
+write each `FLUSH_SECONDS` makes it the most that a flood is stored at."""
+FRAME_BYTES = 100
+"""What a frame takes in memory beside its data, and so counts: of empty lines alone a buffer
+would otherwise hold millions."""
+ROOM_SECONDS = 1.0
+"""Who waits for room looks again after that, should nobody have told."""
 READINGS_SECONDS = 1.0
 MOST_READINGS = 2000
 
@@ -88,7 +93,7 @@ class LogWriter(Service):
         self._writing: dict[int, LogSink] = {}
         self._readings: deque[Measured] = deque(maxlen=MOST_READINGS)
         self._readings_at = 0.0
-        self._written_at = 0.0
+        self._begun_at = 0.0
         self._urgent = False
         self._numbers = count(1)
 
@@ -107,7 +112,7 @@ class LogWriter(Service):
         """See LogSink.write."""
         with self._room:
             while sink.size > BUFFER_BYTES and not sink.lost and not self._stopping.is_set():
-                self._room.wait(1.0)
+                self._room.wait(ROOM_SECONDS)
             other = self._dirty.get(sink.attempt)
             if other is not None and other is not sink:
                 # The earlier reading of this log was let go, though it may be the last to come.
@@ -115,7 +120,7 @@ class LogWriter(Service):
             if sink.lost or self._stopping.is_set():
                 raise sink.loss()
             sink.frames.extend(batch.frames)
-            sink.size += sum(len(frame.data) for frame in batch.frames)
+            sink.size += sum(len(frame.data) + FRAME_BYTES for frame in batch.frames)
             sink.cursor = batch.cursor
             if batch.gap:
                 sink.note, sink.gap = batch.gap, True
@@ -154,11 +159,11 @@ class LogWriter(Service):
             if not self._dirty:
                 wait = max(0.0, self._readings_at + READINGS_SECONDS - monotonic())
                 return wait if self._readings else self.interval
-        return max(0.0, self._written_at + FLUSH_SECONDS - monotonic())
+        return max(0.0, self._begun_at + FLUSH_SECONDS - monotonic())
 
     def run_once(self) -> bool:
         with self._room:
-            early = monotonic() < self._written_at + FLUSH_SECONDS
+            early = monotonic() < self._begun_at + FLUSH_SECONDS
             due = self._readings and monotonic() >= self._readings_at + READINGS_SECONDS
             if not (self._dirty or due) or (early and not self._urgent):
                 return False
@@ -183,7 +188,8 @@ class LogWriter(Service):
                     appends.append(append)
                 waiters[sink.attempt] = sink.waiters
                 sink.waiters = []
-        self._written_at = monotonic()
+            self._room.notify_all()  # what is read meanwhile goes with the next write
+        self._begun_at = monotonic()
         grown = self._store_all(appends, readings)
         with self._room:
             for append in appends:

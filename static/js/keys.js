@@ -56,7 +56,7 @@
       event.preventDefault();
       event.stopImmediatePropagation();
       if (key === "escape") coming = null;
-      else if (key === "enter") coming.chosen = true;
+      else if (key === "enter") coming.chosen = coming.typed !== ""; // nor a second press on its button
       else if (!coming.chosen) coming.typed += event.key;
       return;
     }

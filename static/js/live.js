@@ -230,7 +230,7 @@
     else if (inUse(region)) { detail.shouldSwap = false; hold(region); }
   });
   // What the server fails at is said at its place (live-wrong.js), and asked later and later.
-  for (const failed of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+  for (const failed of ["htmx:sendError", "htmx:responseError"]) {
     document.addEventListener(failed, ({ detail }) => {
       const region = detail.elt;
       if (!region?.matches?.("[data-live]") || (detail.xhr?.status && detail.xhr.status < 500)) return;

@@ -22,6 +22,13 @@ class LeasesContract(OnStage):
         stage.store.release([first])
         assert acquire(stage.other, "a").term > first.term
 
+    def test_a_holder_takes_its_own_lease_anew_under_the_next_term(self, stage: Stage) -> None:
+        first = acquire(stage.store, "a")
+        second = acquire(stage.store, "a")
+        assert second.term > first.term
+        assert stage.store.renew([first]) == set()
+        assert stage.store.renew([second]) == {"a"}
+
     def test_a_lease_that_ran_out_and_that_nobody_took_is_renewed(self, stage: Stage) -> None:
         held = acquire(stage.store, "a")
         stage.expire_leases()

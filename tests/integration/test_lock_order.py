@@ -100,14 +100,17 @@ def test_readings_and_logs_together_go_in_the_order_of_their_attempts(
     assert written == {one.pk, two.pk}
 
 
-@pytest.mark.parametrize("do", ["renew", "release"])
-def test_leases_are_renewed_and_released_in_the_order_of_their_names(
+@pytest.mark.parametrize("do", ["acquire", "renew", "release"])
+def test_leases_are_taken_renewed_and_released_in_the_order_of_their_names(
     writer: OtherSession, do: str
 ) -> None:
     held = [hold("provider:9"), hold("provider:8"), hold("provider:1")]
 
     def write() -> None:
-        if do == "renew":
+        if do == "acquire":
+            taken = leases.acquire([fence.name for fence in held], "me", 60)
+            assert {fence.name for fence in taken} == {fence.name for fence in held}
+        elif do == "renew":
             assert leases.renew(held, "me", 60) == {fence.name for fence in held}
         else:
             leases.release(held)
@@ -118,4 +121,4 @@ def test_leases_are_renewed_and_released_in_the_order_of_their_names(
         lambda: locked(Lease.objects.filter(name="provider:1")),
         lambda: leases.fenced({Fence("provider:8", 1), Fence("provider:9", 1)}),
     )
-    assert Lease.objects.filter(holder="me").count() == (3 if do == "renew" else 0)
+    assert Lease.objects.filter(holder="me").count() == (0 if do == "release" else 3)

@@ -190,6 +190,10 @@ def test_it_looks_more_often_while_another_holds_something(world: World) -> None
     world.leases.terms["provider:7"] += 1
     world.keeper.run_once()
     assert world.keeper.next_wait() <= 0.1 * TTL
+    world.leases.slow = 0.2 * TTL
+    world.keeper.run_once()
+    assert world.keeper.next_wait() > 0, "a slow database is left a pause"
+    world.leases.slow = 0.0
     world.leases.held["provider:7"] = ""
     world.keeper.run_once()
     assert world.keeper.next_wait() == world.keeper.interval
@@ -200,6 +204,7 @@ def test_a_lease_that_is_taken_anew_has_its_next_term_in_the_same_round(world: W
     world.keeper.run_once()
     assert world.lost == [Fence("provider:7", 1)]
     assert world.gained[-1] == Fence("provider:7", 2)
+    assert world.leases.released == [], "nobody else could come in between"
     world.keeper.run_once()
     assert world.gained[-1] == Fence("provider:7", 2), "once"
 

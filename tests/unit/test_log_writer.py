@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import cast
@@ -10,9 +11,18 @@ from typing import cast
 import pytest
 
 from jobs.log.frames import Position, unpack
+from jobs.log.store import Append
 from jobs.stat_pages import Reading
 from jobs.stat_store import Measured
-from orchestrator.loop.log_writer import BUFFER_BYTES, LogLost, LogRefused, LogWriter
+from orchestrator.loop import log_writer
+from orchestrator.loop.log_writer import (
+    BUFFER_BYTES,
+    FLUSH_SECONDS,
+    FRAME_BYTES,
+    LogLost,
+    LogRefused,
+    LogWriter,
+)
 from orchestrator.store import Store
 from providers.driver import LogBatch, LogFrame, Stream
 from providers.leases import Fence
@@ -76,7 +86,7 @@ def test_a_flush_waits_for_what_is_being_written(ledger: Ledger, writer: LogWrit
     writer.start(lambda name: None)
     try:
         sink.write(batch(b"last words\n"))
-        assert ledger.at_gate.wait(10)
+        assert ledger.at_gate.wait(2), "woken: by itself it looks each five seconds"
         asked = sink.flush()
         assert not asked.done()
         ledger.gate.set()
@@ -249,8 +259,55 @@ def test_a_flood_waits_for_the_writer_instead_of_growing(ledger: Ledger, writer:
     reader.join(5)
     writer.flush(sink)
     writer.run_once()
-    assert most <= BUFFER_BYTES + len(piece)
+    assert most <= BUFFER_BYTES + len(piece) + FRAME_BYTES
     assert stored(ledger, 1) == piece * pieces
+
+
+def test_empty_lines_fill_the_buffer_too(writer: LogWriter) -> None:
+    sink = writer.sink(1, FENCE, Position())
+    frame = LogFrame(Stream.STDOUT, 1, b"\n", True, True)
+    sink.write(LogBatch((frame,) * 1000, {"n": 1}))
+    assert sink.size >= 1000 * FRAME_BYTES
+
+
+def test_a_reader_that_waits_has_room_again_while_its_log_is_being_written(
+    ledger: Ledger, writer: LogWriter
+) -> None:
+    sink = writer.sink(1, FENCE, Position())
+    sink.write(batch(b"x" * BUFFER_BYTES + b"\n"))
+    waits = threading.Thread(target=sink.write, args=(batch(b"more\n", 2),))
+    waits.start()
+    ledger.gate.clear()
+    writing = threading.Thread(target=writer.run_once)
+    writing.start()
+    try:
+        assert ledger.at_gate.wait(10)
+        waits.join(0.9 * log_writer.ROOM_SECONDS)  # by itself it looks only after that
+        assert not waits.is_alive()
+    finally:
+        ledger.gate.set()
+        writing.join(10)
+        waits.join(10)
+
+
+def test_the_time_that_a_write_takes_counts_of_the_pause_after_it(
+    ledger: Ledger, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(log_writer, "monotonic", lambda: now)
+    store = ledger.append_logs
+
+    def slowly(appends: Sequence[Append], measured: Sequence[Measured] = ()) -> set[int]:
+        nonlocal now
+        now += 0.75 * FLUSH_SECONDS
+        sink.write(batch(b"meanwhile\n", 2))
+        return store(appends, measured)
+
+    monkeypatch.setattr(ledger, "append_logs", slowly)
+    sink = writer.sink(1, FENCE, Position())
+    sink.write(batch(b"first\n"))
+    writer.run_once()
+    assert writer.next_wait() == pytest.approx(0.25 * FLUSH_SECONDS)
 
 
 def test_a_reader_that_waits_for_room_is_freed_when_the_process_ends(writer: LogWriter) -> None:
