@@ -231,9 +231,9 @@ class LiveSocket:
                 else:
                     await self._tell(message)
 
-    def _pause(self, topic: str) -> float:
+    def _pause(self, topic: str, restless: float) -> float:
         if _is_of_list(topic):
-            return jittered(list_seconds(self._watchers(topic)), LIST_JITTER)
+            return jittered(list_seconds(self._watchers(topic), restless), LIST_JITTER)
         return OBJECT_SECONDS
 
     def _delay(self, topic: str) -> float:

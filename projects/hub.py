@@ -28,6 +28,9 @@ OBJECT_SECONDS = 0.5
 LIST_SECONDS = 0.5
 """A list that one person watches is refetched at most so often; a change is then in its page
 within a second."""
+RESTLESS_SECONDS, RESTLESS_LIST_SECONDS = 5.0, 2.0
+"""One that has changed for so long without being still between two refetches is refetched only so
+often from then on: its rows are others before anybody has read them."""
 LIST_WATCHERS_PER_SECOND = 50
 """All watchers of a list together refetch it less often than this, however many they are."""
 LIST_JITTER = 0.1
@@ -44,6 +47,8 @@ class Mailbox:
     def __init__(self) -> None:
         self._waiting: dict[str, Message] = {}
         self._not_before: dict[str, float] = {}
+        self._restless_since: dict[str, float] = {}
+        """When a topic's first signal came after which it has not been still for a pause."""
         self._begun: set[str] = set()
         """Topics on which something waits that `take` has not seen."""
         self._news = asyncio.Event()
@@ -60,25 +65,29 @@ class Mailbox:
         """The socket wants no more of this topic."""
         self._waiting.pop(topic, None)
         self._not_before.pop(topic, None)
+        self._restless_since.pop(topic, None)
         self._begun.discard(topic)
 
     async def take(
-        self, pause: Callable[[str], float], delay: Callable[[str], float]
+        self, pause: Callable[[str, float], float], delay: Callable[[str], float]
     ) -> list[Message]:
         """The signals that are due; waits for one. `pause` says for how many seconds a
-        topic is then quiet. What comes meanwhile is kept until that time is over; what comes
-        after a longer quiet, for the seconds that `delay` says."""
+        topic is then quiet, told for how long it has been restless. What comes meanwhile is kept
+        until that time is over; what comes after a longer quiet, for the seconds that `delay`
+        says."""
         loop = asyncio.get_running_loop()
         while True:
             now = loop.time()
             for topic in self._begun:
                 earliest = self._not_before.get(topic, now)
+                if earliest <= now:
+                    self._restless_since[topic] = now
                 self._not_before[topic] = max(earliest, now + delay(topic))
             self._begun.clear()
             due = [t for t in self._waiting if self._not_before.get(t, now) <= now]
             if due:
                 for topic in due:
-                    self._not_before[topic] = now + pause(topic)
+                    self._not_before[topic] = now + pause(topic, now - self._restless_since[topic])
                 return [self._waiting.pop(topic) for topic in due]
             self._news.clear()
             next_at = min((self._not_before[t] for t in self._waiting), default=None)
@@ -214,9 +223,11 @@ class Hub:
         return not self._watchers and not self._wakeups
 
 
-def list_seconds(watchers: int) -> float:
-    """Seconds between two refetches of a list that so many watch, on average."""
-    return LIST_SECONDS + watchers / LIST_WATCHERS_PER_SECOND
+def list_seconds(watchers: int, restless: float = 0.0) -> float:
+    """Seconds between two refetches of a list that so many watch, on average, and that has been
+    restless for so many seconds."""
+    usual = LIST_SECONDS + watchers / LIST_WATCHERS_PER_SECOND
+    return max(usual, RESTLESS_LIST_SECONDS) if restless >= RESTLESS_SECONDS else usual
 
 
 def list_delay(watchers: int) -> float:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from projects.hub import LIST_WATCHERS_PER_SECOND, Mailbox, list_delay, list_seconds
+import pytest
+
+from projects.hub import (
+    LIST_WATCHERS_PER_SECOND,
+    RESTLESS_LIST_SECONDS,
+    RESTLESS_SECONDS,
+    Mailbox,
+    list_delay,
+    list_seconds,
+)
 
 CHANGED = {"t": "jobs", "topic": "jobs"}
 
@@ -26,8 +35,8 @@ def told_after(pause: float, delay: float, *, signals: int) -> list[float]:
     return asyncio.run(scenario())
 
 
-def _always(seconds: float) -> Callable[[str], float]:
-    return lambda _: seconds
+def _always(seconds: float) -> Callable[..., float]:
+    return lambda *_: seconds
 
 
 def test_after_a_quiet_time_a_change_is_told_after_its_delay() -> None:
@@ -38,6 +47,35 @@ def test_after_a_quiet_time_a_change_is_told_after_its_delay() -> None:
 def test_a_pause_that_is_longer_than_the_delay_is_not_made_longer_by_it() -> None:
     first, second = told_after(0.5, 0.5, signals=2)
     assert 0.5 <= second - first < 0.5 + 0.5
+
+
+def test_a_topic_is_restless_until_it_has_been_still_for_a_pause() -> None:
+    heard: list[float] = []
+
+    def pause(topic: str, restless: float) -> float:
+        heard.append(restless)
+        return 0.05
+
+    async def scenario() -> None:
+        mailbox = Mailbox()
+        for nth in range(4):
+            if nth == 2:  # nothing comes for longer than the pause
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await mailbox.take(pause, _always(0.0))
+            mailbox.put("jobs", CHANGED)
+            await mailbox.take(pause, _always(0.0))
+
+    asyncio.run(scenario())
+    first, second, after_rest, again = heard
+    assert (first, after_rest) == (0.0, 0.0)
+    assert min(second, again) >= 0.05
+
+
+def test_a_list_that_never_rests_is_fetched_less_often_and_never_more_often_than_by_many() -> None:
+    assert list_seconds(1, RESTLESS_SECONDS - 1) == list_seconds(1) < RESTLESS_LIST_SECONDS
+    assert list_seconds(1, RESTLESS_SECONDS) == RESTLESS_LIST_SECONDS
+    assert list_seconds(1000, RESTLESS_SECONDS) == list_seconds(1000) > RESTLESS_LIST_SECONDS
 
 
 def test_the_newest_signal_is_told_once_however_many_came() -> None:
