@@ -37,7 +37,9 @@ SETTINGS = {
     "random_page_cost": "1.1",
     "work_mem": "4MB",
     "maintenance_work_mem": "64MB",
-    "max_wal_size": "512MB",
+    # Each checkpoint makes the next change of a page log all of it: of few, a purge is written in
+    # less time and holds up nobody's commits.
+    "max_wal_size": "2GB",
     "max_worker_processes": "4",
     "max_parallel_workers_per_gather": "0",
     "autovacuum_max_workers": "2",
