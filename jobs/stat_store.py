@@ -23,16 +23,17 @@ class Measured:
 
 def keep(measured: Sequence[Measured], beside: Sequence[Append] = ()) -> set[int]:
     """Store readings and peaks inside the caller's transaction; returns the attempts that were
-    written. Those whose lease is lost write nothing.
+    written. Those whose lease is lost, or that are gone, write nothing.
 
     `beside`: the logs that this transaction writes next. Their rows are locked here with the
     others, because in two goes the order would be another than that of moves.
     """
     held = fenced({m.fence for m in measured} | {a.fence for a in beside})
     kept = [m for m in measured if m.fence in held]
+    there = _lock({m.attempt for m in kept} | {a.attempt for a in beside}) if kept else set()
+    kept = [m for m in kept if m.attempt in there]
     if not kept:
         return set()
-    _lock({m.attempt for m in kept} | {a.attempt for a in beside})
     pages: dict[tuple[int, int], bytes] = {}
     for m in kept:
         place = (m.attempt, page_of(m.reading.at))
@@ -70,9 +71,10 @@ def readings_of(attempt_id: int) -> list[Reading]:
     return sorted(found, key=lambda reading: reading.at)
 
 
-def _lock(attempts: Iterable[int]) -> None:
+def _lock(attempts: Iterable[int]) -> set[int]:
+    """Those of them that are there, which stay until the transaction ends."""
     rows = Attempt.objects.filter(pk__in=attempts).order_by("pk").select_for_update(no_key=True)
-    list(rows.values_list("pk", flat=True))
+    return set(rows.values_list("pk", flat=True))
 
 
 def _by_attempt(kept: Sequence[Measured]) -> dict[int, list[Reading]]:

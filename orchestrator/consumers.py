@@ -233,6 +233,8 @@ class LiveSocket:
 
     def _pause(self, topic: str, restless: float) -> float:
         if _is_of_list(topic):
+            if topic == "resync":  # of all that is shown, also of what changes seldom
+                restless = 0.0
             return jittered(list_seconds(self._watchers(topic), restless), LIST_JITTER)
         return OBJECT_SECONDS
 

@@ -16,6 +16,7 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -28,9 +29,9 @@ OBJECT_SECONDS = 0.5
 LIST_SECONDS = 0.5
 """A list that one person watches is refetched at most so often; a change is then in its page
 within a second."""
-RESTLESS_SECONDS, RESTLESS_LIST_SECONDS = 5.0, 2.0
-"""One that has changed for so long without being still between two refetches is refetched only so
-often from then on: its rows are others before anybody has read them."""
+RESTLESS_SIGNALS, RESTLESS_SECONDS, RESTLESS_LIST_SECONDS = 5, 5.0, 1.3
+"""One of which so many signals a second have come for so long is refetched only so often from then
+on: its rows are others before anybody has read them."""
 LIST_WATCHERS_PER_SECOND = 50
 """All watchers of a list together refetch it less often than this, however many they are."""
 LIST_JITTER = 0.1
@@ -41,14 +42,30 @@ _OF_FEW = ("jobs", "provider", "providers")
 _EVERYTHING: Key = ("", None)
 
 
+@dataclass(slots=True)
+class _Told:
+    """A topic was told `at` then, so many signals have come since, and until then it had been
+    restless since another moment."""
+
+    at: float
+    restless_since: float
+    signals: int = 0
+
+    @classmethod
+    def now(cls, at: float, before: _Told | None) -> _Told:
+        """It is told now, after it was told before."""
+        if before is None or before.signals < RESTLESS_SIGNALS * (at - before.at):
+            return cls(at, at)
+        return cls(at, before.restless_since)
+
+
 class Mailbox:
     """What one socket has still to be told."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Message] = {}
         self._not_before: dict[str, float] = {}
-        self._restless_since: dict[str, float] = {}
-        """When a topic's first signal came after which it has not been still for a pause."""
+        self._told: dict[str, _Told] = {}
         self._begun: set[str] = set()
         """Topics on which something waits that `take` has not seen."""
         self._news = asyncio.Event()
@@ -60,12 +77,14 @@ class Mailbox:
             self._begun.add(topic)
             self._news.set()
         self._waiting[topic] = message
+        if topic in self._told:
+            self._told[topic].signals += 1
 
     def forget(self, topic: str) -> None:
         """The socket wants no more of this topic."""
         self._waiting.pop(topic, None)
         self._not_before.pop(topic, None)
-        self._restless_since.pop(topic, None)
+        self._told.pop(topic, None)
         self._begun.discard(topic)
 
     async def take(
@@ -80,14 +99,13 @@ class Mailbox:
             now = loop.time()
             for topic in self._begun:
                 earliest = self._not_before.get(topic, now)
-                if earliest <= now:
-                    self._restless_since[topic] = now
                 self._not_before[topic] = max(earliest, now + delay(topic))
             self._begun.clear()
             due = [t for t in self._waiting if self._not_before.get(t, now) <= now]
             if due:
                 for topic in due:
-                    self._not_before[topic] = now + pause(topic, now - self._restless_since[topic])
+                    told = self._told[topic] = _Told.now(now, self._told.get(topic))
+                    self._not_before[topic] = now + pause(topic, now - told.restless_since)
                 return [self._waiting.pop(topic) for topic in due]
             self._news.clear()
             next_at = min((self._not_before[t] for t in self._waiting), default=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -182,7 +183,8 @@ class InstanceSettings(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     instance_id = models.UUIDField(default=uuid.uuid4)
-    job_retention_days = models.PositiveIntegerField(default=90)
+    # Not at once: the engine process of one that was ended by hand may still write what it has.
+    job_retention_days = models.PositiveIntegerField(default=90, validators=[MinValueValidator(1)])
     log_retention_days = models.PositiveIntegerField(default=30)
     patience_seconds = models.PositiveIntegerField(
         default=6 * 3600,

@@ -21,12 +21,9 @@ from projects.actor import Actor
 SHARED_SECONDS = 1.0
 """A page tells how old things are from the moment at which it was made; the marks alone would
 let it be ten seconds late."""
-APART_SECONDS, MOST_APART_SECONDS = 0.25, 0.5
+APART_SECONDS = 0.25
 """From one making to the next. What changes ten times a second is not made for each change, but
 for all who have come meanwhile."""
-APART_TIMES = 10
-"""Or so many times as long as the last one took, within those bounds: where making takes long, it
-is done less often."""
 
 clock: Callable[[], float] = time.monotonic
 sleep: Callable[[float], None] = time.sleep
@@ -44,13 +41,6 @@ class _Rendering:
     text: Future[str] = field(default_factory=Future)
     mark: str | None = None
     begun_at: float = 0.0
-    took: float = 0.0
-
-    @property
-    def next_at(self) -> float:
-        """When another may be begun."""
-        apart = min(max(APART_SECONDS, APART_TIMES * self.took), MOST_APART_SECONDS)
-        return self.begun_at + apart
 
 
 @dataclass(slots=True)
@@ -96,13 +86,11 @@ class SharedRenderings:
         before = shelf.newest  # one that is forgotten meanwhile was made long ago
         try:
             if before is not None:
-                sleep(max(0.0, before.next_at - clock()))
+                sleep(max(0.0, before.begun_at + APART_SECONDS - clock()))
             with self._guard:
                 rendering.mark, rendering.begun_at = mark(), clock()
                 shelf.newest, shelf.coming = rendering, None
-            text = make()
-            rendering.took = clock() - rendering.begun_at
-            rendering.text.set_result(text)
+            rendering.text.set_result(make())
         except BaseException as error:
             with self._guard:
                 rendering.mark = None

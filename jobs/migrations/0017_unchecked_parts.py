@@ -14,16 +14,23 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
-            model_name=model,
-            name="attempt",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name=name,
-                to="jobs.attempt",
-            ),
-        )
-        for model, name in (("logchunk", "log_chunks"), ("statpage", "stat_pages"))
+        # In the order in which the engine's writes lock them, or the two could wait in a circle.
+        migrations.RunSQL(
+            "LOCK TABLE jobs_attempt, jobs_logchunk, jobs_statpage IN ACCESS EXCLUSIVE MODE",
+            migrations.RunSQL.noop,
+        ),
+        *(
+            migrations.AlterField(
+                model_name=model,
+                name="attempt",
+                field=models.ForeignKey(
+                    db_constraint=False,
+                    db_index=False,
+                    on_delete=django.db.models.deletion.CASCADE,
+                    related_name=name,
+                    to="jobs.attempt",
+                ),
+            )
+            for model, name in (("logchunk", "log_chunks"), ("statpage", "stat_pages"))
+        ),
     ]

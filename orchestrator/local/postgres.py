@@ -24,7 +24,7 @@ from orchestrator.local.postgres_home import PostgresHome, settle
 
 ROLE = DATABASE = "gantry"
 SUPERUSER = "postgres"
-START_SECONDS = 180  # a crash recovery on a slow disk is not a failure
+START_SECONDS = 600  # a crash recovery on a slow disk is not a failure
 STOP_SECONDS = 30
 
 # Written anew at each start, so that a newer Gantry brings its newer settings.

@@ -193,7 +193,7 @@ class LogWriter(Service):
         grown = self._store_all(appends, readings)
         with self._room:
             for append in appends:
-                sinks[append.attempt].lost = append.attempt not in grown
+                sinks[append.attempt].lost |= append.attempt not in grown
             self._writing = {}
             for sink in sinks.values():  # those who asked while it was written
                 if self._dirty.get(sink.attempt) is not sink:

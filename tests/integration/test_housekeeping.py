@@ -155,8 +155,12 @@ def test_old_jobs_go_with_all_that_is_theirs_and_one_event_says_so(
     Job.objects.filter(pk=rerun.job_id).update(rerun_of=old.job_id)
     record([Happening("job", old.job_id, "job.completed")], SYSTEM)
     tasks.archive_logs()
+    append(old, lines(21, 20))  # so that some of its log is archived, and some stands in the table
+    StatPage.objects.create(attempt=old, page=1, body=b"")
     assert "1 old jobs" in tasks.keep_retention()
     assert list(Job.objects.values_list("pk", flat=True)) == [rerun.job_id]
+    assert not LogChunk.objects.filter(attempt_id=old.pk).exists()
+    assert not StatPage.objects.exists()
     assert not Event.objects.filter(subject_kind="job").exists()
     (event,) = Event.objects.filter(type="retention.deleted")
     assert event.detail["jobs"] == 1

@@ -13,7 +13,6 @@ from projects.actor import Actor
 from projects.models import ActorKind, Role
 from projects.shared_rendering import (
     APART_SECONDS,
-    MOST_APART_SECONDS,
     SHARED_SECONDS,
     SharedRenderings,
     anybody,
@@ -125,25 +124,6 @@ def test_a_list_that_changes_all_the_time_is_made_four_times_a_second(
         listed.revision = revision
         listed.get()
     assert time.now - begun == pytest.approx(7 * APART_SECONDS)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "apart"), [(0.01, APART_SECONDS), (0.04, 0.4), (0.2, MOST_APART_SECONDS)]
-)
-def test_what_takes_long_is_made_less_often_and_twice_a_second_at_least(
-    time: Clock, listed: Listed, monkeypatch: pytest.MonkeyPatch, seconds: float, apart: float
-) -> None:
-    begun: list[float] = []
-
-    def make() -> str:
-        begun.append(time.now)
-        time.now += seconds
-        return "rows"
-
-    monkeypatch.setattr(listed, "make", make)
-    for listed.revision in range(2):
-        listed.get()
-    assert begun[1] - begun[0] == pytest.approx(apart)
 
 
 def test_a_lone_viewer_waits_for_nobody(time: Clock, listed: Listed) -> None:
