@@ -332,6 +332,7 @@ class LogViewer {
   /* The ways to take the log away name the attempt that is shown. */
   offer() {
     for (const link of this.section.querySelectorAll("[data-log-download]")) {
+      link.hidden = !this.attempt; // before the first there is none to take
       link.href = link.href.replace(/attempt=\d+/, `attempt=${this.attempt || 1}`);
       if (link.download) link.download = link.download.replace(/-\d+\.log/, `-${this.attempt || 1}.log`);
     }

@@ -189,13 +189,15 @@ def test_the_log_of_a_job_that_is_opened_before_its_first_attempt_starts_by_itse
     status = page.locator("[data-log-status]")
     expect(page.locator("[data-live-status]").first).to_have_text("Live")
     expect(status).to_have_text("No output yet")
+    take = page.locator("[data-log-download]").first
+    expect(take).to_have_js_property("hidden", True)
     first = make_attempt(job=job, provider=attempt.provider)
     change(job, f"state = 'running', attempt = 1, provider_id = {attempt.provider_id}")
     write(first, *numbered(1, 5))
     eventually_shown(page, [1, 2, 3, 4, 5])
     expect(status).to_have_text("Following")
-    href = page.locator("[data-log-download]").first.get_attribute("href")
-    assert str(href).endswith("?attempt=1")
+    assert str(take.get_attribute("href")).endswith("?attempt=1")
+    expect(take).to_have_js_property("hidden", False)
 
 
 def test_who_may_no_longer_read_a_log_is_told_so(
