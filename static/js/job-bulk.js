@@ -3,7 +3,6 @@
 (() => {
   const dialog = document.querySelector(".bulkdialog"), said = document.querySelector("[data-said]");
   if (!dialog) return;
-  let way = null;  // where the focus was
 
   async function ask(url, options = {}) {
     const answer = await fetch(url, { ...options, headers: { "HX-Request": "true" } });
@@ -12,7 +11,6 @@
   }
 
   async function open(url) {
-    way = document.activeElement;
     try {
       dialog.innerHTML = await ask(url);
     } catch (error) {
@@ -80,6 +78,5 @@
       say(dialog.querySelector("[data-going] p").textContent);
       document.dispatchEvent(new CustomEvent("gantry:bulk-done"));
     }
-    if (way?.isConnected) way.focus({ preventScroll: true });
   });
 })();

@@ -244,6 +244,30 @@ def test_keys_go_through_the_rows_select_them_and_reach_their_actions(page: Page
     page.wait_for_url(f"**/jobs/{jobs[1].pk}")
 
 
+MENU_AS_A_DIALOG_CLOSES = """() => new Promise((done) => {
+    const dialog = document.querySelector(".bulkdialog");
+    const row = document.querySelector("#job-rows tbody tr");
+    dialog.addEventListener("close", done);
+    dialog.close();
+    Gantry.openRowMenu(row, row.querySelector(".name a"));
+})"""
+"""Browsers tell of a dialog's close a moment later; a quick hand has gone on by then."""
+
+
+def test_a_menu_that_is_opened_as_the_dialog_closes_keeps_the_focus(page: Page) -> None:
+    job = make_job(name="nightly")
+    live(page)
+    for key in ("j", "x"):
+        page.keyboard.press(key)
+    page.get_by_role("form", name="Selection").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Cancel 1 job?")
+    page.evaluate(MENU_AS_A_DIALOG_CLOSES)
+    menu = page.get_by_role("menu", name=f"Actions for {job.name}")
+    expect(menu.get_by_role("menuitem", name="Open")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+
+
 def test_focus_and_selection_outlive_changes_and_new_jobs_wait_behind_a_pill(
     page: Page, actor: Actor
 ) -> None:

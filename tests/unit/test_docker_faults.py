@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from providers.driver import EngineFault, NoCapacity, ProviderConfig, Rejected, RunState
 from providers.drivers.docker import DockerDriver
+from providers.drivers.docker.looking import look
 from providers.drivers.docker.options import DockerOptions
 from providers.drivers.docker.translate import EngineError
 
@@ -29,9 +31,12 @@ class Engine:
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self.answers[path]
-        if isinstance(answer, EngineError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def lines(self, path: str, extra_seconds: float, **query: Any) -> Iterator[bytes]:
+        return iter([json.dumps(event).encode() for event in self.get(path)])
 
     def act(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         return self.get(path)
@@ -117,3 +122,39 @@ def test_a_full_disk_says_of_a_look_or_a_removal_only_that_it_failed(
     paths: dict[str, Any] = {"json": FULL, "c": FULL, "c_json": FULL, "c_stop": FULL}
     with pytest.raises(EngineFault):
         call(driver_of(**paths))
+
+
+def killed(*, flagged: bool = False, memory: int = 16 << 20) -> dict[str, Any]:
+    state = {"Status": "exited", "ExitCode": 137, "OOMKilled": flagged}
+    return {
+        "State": state | {"FinishedAt": "2026-01-01T00:00:00Z"},
+        "HostConfig": {"Memory": memory},
+    }
+
+
+def event(action: str, **attributes: str) -> dict[str, Any]:
+    return {"Action": action, "Actor": {"Attributes": attributes}}
+
+
+HUP, KILL, OOM = event("kill", signal="1"), event("kill", signal="9"), event("oom")
+
+
+@pytest.mark.parametrize(
+    ("found", "told", "lacked"),
+    [
+        (killed(), [OOM], True),
+        (killed(), [HUP, OOM], True),
+        (killed(), [], False),
+        (killed(), [KILL], False),
+        (killed(), [KILL, OOM], False),
+        (killed(), EngineError(403, "the front lets nobody ask"), False),
+        (killed(flagged=True), AssertionError("asked for what it knows"), True),
+        (killed(memory=0), AssertionError("asked for what cannot be"), False),
+    ],
+    ids=repr,
+)
+def test_a_kill_for_memory_that_the_engine_tells_of_after_the_exit_is_known_as_one(
+    found: dict[str, Any], told: Any, lacked: bool
+) -> None:
+    engine = Engine({"/containers/c/json": found, "/events": told})
+    assert look(engine, "c").oom_killed is lacked  # type: ignore[arg-type]

@@ -105,6 +105,13 @@ class Engine:
         with self._turn(self.options.query_seconds):
             return self._call("GET", path, query, seconds=self.options.query_seconds)
 
+    def lines(self, path: str, extra_seconds: float, **query: Any) -> Iterator[bytes]:
+        """Ask for what is told line by line as it happens, with silences of so long; beside
+        all turns, for its callers are few."""
+        seconds = self.options.query_seconds + extra_seconds
+        with self.send("GET", path, query, seconds=seconds, stream=True) as response:
+            yield from filter(None, response.iter_lines(chunk_size=None))
+
     def act(self, method: str, path: str, body: Any = None, **query: Any) -> bytes:
         """Change something, with the long deadline; the answer as it is."""
         with self._turn(self.options.effect_seconds):

@@ -1,4 +1,4 @@
-"""What an engine remembers: whether it was there when a program ended.
+"""What an engine remembers: whether it was there when a program ended, and what killed it.
 
 With live-restore an engine that dies leaves its programs alone. What one of them writes
 after that is kept in a pipe for the next engine, but is lost when the program ends before
@@ -13,13 +13,17 @@ neither of these, was not. When it has forgotten by sheer number, nobody can tel
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from providers.drivers.docker.client import Engine
 
 FULL = 200
 """An engine that remembers this many events may have forgotten some. (It keeps 256; an
 answer holds a few less, for not all of them are of its containers.)"""
+
+LATE = timedelta(seconds=3)
+"""So long after an exit an engine may still tell that the kernel ended it for its memory."""
+_SIGKILL = "9"
 
 
 def saw_end(engine: Engine, container: str, lost_at: datetime) -> bool | None:
@@ -33,3 +37,26 @@ def saw_end(engine: Engine, container: str, lost_at: datetime) -> bool | None:
     if "die" in own and "kill" not in own:
         return True
     return None if len(events) >= FULL else False
+
+
+def killed_for_memory(engine: Engine, container: str, finished_at: datetime) -> bool:
+    """Whether a program that SIGKILL ended, and no flag explains, was killed at its limit.
+
+    The container's flag says what the engine knew at the exit. Its shim tells of the kernel's
+    kill in another message, on a busy machine up to a second later, and then only an event
+    remembers it (seen on 20.10). So this waits until LATE after the end, unless a kill that
+    somebody asked the engine for explains the end before. Raises EngineError.
+    """
+    told = engine.lines(
+        "/events",
+        LATE.total_seconds(),
+        since="1",
+        until=f"{(finished_at + LATE).timestamp():.6f}",
+        filters=json.dumps({"container": [container], "event": ["kill", "oom"]}),
+    )
+    for event in map(json.loads, told):
+        if event["Action"] == "oom":
+            return True
+        if event["Actor"]["Attributes"].get("signal") == _SIGKILL:
+            return False
+    return False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from providers.driver import Observation, RunState
 from providers.drivers.docker.client import Engine
+from providers.drivers.docker.events import killed_for_memory
 from providers.drivers.docker.frames import FrameParser, NotALog
 from providers.drivers.docker.states import (
     GONE,
@@ -17,13 +19,15 @@ from providers.drivers.docker.translate import EngineError
 
 # tini repeats the program's name, which may be as long as a path.
 _INIT_OUTPUT_BYTES = 8 * 1024
+_KILLED = 137
 
 
 def look(engine: Engine, container: str) -> Observation:
     """The state of a container now, GONE when there is none. Raises EngineError.
 
     With docker-init in front a missing program is an ordinary exit with 126 or 127, which
-    a program may also return itself: then the output tells, in a second call.
+    a program may also return itself: then the output tells, in a second call. What was
+    killed and is not known to have been short of memory is asked for too.
     """
     try:
         found = engine.get(f"/containers/{container}/json")
@@ -32,11 +36,21 @@ def look(engine: Engine, container: str) -> Observation:
             why = init_failure(_first_output(engine, container))
             if why:
                 return replace(seen, could_not_start=True, error=why)
+        if seen.exit_code == _KILLED and found["HostConfig"].get("Memory"):
+            lacked = seen.oom_killed or _lacked_memory(engine, container, seen.finished_at)
+            return replace(seen, oom_killed=lacked)
         return seen
     except EngineError as error:
         if error.status == 404:
             return GONE
         raise
+
+
+def _lacked_memory(engine: Engine, container: str, finished_at: datetime | None) -> bool:
+    try:
+        return finished_at is not None and killed_for_memory(engine, container, finished_at)
+    except EngineError:
+        return False  # it refuses to tell; the program's own end is known all the same
 
 
 def is_running(engine: Engine, container: str) -> bool:
