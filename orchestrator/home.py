@@ -24,6 +24,7 @@ from projects.actor import Actor
 from projects.live_marks import list_mark
 from projects.models import Role
 from projects.selectors import projects_of
+from projects.shared_rendering import anybody
 from providers.readings import ProviderReading, loads, totals
 from providers.selectors import providers_of
 from providers.troubles import provider_troubles
@@ -40,6 +41,11 @@ class Look:
         self.actor = actor
         self.whose = whose
         self.now = timezone.now()
+
+    @cached_property
+    def anybodys(self) -> Look:
+        """The same look of nobody in particular, who has the person's rights."""
+        return Look(anybody(self.actor), self.whose)
 
     @cached_property
     def providers(self) -> list[ProviderReading]:
@@ -71,7 +77,7 @@ class Look:
 class Card:
     """One part of the page. `title`: what it is called where it cannot be shown. It changes
     with its `topics` (projects/live_marks.py), and with what `also` tells; without topics it is
-    another each time."""
+    another each time. `personal`: it tells of the person also where all jobs are looked at."""
 
     name: str
     title: str
@@ -79,6 +85,7 @@ class Card:
     context: Callable[[Look], Mapping[str, Any]]
     topics: tuple[str, ...] = ("jobs",)
     also: Callable[[Look], str] = lambda look: ""
+    personal: bool = True
 
     def mark(self, look: Look) -> str | None:
         """What it was made of."""
@@ -194,14 +201,15 @@ ATTENTION = Card(
 )
 CARDS = (
     ATTENTION,
-    Card("day", "Last 24 hours", "orchestrator/home/_day.html", day_card),
-    Card("running", "Running now", "orchestrator/home/_running.html", running_card),
+    Card("day", "Last 24 hours", "orchestrator/home/_day.html", day_card, personal=False),
+    Card("running", "Running now", "orchestrator/home/_running.html", running_card, personal=False),
     Card(
         "capacity",
         "Capacity",
         "orchestrator/home/_capacity.html",
         capacity_card,
         ("jobs", "providers"),
+        personal=False,
     ),
     Card("mine", "My jobs", "orchestrator/home/_mine.html", mine_card),
 )

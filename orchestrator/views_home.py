@@ -21,7 +21,7 @@ from orchestrator.home import ATTENTION, BY_NAME, CARDS, START, Card, Look
 from projects.actor import Actor
 from projects.errors import BadRequest, Conflict, Forbidden, LimitReached, NotFound
 from projects.models import Role
-from projects.pages import page_actor, refusals, unless_known
+from projects.pages import page_actor, refusals, shared_text, unless_known
 from projects.selectors import projects_of, shares_of
 
 logger = logging.getLogger(__name__)
@@ -89,12 +89,22 @@ def run_hello(request: HttpRequest) -> HttpResponse:
 
 def _parts(request: HttpRequest, look: Look, one: Card, *, apart: bool = False) -> dict[str, str]:
     """The card's markup by its name. The one of what wants attention brings the page's sentence
-    along, which is swapped where it stands when the card is fetched `apart`."""
+    along, which is swapped where it stands when the card is fetched `apart`. What is of nobody is
+    rendered once for all who have the same rights."""
+    if not one.personal and look.whose is Whose.ALL:
+        return {one.name: _shared(look.anybodys, one)}
     context = {**one.context(look), "whose": look.whose, "apart": apart}
     parts: dict[str, str] = {one.name: render_to_string(one.template, context, request)}
     if one is ATTENTION:
         parts["head"] = render_to_string(HEAD, context, request)
     return parts
+
+
+def _shared(look: Look, one: Card) -> str:
+    def make() -> str:
+        return render_to_string(one.template, {**one.context(look), "whose": look.whose})
+
+    return shared_text(look.actor, f"home/{one.name}", lambda: one.mark(look), make)
 
 
 def _or_broken(request: HttpRequest, look: Look, one: Card) -> dict[str, str]:

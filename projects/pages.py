@@ -73,8 +73,7 @@ def shared_fragment(
     request: HttpRequest, template: str, context: Callable[[Actor], Mapping[str, Any]], *topics: str
 ) -> HttpResponse:
     """One live region of lists (`topics`) that is the same for all who have the same rights: one
-    rendering serves them all (projects/shared_rendering.py). `context` is told the rights, as an
-    actor who is nobody."""
+    rendering serves them all. `context` is told the rights, as an actor who is nobody."""
     viewer = anybody(page_actor(request))
 
     def mark() -> str | None:
@@ -84,16 +83,22 @@ def shared_fragment(
         return render_to_string(template, dict(context(viewer)))
 
     def made() -> HttpResponse:
-        if not etag:
-            return HttpResponse(make())
-        zone = timezone.get_current_timezone_name()
-        made_for = (request.get_full_path(), viewer_scope(viewer), zone)
-        if not connection.in_atomic_block:  # there are few, and who waits needs none
-            close_old_connections()
-        return HttpResponse(shared.get(made_for, mark, make))
+        return HttpResponse(shared_text(viewer, request.get_full_path(), mark, make))
 
-    etag = mark()
-    return unless_known(request, made, etag)
+    return unless_known(request, made, mark())
+
+
+def shared_text(
+    viewer: Actor, address: str, mark: Callable[[], str | None], make: Callable[[], str]
+) -> str:
+    """What `make` renders for all who have this nobody's rights and ask for this address, once
+    for those of one `mark` (projects/shared_rendering.py); made anew while there is none."""
+    if mark() is None:
+        return make()
+    zone = timezone.get_current_timezone_name()
+    if not connection.in_atomic_block:  # there are few, and who waits needs none
+        close_old_connections()
+    return shared.get((address, viewer_scope(viewer), zone), mark, make)
 
 
 def unless_known(

@@ -65,23 +65,24 @@ class _Compiled:
     """What Django makes of a queryset: its text, and how rows become objects."""
 
     def __init__(self, queryset: QuerySet[Any]) -> None:
-        self._compiler = queryset.query.get_compiler(connection=connection)
-        self._text, self._parameters = self._compiler.as_sql()
+        self._compiler = compiler = queryset.query.get_compiler(connection=connection)
+        self._text, self._parameters = compiler.as_sql()
+        select, about = compiler.select, compiler.klass_info
+        self._converters = compiler.get_converters([one[0] for one in select[: compiler.col_count]])
+        self._model: Any = about["model"]
+        self._own = slice(about["select_fields"][0], about["select_fields"][-1] + 1)
+        self._names = [one[0].target.attname for one in select[self._own]]
+        self._related = get_related_populators(about, select, connection.alias)  # type: ignore[call-arg]
+        self._annotated = (compiler.annotation_col_map or {}).items()
 
     def objects(self, values: tuple[Collection[Any], ...]) -> Iterator[Any]:
         """As QuerySet's own ModelIterable, over rows of a statement the server has prepared."""
         given = [list(values[p.nth]) if isinstance(p, Place) else p for p in self._parameters]
         rows = fetch_prepared(self._text, given)
-        compiler = self._compiler
-        select, about = compiler.select, compiler.klass_info
-        first, last = about["select_fields"][0], about["select_fields"][-1] + 1
-        names = [column[0].target.attname for column in select[first:last]]
-        related = get_related_populators(about, select, connection.alias)  # type: ignore[call-arg]
-        annotated = compiler.annotation_col_map or {}
-        for row in compiler.results_iter([rows]):
-            made = about["model"].from_db(connection.alias, names, row[first:last])
-            for populator in related:
+        for row in self._compiler.apply_converters(rows, self._converters):
+            made = self._model.from_db(connection.alias, self._names, row[self._own])
+            for populator in self._related:
                 populator.populate(row, made)
-            for name, place in annotated.items():
+            for name, place in self._annotated:
                 setattr(made, name, row[place])
             yield made

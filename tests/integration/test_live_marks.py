@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from jobs import list_page
 from jobs.models import Job
@@ -152,6 +153,38 @@ def test_those_with_the_same_rights_are_given_one_rendering(
     monkeypatch.setattr(list_page, "rows", gathered)
     monkeypatch.setattr(list_page, "counts", gathered)
     assert [browser.get(address).content for browser in browsers] == [first] * 3
+
+
+def cards(browser: Client, query: str = "") -> dict[str, str]:
+    """What the cards say that are not the person's own."""
+    names = [card.name for card in home.CARDS if not card.personal]
+    return {name: words_of(browser.get(f"/_/home/{name}{query}")) for name in names}
+
+
+def test_cards_that_tell_of_nobody_are_made_once_for_those_of_the_same_rights(
+    project: Project, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(project=project, state="running", started_at=timezone.now())
+    ada, bob = (signed_in(make_user(name, project=project, staff=True)) for name in ("ada", "bob"))
+    first = cards(ada)
+    assert job.name in first["running"]
+    assert provider.name in first["capacity"]
+    monkeypatch.setattr(home, "day_of", None)
+    monkeypatch.setattr(home, "running_now", None)
+    monkeypatch.setattr(home, "totals", None)
+    assert cards(bob) == first
+
+
+def test_cards_are_not_shared_with_other_rights_nor_where_they_are_of_ones_own_jobs(
+    project: Project,
+) -> None:
+    ada, bob = (make_user(name, project=project) for name in ("ada", "bob"))
+    job = make_job(project=project, state="running", started_at=timezone.now(), submitted_by=ada)
+    stranger = make_user("oto", project=make_project("other"))
+    assert job.name in cards(signed_in(ada))["running"]
+    assert job.name not in cards(signed_in(stranger))["running"]
+    assert job.name in cards(signed_in(ada), "?whose=mine")["running"]
+    assert job.name not in cards(signed_in(bob), "?whose=mine")["running"]
 
 
 def test_nobody_is_given_what_was_made_with_other_rights(project: Project) -> None:
