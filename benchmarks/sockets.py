@@ -11,6 +11,7 @@ from typing import Any
 import django
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.sync.client import connect as connect_now
+from websockets.typing import Origin
 
 from tests.support.running import RunningGantry
 
@@ -34,7 +35,8 @@ def open_page(gantry: RunningGantry, cookie: str, *topics: str) -> Iterator[None
     """A page that stands open meanwhile and is told of these; its regions are not fetched."""
     address = f"ws://127.0.0.1:{gantry.port}/ws/live"
     headers = {"Cookie": cookie}
-    with connect_now(address, origin=gantry.url, additional_headers=headers) as socket:  # type: ignore[arg-type]
+    origin = Origin(gantry.url)
+    with connect_now(address, origin=origin, additional_headers=headers) as socket:
         hello = json.loads(socket.recv())
         assert hello["t"] == "hello", hello
         socket.send(json.dumps({"op": "sub", "topics": topics}))
@@ -52,7 +54,7 @@ async def open_sockets(
         socket = await stack.enter_async_context(
             connect(
                 f"ws://127.0.0.1:{gantry.port}/ws/live",
-                origin=gantry.url,  # type: ignore[arg-type]
+                origin=Origin(gantry.url),
                 additional_headers={"Cookie": cookie},
                 compression=None,
                 max_size=None,

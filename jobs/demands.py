@@ -11,7 +11,7 @@ from providers.fit import Need
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Demand:
+class QueuedDemand:
     """What some jobs ask for, as their classes have it; `requires` is JSON."""
 
     cpu_millis: int

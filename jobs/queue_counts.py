@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.demands import Demand
+from jobs.demands import QueuedDemand
 from jobs.sql import fetch
 
 
@@ -17,7 +17,7 @@ class Waits:
 
     project: int
     code: str
-    demand: Demand
+    demand: QueuedDemand
     number: int
     oldest: datetime
 
@@ -25,6 +25,6 @@ class Waits:
 def waiting_counts(projects: list[int] | None) -> list[Waits]:
     """All that waits of these projects (None: of all)."""
     return [
-        Waits(row[0], row[1], Demand(*row[2:7]), *row[7:])
+        Waits(row[0], row[1], QueuedDemand(*row[2:7]), *row[7:])
         for row in fetch("waiting_counts", {"projects": projects})
     ]

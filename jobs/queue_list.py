@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.demands import Demand
+from jobs.demands import QueuedDemand
 from jobs.models import Job
 from jobs.queue_counts import Waits
 from jobs.queue_groups import (
@@ -78,14 +78,14 @@ def by_code(waiting: Iterable[Waits]) -> dict[str, Count]:
     return found
 
 
-def scarcities(waiting: Iterable[Waits], room: Room) -> dict[str, list[tuple[Demand, int]]]:
+def scarcities(waiting: Iterable[Waits], room: Room) -> dict[str, list[tuple[QueuedDemand, int]]]:
     """What jobs without room lack: the demands of each group, the most frequent ones of all, and
     how many jobs make them."""
-    numbers: Counter[Demand] = Counter()
+    numbers: Counter[QueuedDemand] = Counter()
     for one in waiting:
         if one.code == NO_CAPACITY:
             numbers[one.demand] += one.number
-    found: dict[str, list[tuple[Demand, int]]] = {key: [] for key in BY_SCARCE}
+    found: dict[str, list[tuple[QueuedDemand, int]]] = {key: [] for key in BY_SCARCE}
     frequent = sorted(numbers, key=lambda demand: (-numbers[demand], demand))[:MOST_DEMANDS]
     for demand in frequent:
         found[_scarce(demand, room)].append((demand, numbers[demand]))
@@ -93,7 +93,7 @@ def scarcities(waiting: Iterable[Waits], room: Room) -> dict[str, list[tuple[Dem
 
 
 def grouped(
-    counts: Mapping[str, Count], lacking: Mapping[str, Sequence[tuple[Demand, int]]]
+    counts: Mapping[str, Count], lacking: Mapping[str, Sequence[tuple[QueuedDemand, int]]]
 ) -> dict[str, Count]:
     """The counts by group, those without room told apart; groups of nothing are left out."""
     found: dict[str, Count] = {}
@@ -107,7 +107,7 @@ def grouped(
 
 
 def wanted_of(
-    projects: list[int] | None, why: str, lacking: Mapping[str, Sequence[tuple[Demand, int]]]
+    projects: list[int] | None, why: str, lacking: Mapping[str, Sequence[tuple[QueuedDemand, int]]]
 ) -> Wanted:
     """Which jobs a list of those that wait for `why` (a group, or empty: for whatever) has."""
     if not why:
@@ -139,13 +139,13 @@ def jobs_listed(projects: list[int] | None, jobs: Iterable[int]) -> dict[int, Jo
     return {job.pk: job for job in found.defer("spec", "secrets", "idempotency_digest")}
 
 
-def _scarce(demand: Demand, room: Room) -> str:
+def _scarce(demand: QueuedDemand, room: Room) -> str:
     fits = (fit(demand.need, p, room.used[p.pk], room.now) for p in room.providers)
     return scarce_on([one for one in fits if one.answer is Answer.FULL])
 
 
 def _told_apart(
-    count: Count, lacking: Mapping[str, Sequence[tuple[Demand, int]]]
+    count: Count, lacking: Mapping[str, Sequence[tuple[QueuedDemand, int]]]
 ) -> Iterable[tuple[str, Count]]:
     """Jobs without room by what they lack; what was not told apart waits for room."""
     rest = [count.number, count.cpu_millis, count.memory_mb]

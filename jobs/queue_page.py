@@ -10,7 +10,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils import timezone
 
-from jobs.demands import Demand
+from jobs.demands import QueuedDemand
 from jobs.list_page import encoded
 from jobs.models import Job
 from jobs.queue_counts import Waits, waiting_counts
@@ -41,7 +41,7 @@ from providers.readings import Capacity, ProviderReading, loads, totals
 from providers.selectors import provider_list, queue_is_planned
 
 PAGE_SIZE = 50
-Lacking = Mapping[str, Sequence[tuple[Demand, int]]]
+Lacking = Mapping[str, Sequence[tuple[QueuedDemand, int]]]
 _MAX_ID = 2**63 - 1
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.demands import Demand
+from jobs.demands import QueuedDemand
 from jobs.sql import fetch
 from jobs.whole_line import WholeLine
 from projects.actor import Actor
@@ -26,7 +26,8 @@ class WaitingClass:
 def waiting_classes() -> list[WaitingClass]:
     """The classes of all that waits and is not held, the largest first; one query."""
     return [
-        WaitingClass(Demand(*demand).need, count) for *demand, count in fetch("waiting_classes")
+        WaitingClass(QueuedDemand(*demand).need, count)
+        for *demand, count in fetch("waiting_classes")
     ]
 
 

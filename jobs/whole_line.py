@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.demands import Demand
+from jobs.demands import QueuedDemand
 from jobs.held import Held
 from jobs.queue import in_use
 from jobs.sql import fetch
@@ -26,7 +26,7 @@ class ClassInLine:
 
     project: int
     reason: str
-    demand: Demand
+    demand: QueuedDemand
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _read() -> _Read:
         classes.append(
             (
                 Queued(project, weight, priority, demand, used, jobs, since, refused),
-                ClassInLine(project, reason, Demand(cpu, memory, gpus, provider, requires)),
+                ClassInLine(project, reason, QueuedDemand(cpu, memory, gpus, provider, requires)),
             )
         )
     cpu, memory, gpus, now, patience = rows[0][14:] if rows else _NOTHING

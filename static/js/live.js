@@ -266,6 +266,8 @@
   window.Gantry = Object.assign(window.Gantry ?? {}, {
     live: {
       send,
+      /* Fetches this region soon; not sooner than it may be. */
+      refresh,
       get up() { return up; },
       /* Signed out: nothing is asked any more. */
       get over() { return over; },

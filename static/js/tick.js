@@ -15,7 +15,7 @@
       const before = last.get(region) ?? now;
       const due = now - before >= 1000 * Number(region.dataset.tick) - 100;
       if (due || before === now) last.set(region, now);
-      if (due) region.dispatchEvent(new CustomEvent("live"));
+      if (due) Gantry.live.refresh(region);
     }
   }, 1000);
 })();

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import connection
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from jobs.models import Attempt
 from projects.actor import Actor
@@ -281,3 +281,23 @@ def test_a_region_that_the_server_refuses_says_so_at_its_place_and_keeps_what_wa
     note.get_by_role("button", name="Try again").click()
     expect(note).to_have_count(0)
     expect(page.locator("#job-facts[data-wrong]")).to_have_count(0)
+
+
+def test_a_region_that_is_fetched_each_few_seconds_is_asked_later_and_later_while_refused(
+    page: Page,
+) -> None:
+    page.clock.install()
+    page.goto("/providers")
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=500)
+
+    page.route("**/_/providers", refuse)
+    for _ in range(30):
+        page.clock.run_for(1000)
+        page.evaluate("document.readyState")
+    # after 5 s, then 2, 4, 8 and 15 s later; by its clock alone six times more
+    assert 2 <= len(asked) <= 5, asked
