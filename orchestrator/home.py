@@ -24,7 +24,6 @@ from projects.actor import Actor
 from projects.live_marks import list_mark
 from projects.models import Role
 from projects.selectors import projects_of
-from projects.shared_rendering import anybody
 from providers.readings import ProviderReading, loads, totals
 from providers.selectors import providers_of
 from providers.troubles import provider_troubles
@@ -41,11 +40,6 @@ class Look:
         self.actor = actor
         self.whose = whose
         self.now = timezone.now()
-
-    @cached_property
-    def anybodys(self) -> Look:
-        """The same look of nobody in particular, who has the person's rights."""
-        return Look(anybody(self.actor), self.whose)
 
     @cached_property
     def providers(self) -> list[ProviderReading]:

@@ -23,6 +23,7 @@ from projects.errors import BadRequest, Conflict, Forbidden, LimitReached, NotFo
 from projects.models import Role
 from projects.pages import page_actor, refusals, shared_text, unless_known
 from projects.selectors import projects_of, shares_of
+from projects.shared_rendering import anybody
 
 logger = logging.getLogger(__name__)
 HEAD = "orchestrator/home/_head.html"
@@ -89,22 +90,12 @@ def run_hello(request: HttpRequest) -> HttpResponse:
 
 def _parts(request: HttpRequest, look: Look, one: Card, *, apart: bool = False) -> dict[str, str]:
     """The card's markup by its name. The one of what wants attention brings the page's sentence
-    along, which is swapped where it stands when the card is fetched `apart`. What is of nobody is
-    rendered once for all who have the same rights."""
-    if not one.personal and look.whose is Whose.ALL:
-        return {one.name: _shared(look.anybodys, one)}
+    along, which is swapped where it stands when the card is fetched `apart`."""
     context = {**one.context(look), "whose": look.whose, "apart": apart}
     parts: dict[str, str] = {one.name: render_to_string(one.template, context, request)}
     if one is ATTENTION:
         parts["head"] = render_to_string(HEAD, context, request)
     return parts
-
-
-def _shared(look: Look, one: Card) -> str:
-    def make() -> str:
-        return render_to_string(one.template, {**one.context(look), "whose": look.whose})
-
-    return shared_text(look.actor, f"home/{one.name}", lambda: one.mark(look), make)
 
 
 def _or_broken(request: HttpRequest, look: Look, one: Card) -> dict[str, str]:
@@ -124,7 +115,16 @@ def _broken(request: HttpRequest, look: Look, one: Card) -> str:
 
 
 def _apart(request: HttpRequest, look: Look, one: Card) -> HttpResponse:
-    """The card as a live region fetches it."""
+    """The card as a live region fetches it. What tells of nobody is rendered once for all who
+    have the same rights: after a change every open page asks for it."""
+    if not one.personal and look.whose is Whose.ALL:
+        nobodys = Look(anybody(look.actor), look.whose)
+
+        def make() -> str:
+            return render_to_string(one.template, {**one.context(nobodys), "whose": look.whose})
+
+        address = f"home/{one.name}"
+        return HttpResponse(shared_text(nobodys.actor, address, lambda: one.mark(nobodys), make))
     return HttpResponse("".join(_parts(request, look, one, apart=True).values()))
 
 

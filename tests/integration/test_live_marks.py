@@ -164,6 +164,7 @@ def cards(browser: Client, query: str = "") -> dict[str, str]:
 def test_cards_that_tell_of_nobody_are_made_once_for_those_of_the_same_rights(
     project: Project, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(shared_rendering, "SHARED_SECONDS", 60.0)
     job = make_job(project=project, state="running", started_at=timezone.now())
     ada, bob = (signed_in(make_user(name, project=project, staff=True)) for name in ("ada", "bob"))
     first = cards(ada)
@@ -171,7 +172,7 @@ def test_cards_that_tell_of_nobody_are_made_once_for_those_of_the_same_rights(
     assert provider.name in first["capacity"]
     monkeypatch.setattr(home, "day_of", None)
     monkeypatch.setattr(home, "running_now", None)
-    monkeypatch.setattr(home, "totals", None)
+    monkeypatch.setattr(home, "loads", None)
     assert cards(bob) == first
 
 

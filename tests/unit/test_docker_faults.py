@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from providers.driver import EngineFault, NoCapacity, ProviderConfig, Rejected, RunState
 from providers.drivers.docker import DockerDriver
@@ -36,7 +37,10 @@ class Engine:
         return answer
 
     def lines(self, path: str, extra_seconds: float, **query: Any) -> Iterator[bytes]:
-        return iter([json.dumps(event).encode() for event in self.get(path)])
+        for event in self.get(path):
+            if isinstance(event, Exception):
+                raise event
+            yield event if isinstance(event, bytes) else json.dumps(event).encode()
 
     def act(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         return self.get(path)
@@ -148,6 +152,10 @@ HUP, KILL, OOM = event("kill", signal="1"), event("kill", signal="9"), event("oo
         (killed(), [KILL], False),
         (killed(), [KILL, OOM], False),
         (killed(), EngineError(403, "the front lets nobody ask"), False),
+        (killed(), requests.ConnectionError("a front that hangs"), False),
+        (killed(), [HUP, requests.ConnectionError("broken off")], False),
+        (killed(), [b"<html>"], False),
+        (killed(), [{"Action": "kill", "Actor": {"Attributes": None}}, OOM], True),
         (killed(flagged=True), AssertionError("asked for what it knows"), True),
         (killed(memory=0), AssertionError("asked for what cannot be"), False),
     ],

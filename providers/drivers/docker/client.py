@@ -106,8 +106,8 @@ class Engine:
             return self._call("GET", path, query, seconds=self.options.query_seconds)
 
     def lines(self, path: str, extra_seconds: float, **query: Any) -> Iterator[bytes]:
-        """Ask for what is told line by line as it happens, with silences of so long; beside
-        all turns, for its callers are few."""
+        """Ask for what is told line by line as it happens, with silences of so long; beside all
+        turns, because it waits for what may happen rather than for the engine."""
         seconds = self.options.query_seconds + extra_seconds
         with self.send("GET", path, query, seconds=seconds, stream=True) as response:
             yield from filter(None, response.iter_lines(chunk_size=None))

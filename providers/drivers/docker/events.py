@@ -45,7 +45,9 @@ def killed_for_memory(engine: Engine, container: str, finished_at: datetime) -> 
     The container's flag says what the engine knew at the exit. Its shim tells of the kernel's
     kill in another message, on a busy machine up to a second later, and then only an event
     remembers it (seen on 20.10). So this waits until LATE after the end, unless a kill that
-    somebody asked the engine for explains the end before. Raises EngineError.
+    somebody asked the engine for explains the end before.
+
+    Raises EngineError, requests' errors, and ValueError for what is no JSON.
     """
     told = engine.lines(
         "/events",
@@ -55,8 +57,9 @@ def killed_for_memory(engine: Engine, container: str, finished_at: datetime) -> 
         filters=json.dumps({"container": [container], "event": ["kill", "oom"]}),
     )
     for event in map(json.loads, told):
-        if event["Action"] == "oom":
+        if event.get("Action") == "oom":
             return True
-        if event["Actor"]["Attributes"].get("signal") == _SIGKILL:
+        about = event.get("Actor", {}).get("Attributes") or {}
+        if about.get("signal") == _SIGKILL:
             return False
     return False

@@ -49,8 +49,8 @@ def look(engine: Engine, container: str) -> Observation:
 def _lacked_memory(engine: Engine, container: str, finished_at: datetime | None) -> bool:
     try:
         return finished_at is not None and killed_for_memory(engine, container, finished_at)
-    except EngineError:
-        return False  # it refuses to tell; the program's own end is known all the same
+    except (EngineError, OSError, ValueError):
+        return False  # it does not tell; the program's own end is known all the same
 
 
 def is_running(engine: Engine, container: str) -> bool:

@@ -299,5 +299,5 @@ def test_a_region_that_is_fetched_each_few_seconds_is_asked_later_and_later_whil
     for _ in range(30):
         page.clock.run_for(1000)
         page.evaluate("document.readyState")
-    # after 5 s, then 2, 4, 8 and 15 s later; by its clock alone six times more
-    assert 2 <= len(asked) <= 5, asked
+    # once, then some 3, 4, 8 and 15 s later; by its clock it would be each 5 s beside these
+    assert 2 <= len(asked) <= 6, asked
