@@ -22,10 +22,12 @@ from pytest_django import DjangoDbBlocker
 
 from orchestrator.garbage import settle
 from tests.support.chromium import chromium_program, open_browser
+from tests.support.connections import others_rest
 from tests.support.databases import models_on, name_of, own_database
 from tests.support.engine import end_test_engine, ensure_test_engine, ensure_test_image
 from tests.support.instance import TestInstance
 from tests.support.strictness import NothingLeftOut
+from tests.support.waiting import wait_until
 
 INSTANCE = TestInstance()
 GROUND = "projects.migrations.0002_ground"
@@ -106,17 +108,25 @@ def django_db_modify_db_settings(migrated_database: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def ground(request: pytest.FixtureRequest) -> None:
+def ground(request: pytest.FixtureRequest) -> Iterator[None]:
     """The rows that migrations make: a test that empties all tables takes them along, so they
-    are made anew for each one after it."""
+    are made anew for each one after it.
+
+    They are emptied once everybody rests: what a browser asked for last may still be read by a
+    web process, and Postgres would end one of the two for a deadlock.
+    """
     mark = request.node.get_closest_marker("django_db")
     if mark is None:
+        yield
         return
     request.getfixturevalue("_django_db_helper")  # the test's own access comes first
     if request.config.stash.get(EMPTIED, False):
         import_module(GROUND).make_ground(apps, None)
     if mark.kwargs.get("transaction"):
         request.config.stash[EMPTIED] = True
+    yield
+    if mark.kwargs.get("transaction"):
+        wait_until(others_rest, 30, "no other session is at work in the database")
 
 
 @pytest.fixture(scope="session")

@@ -89,3 +89,13 @@ def blocked_sessions() -> int:
         # pg_locks tells of now, also inside a transaction; pg_stat_activity does not.
         cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
         return int(cursor.fetchone()[0])
+
+
+def others_rest() -> bool:
+    """Whether no other session of this database is in the middle of a statement or transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle')"
+        )
+        return bool(cursor.fetchone()[0])
