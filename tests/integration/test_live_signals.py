@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import connection
+from django.db.models import F
 
 from jobs.models import Job
 from orchestrator import consumers
@@ -25,7 +26,8 @@ from orchestrator.consumers import (
 )
 from orchestrator.postgres_store import PostgresStore
 from orchestrator.scheduling.policy import Plan, Told
-from orchestrator.topics import TOPIC_KINDS
+from orchestrator.topics import TOPIC_KINDS, Grant, grants_of
+from projects.actor import Actor
 from projects.hub import hub
 from projects.models import Membership, Project
 from projects.notify import JobChange, LiveChanges, notify_jobs, notify_live
@@ -240,6 +242,29 @@ def test_a_committed_change_is_heard_with_its_revision(job: Job, member: User) -
             assert await browser.hear("job") == {"t": "job", "id": job.pk, "rev": job.rev}
             await in_database(changed, job, 17)
             assert await browser.hear("job") == {"t": "job", "id": job.pk, "rev": 17}
+
+    key = sign_in(member)
+    run(scenario())
+
+
+def test_a_change_while_a_topic_is_being_granted_is_heard_too(
+    job: Job, member: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def granted(viewer: Actor, topics: list[str]) -> list[Grant]:
+        found = grants_of(viewer, topics)
+        if not asked:  # told of before anybody listens
+            Job.objects.filter(pk=job.pk).update(rev=F("rev") + 5)
+        asked.append(topics)
+        return found
+
+    monkeypatch.setattr(consumers, "grants_of", granted)
+
+    async def scenario() -> None:
+        async with live(key) as browser:
+            browser.say("sub", topics=[f"job:{job.pk}"])
+            assert (await browser.hear("job"))["rev"] == job.rev + 5
 
     key = sign_in(member)
     run(scenario())
