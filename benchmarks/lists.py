@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import replace
 from statistics import median
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from benchmarks.pages import engine_stands_still, time_page
+from benchmarks.sockets import open_page
 from orchestrator.local.postgres import SUPERUSER
 from tests.support.running import RunningGantry, running_gantry
 
@@ -67,6 +69,9 @@ def main() -> int:
                 *(f"/_/home/{card}" for card in CARDS),
             ]
             times = [time_page(gantry.port, path, headers) for path in [*lists, *others]]
+            with open_page(gantry, headers["Cookie"], "jobs"):
+                again = time_page(gantry.port, "/", headers)
+            times.append(replace(again, path="/ while a page is open"))
             ratios = [_deepest(gantry.port, order, headers) for order in ("newest", "oldest")]
     slowest = sorted(times, key=lambda one: -one.p95)
     print("ms p50, ms p95")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import django
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.sync.client import connect as connect_now
+from websockets.typing import Origin
 
 from tests.support.running import RunningGantry
 
@@ -27,6 +30,20 @@ def signed_in(gantry: RunningGantry) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={sign_in(User.objects.get(username='admin'))}"
 
 
+@contextmanager
+def open_page(gantry: RunningGantry, cookie: str, *topics: str) -> Iterator[None]:
+    """A page that stands open meanwhile and is told of these; its regions are not fetched."""
+    address = f"ws://127.0.0.1:{gantry.port}/ws/live"
+    headers = {"Cookie": cookie}
+    with connect_now(address, origin=Origin(gantry.url), additional_headers=headers) as socket:
+        hello = json.loads(socket.recv())
+        assert hello["t"] == "hello", hello
+        socket.send(json.dumps({"op": "sub", "topics": topics}))
+        socket.send(json.dumps({"op": "ping"}))
+        assert json.loads(socket.recv())["t"] == "pong"
+        yield
+
+
 async def open_sockets(
     stack: AsyncExitStack, gantry: RunningGantry, cookie: str, many: int
 ) -> list[ClientConnection]:
@@ -36,7 +53,7 @@ async def open_sockets(
         socket = await stack.enter_async_context(
             connect(
                 f"ws://127.0.0.1:{gantry.port}/ws/live",
-                origin=gantry.url,  # type: ignore[arg-type]
+                origin=Origin(gantry.url),
                 additional_headers={"Cookie": cookie},
                 compression=None,
                 max_size=None,

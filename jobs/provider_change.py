@@ -20,7 +20,7 @@ from projects.actor import Actor
 from projects.quantities import cores_text, memory_text
 from providers.fit import takes_jobs, why_down
 from providers.models import Mode, Provider, RequestStatus
-from providers.selectors import ProviderUse, latest_test, provider_use, providers_of
+from providers.selectors import ProviderUse, latest_test, provider_list, provider_use
 
 MOST_NAMED = 5
 MOST_LISTED = 200
@@ -98,7 +98,7 @@ def _tested(provider: Provider) -> bool:
 
 def _change(actor: Actor, provider: Provider, after: Provider, *, most: int) -> dict[str, Any]:
     now = timezone.now()
-    everything = list(providers_of(actor))
+    everything = provider_list(actor)
     used = provider_use([one.pk for one in everything])
     use = used[provider.pk]
     classes = waiting_classes()

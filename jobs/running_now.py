@@ -28,6 +28,11 @@ _MINE = PreparedQuery(
         .order_by("-pk")
     )
 )
+_LIVE = PreparedQuery(
+    lambda: Attempt.objects.filter(job__any=Place(0), ended_at=None).only(
+        "job_id", "phase", "progress", "placed_at", "not_seen_since"
+    )
+)
 _PHASES = {
     Phase.PLACED: "placed",
     Phase.PULLING: "pulling its image",
@@ -117,10 +122,7 @@ def running_now(actor: Actor, whose: Whose, now: datetime) -> list[Going]:
     jobs = list(
         found.select_related("project", "provider").defer(*_LARGE).order_by("-pk")[:MOST_SHOWN]
     )
-    live = Attempt.objects.filter(job__in=jobs, ended_at=None).only(
-        "job_id", "phase", "progress", "placed_at", "not_seen_since"
-    )
-    attempts = {attempt.job_id: attempt for attempt in live}
+    attempts = {attempt.job_id: attempt for attempt in _LIVE.fetch([job.pk for job in jobs])}
     known = records([name_of(job) for job in jobs])
     return [
         going(job, attempts.get(job.pk), known.get(name_of(job), NO_RECORD).usual, now)

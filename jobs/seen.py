@@ -18,6 +18,7 @@ from django.utils import timezone
 from jobs.last_runs import Name
 from jobs.models import Seen
 from projects.actor import Actor
+from projects.prepared import Place, PreparedQuery
 
 KINDS = ("failed", "overlong", "waits", "paused")
 FIRST_LOOK = timedelta(days=1)
@@ -28,6 +29,9 @@ MOST_MARKS = 200
 """So many things a person keeps marked; those marked first come up again."""
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 """Before anything that Gantry knows."""
+
+_JOINED = PreparedQuery(lambda: User.objects.only("date_joined").filter(pk__any=Place(0)))
+_MARKS = PreparedQuery(lambda: Seen.objects.filter(user__any=Place(0)))
 
 Thing = tuple[str, Name]
 """What can be marked: its kind, and the name of its jobs in their project."""
@@ -60,15 +64,15 @@ class Marks:
 
 def marks_of(actor: Actor, now: datetime) -> Marks:
     """A person's marks; two queries."""
-    person = User.objects.filter(pk__in=[] if actor.id is None else [actor.id])
-    joined = person.values_list("date_joined", flat=True).first()
+    person = [] if actor.id is None else [actor.id]
+    joined = next((user.date_joined for user in _JOINED.fetch(person)), now)
     until, things = NEVER, dict[Thing, datetime]()
-    for mark in Seen.objects.filter(user=actor.id):
+    for mark in _MARKS.fetch(person):
         if mark.project_id is None:
             until = mark.until
         else:
             things[mark.kind, (mark.project_id, mark.name)] = mark.until
-    return Marks(max(now - FURTHEST, (joined or now) - FIRST_LOOK), until, things)
+    return Marks(max(now - FURTHEST, joined - FIRST_LOOK), until, things)
 
 
 def acknowledge(actor: Actor, until: datetime, thing: Thing | None = None) -> None:

@@ -24,8 +24,9 @@ from projects.actor import Actor
 from projects.live_marks import list_mark
 from projects.models import Role
 from projects.selectors import projects_of
+from projects.shared_rendering import anybody
 from providers.readings import ProviderReading, loads, totals
-from providers.selectors import providers_of
+from providers.selectors import provider_list
 from providers.troubles import provider_troubles
 
 MOST_PROVIDERS = 8
@@ -42,13 +43,24 @@ class Look:
         self.now = timezone.now()
 
     @cached_property
+    def nobodys(self) -> Look:
+        """The same look by somebody who has the same rights: it can tell of no person, and reads
+        for both what takes rights alone."""
+        nobody = anybody(self.actor)
+        return self if nobody == self.actor else Look(nobody, self.whose)
+
+    @cached_property
     def providers(self) -> list[ProviderReading]:
         """All providers that the person may see, with what they have given out."""
-        return loads(list(providers_of(self.actor)))
+        if self.nobodys is not self:
+            return self.nobodys.providers
+        return loads(provider_list(self.actor))
 
     @cached_property
     def counts(self) -> Mapping[JobState, int]:
         """How many jobs wait and run."""
+        if self.nobodys is not self and self.whose is Whose.ALL:
+            return self.nobodys.counts
         return live_counts(self.actor, self.whose)
 
     @cached_property

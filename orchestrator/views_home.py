@@ -21,9 +21,8 @@ from orchestrator.home import ATTENTION, BY_NAME, CARDS, START, Card, Look
 from projects.actor import Actor
 from projects.errors import BadRequest, Conflict, Forbidden, LimitReached, NotFound
 from projects.models import Role
-from projects.pages import page_actor, refusals, shared_text, unless_known
+from projects.pages import SharedText, page_actor, refusals, unless_known
 from projects.selectors import projects_of, shares_of
-from projects.shared_rendering import anybody
 
 logger = logging.getLogger(__name__)
 HEAD = "orchestrator/home/_head.html"
@@ -91,6 +90,8 @@ def run_hello(request: HttpRequest) -> HttpResponse:
 def _parts(request: HttpRequest, look: Look, one: Card, *, apart: bool = False) -> dict[str, str]:
     """The card's markup by its name. The one of what wants attention brings the page's sentence
     along, which is swapped where it stands when the card is fetched `apart`."""
+    if shared := _shared(look, one):
+        return {one.name: shared.in_turn() if apart else shared.at_once()}
     context = {**one.context(look), "whose": look.whose, "apart": apart}
     parts: dict[str, str] = {one.name: render_to_string(one.template, context, request)}
     if one is ATTENTION:
@@ -114,17 +115,20 @@ def _broken(request: HttpRequest, look: Look, one: Card) -> str:
     return render_to_string("orchestrator/home/_broken.html", context, request)
 
 
+def _shared(look: Look, one: Card) -> SharedText | None:
+    """The card, rendered once for all who have the same rights, where it tells of nobody."""
+    if one.personal or look.whose is not Whose.ALL:
+        return None
+    nobodys = look.nobodys
+
+    def make() -> str:
+        return render_to_string(one.template, {**one.context(nobodys), "whose": look.whose})
+
+    return SharedText(nobodys.actor, f"home/{one.name}", lambda: one.mark(nobodys), make)
+
+
 def _apart(request: HttpRequest, look: Look, one: Card) -> HttpResponse:
-    """The card as a live region fetches it. What tells of nobody is rendered once for all who
-    have the same rights: after a change every open page asks for it."""
-    if not one.personal and look.whose is Whose.ALL:
-        nobodys = Look(anybody(look.actor), look.whose)
-
-        def make() -> str:
-            return render_to_string(one.template, {**one.context(nobodys), "whose": look.whose})
-
-        address = f"home/{one.name}"
-        return HttpResponse(shared_text(nobodys.actor, address, lambda: one.mark(nobodys), make))
+    """The card as a live region fetches it."""
     return HttpResponse("".join(_parts(request, look, one, apart=True).values()))
 
 

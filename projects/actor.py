@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from projects.models import ActorKind, Membership, Role
+from projects.prepared import Place, PreparedQuery
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+_MEMBERSHIPS = PreparedQuery(
+    lambda: Membership.objects.only("project_id", "role").filter(user__any=Place(0))
+)
 _ORDER = {Role.VIEWER: 1, Role.SUBMITTER: 2, Role.ADMIN: 3}
 
 
@@ -57,10 +61,7 @@ SYSTEM = Actor(ActorKind.SYSTEM, None, "Gantry", "engine", is_superuser=True, is
 
 def actor_of(user: User, *, via: str, request_id: str = "", token_id: int | None = None) -> Actor:
     """The actor for a signed-in user, or for a token of theirs (`token_id`); one query."""
-    roles = {
-        project: Role(role)
-        for project, role in Membership.objects.filter(user=user).values_list("project_id", "role")
-    }
+    roles = {own.project_id: Role(own.role) for own in _MEMBERSHIPS.fetch([user.pk])}
     return Actor(
         kind=ActorKind.TOKEN if token_id else ActorKind.USER,
         id=user.pk,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -83,22 +84,37 @@ def shared_fragment(
         return render_to_string(template, dict(context(viewer)))
 
     def made() -> HttpResponse:
-        return HttpResponse(shared_text(viewer, request.get_full_path(), mark, make))
+        return HttpResponse(SharedText(viewer, request.get_full_path(), mark, make).in_turn())
 
     return unless_known(request, made, mark())
 
 
-def shared_text(
-    viewer: Actor, address: str, mark: Callable[[], str | None], make: Callable[[], str]
-) -> str:
-    """What `make` renders for all who have this nobody's rights and ask for this address, once
-    for those of one `mark` (projects/shared_rendering.py); made anew while there is none."""
-    if mark() is None:
-        return make()
-    zone = timezone.get_current_timezone_name()
-    if not connection.in_atomic_block:  # there are few, and who waits needs none
-        close_old_connections()
-    return shared.get((address, viewer_scope(viewer), zone), mark, make)
+@dataclass(frozen=True, slots=True)
+class SharedText:
+    """A text that `make` renders for all who have the rights of `viewer`, who is nobody, and ask
+    for this `address`: once for those of one `mark` (projects/shared_rendering.py), and for each
+    while there is no mark."""
+
+    viewer: Actor
+    address: str
+    mark: Callable[[], str | None]
+    make: Callable[[], str]
+
+    def in_turn(self) -> str:
+        """For one of many who fetch it after each change."""
+        if self.mark() is None:
+            return self.make()
+        if not connection.in_atomic_block:  # there are few, and who waits needs none
+            close_old_connections()
+        return shared.get(self._made_for(), self.mark, self.make)
+
+    def at_once(self) -> str:
+        """For who looks at a page that is not there yet."""
+        mark = self.mark()
+        return shared.get_at_once(self._made_for(), mark, self.make) if mark else self.make()
+
+    def _made_for(self) -> tuple[str, ...]:
+        return self.address, viewer_scope(self.viewer), timezone.get_current_timezone_name()
 
 
 def unless_known(

@@ -13,6 +13,7 @@ from django.db import transaction
 from projects.actor import Actor
 from projects.errors import FieldProblem, Forbidden, Invalid
 from projects.models import PreferenceRow
+from projects.prepared import Place, PreparedQuery
 from projects.zones import LOCAL, zone_known
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -28,14 +29,20 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What is chosen among a few words. `log_…` are the controls of the log viewer."""
 
+_CHOSEN = PreparedQuery(lambda: PreferenceRow.objects.filter(pk__any=Place(0)))
+
 UNCHOSEN: Mapping[str, str] = {name: words[0] for name, words in OPTIONS.items()} | {"zone": LOCAL}
 
 
 def preferences_chosen(user_id: int) -> dict[str, str]:
     """What this person has chosen, by name; one query."""
-    chosen = PreferenceRow.objects.filter(pk=user_id).values_list("chosen", flat=True).first()
     # A choice that a later Gantry no longer offers is none.
-    return {name: value for name, value in (chosen or {}).items() if _offered(name, value)}
+    return {
+        name: value
+        for row in _CHOSEN.fetch([user_id])
+        for name, value in row.chosen.items()
+        if _offered(name, value)
+    }
 
 
 def preferences_set(actor: Actor, changes: Mapping[str, str]) -> None:

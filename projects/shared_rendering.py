@@ -73,10 +73,24 @@ class SharedRenderings:
                 first = shelf.coming is None
                 shelf.coming = given = shelf.coming or _Rendering()
         if first:
-            self._make(shelf, given, mark, make)
+            self._make_in_turn(shelf, given, mark, make)
         return given.text.result()
 
-    def _make(
+    def get_at_once(self, made_for: Hashable, mark: str, make: Callable[[], str]) -> str:
+        """As `get`, for who would rather have one made than wait for the turn of the next: the
+        newest, if it is of this mark, or one that is made now and serves others too."""
+        with self._guard:
+            self._forget_old()
+            shelf = self._shelves.setdefault(made_for, _Shelf())
+            given, first = shelf.newest, False
+            if given is None or given.mark != mark:
+                shelf.newest = given = _Rendering(mark=mark, begun_at=clock())
+                first = True
+        if first:
+            self._make(given, make)
+        return given.text.result()
+
+    def _make_in_turn(
         self,
         shelf: _Shelf,
         rendering: _Rendering,
@@ -90,12 +104,20 @@ class SharedRenderings:
             with self._guard:
                 rendering.mark, rendering.begun_at = mark(), clock()
                 shelf.newest, shelf.coming = rendering, None
+        except BaseException as error:
+            with self._guard:
+                if shelf.coming is rendering:  # or all who come would wait for it for ever
+                    shelf.coming = None
+            rendering.text.set_exception(error)
+            return
+        self._make(rendering, make)
+
+    def _make(self, rendering: _Rendering, make: Callable[[], str]) -> None:
+        try:
             rendering.text.set_result(make())
         except BaseException as error:
             with self._guard:
                 rendering.mark = None
-                if shelf.coming is rendering:  # or all who come would wait for it for ever
-                    shelf.coming = None
             rendering.text.set_exception(error)
 
     def _forget_old(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from typing import Any
 
 from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
@@ -17,11 +18,32 @@ from django.db.models.functions import Coalesce, Now
 from projects.actor import Actor
 from projects.errors import FieldProblem, Invalid, NotFound
 from projects.models import Event
+from projects.prepared import Place, PreparedQuery
 from projects.selectors import latest_subject_events
 from providers.leases import SCHEDULER, provider_lease
 from providers.models import EngineRequest, Lease, Provider, RequestStatus
 
 NOBODY_AFTER = timedelta(seconds=5)
+
+
+def _living() -> QuerySet[Provider]:
+    """All but the deleted ones, by name."""
+    return Provider.objects.filter(deleted_at__isnull=True).order_by("name")
+
+
+_LIVING = PreparedQuery(_living)
+_USED: PreparedQuery[Any] = PreparedQuery(
+    lambda: (
+        Provider.objects.only("pk")
+        .filter(pk__any=Place(0), attempts__isnull=False, attempts__ended_at=None)
+        .annotate(
+            running=Count("attempts"),
+            given_cpu=Coalesce(Sum("attempts__cpu_millis"), 0),
+            given_memory=Coalesce(Sum("attempts__memory_mb"), 0),
+            given_gpus=Coalesce(Sum("attempts__gpus"), 0),
+        )
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +67,17 @@ class RequestReading:
 
 def providers_of(actor: Actor) -> QuerySet[Provider]:
     """The providers that the actor may see, by name, without the deleted ones."""
-    living = Provider.objects.filter(deleted_at__isnull=True).order_by("name")
-    return living if actor.may_operate or actor.roles else living.none()
+    living = _living()
+    return living if _sees_any(actor) else living.none()
+
+
+def _sees_any(actor: Actor) -> bool:
+    return actor.may_operate or bool(actor.roles)
 
 
 def provider_list(actor: Actor) -> list[Provider]:
     """All providers that the actor may see, by name."""
-    return list(providers_of(actor))
+    return _LIVING.fetch() if _sees_any(actor) else []
 
 
 def provider_get(actor: Actor, provider_id: int) -> Provider:
@@ -81,19 +107,10 @@ def provider_page(actor: Actor, *, after_id: int, limit: int) -> list[Provider]:
 
 def provider_use(provider_ids: Sequence[int]) -> dict[int, ProviderUse]:
     """What is in use on each of the providers, in one query over live attempts."""
-    rows = (
-        Provider.objects.filter(
-            pk__in=provider_ids, attempts__isnull=False, attempts__ended_at=None
-        )
-        .values_list("pk")
-        .annotate(
-            running=Count("attempts"),
-            given_cpu=Coalesce(Sum("attempts__cpu_millis"), 0),
-            given_memory=Coalesce(Sum("attempts__memory_mb"), 0),
-            given_gpus=Coalesce(Sum("attempts__gpus"), 0),
-        )
-    )
-    used = {row[0]: ProviderUse(*row[1:]) for row in rows}
+    used = {
+        one.pk: ProviderUse(one.running, one.given_cpu, one.given_memory, one.given_gpus)
+        for one in _USED.fetch(provider_ids)
+    }
     return {pk: used.get(pk, ProviderUse()) for pk in provider_ids}
 
 

@@ -165,6 +165,7 @@ def test_cards_that_tell_of_nobody_are_made_once_for_those_of_the_same_rights(
     project: Project, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_rendering, "SHARED_SECONDS", 60.0)
+    make_job(project=project, state="completed")  # or Home would be of how to begin
     job = make_job(project=project, state="running", started_at=timezone.now())
     ada, bob = (signed_in(make_user(name, project=project, staff=True)) for name in ("ada", "bob"))
     first = cards(ada)
@@ -172,8 +173,10 @@ def test_cards_that_tell_of_nobody_are_made_once_for_those_of_the_same_rights(
     assert provider.name in first["capacity"]
     monkeypatch.setattr(home, "day_of", None)
     monkeypatch.setattr(home, "running_now", None)
+    page = words_of(bob.get("/"))
     monkeypatch.setattr(home, "loads", None)
     assert cards(bob) == first
+    assert all(text in page for text in first.values())
 
 
 def test_cards_are_not_shared_with_other_rights_nor_where_they_are_of_ones_own_jobs(

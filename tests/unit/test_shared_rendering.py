@@ -58,6 +58,9 @@ class Listed:
     def get(self, made_for: str = "viewers") -> str:
         return self.renderings.get(made_for, self.mark, self.make)
 
+    def get_at_once(self) -> str:
+        return self.renderings.get_at_once("viewers", self.mark(), self.make)
+
 
 @pytest.fixture
 def listed() -> Listed:
@@ -142,6 +145,33 @@ def test_a_rendering_serves_for_a_second_from_its_beginning(
     time.now += later * SHARED_SECONDS
     listed.get()
     assert listed.made == made
+
+
+def test_a_page_that_is_not_there_yet_waits_for_no_turn(time: Clock, listed: Listed) -> None:
+    given = []
+    for revision in (1, 2, 2, 3):
+        listed.revision = revision
+        given.append(listed.get_at_once())
+    assert given == [f"rows of r{revision}" for revision in (1, 2, 2, 3)]
+    assert listed.made == 3
+    assert not time.waits
+
+
+def test_what_was_made_for_a_page_serves_its_regions_too(time: Clock, listed: Listed) -> None:
+    assert listed.get_at_once() == listed.get() == listed.get_at_once() == "rows of r1"
+    assert listed.made == 1
+    assert not time.waits
+
+
+def test_what_fails_for_a_page_is_told_and_not_kept(time: Clock) -> None:
+    renderings = SharedRenderings()
+
+    def broken() -> str:
+        raise RuntimeError("no database")
+
+    with pytest.raises(RuntimeError, match="no database"):
+        renderings.get_at_once("viewers", "r1", broken)
+    assert renderings.get_at_once("viewers", "r1", lambda: "mended") == "mended"
 
 
 def test_others_are_given_their_own(time: Clock, listed: Listed) -> None:
