@@ -115,6 +115,7 @@ async def _watch_changes(
     gantry: RunningGantry, cookie: str, jobs: Sequence[int]
 ) -> tuple[list[float], int]:
     committed: dict[tuple[int, int], float] = {}
+    told: set[int] = set()
     known: list[dict[int, int]] = [{} for _ in range(SOCKETS)]
     lags: list[float] = []
 
@@ -124,6 +125,8 @@ async def _watch_changes(
             message = json.loads(text)
             if message["t"] == "ping":
                 await say(socket, op="pong")
+            if message["t"] == "subscribed":
+                told.add(nth)
             if message["t"] != "job":
                 continue
             known[nth][message["id"]] = message["rev"]
@@ -136,7 +139,7 @@ async def _watch_changes(
         listeners = [asyncio.create_task(listen(n, s)) for n, s in enumerate(sockets)]
         for nth, socket in enumerate(sockets):
             await say(socket, op="sub", topics=[f"job:{jobs[nth % JOBS]}"])
-        await _until(lambda: all(known), 60, "each socket knows its job")
+        await _until(lambda: len(told) == SOCKETS, 60, "each socket is told of its job")
         await _change(gantry, jobs, SECONDS, committed)
         last = {job: max(rev for j, rev in committed if j == job) for job in jobs}
 

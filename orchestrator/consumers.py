@@ -186,12 +186,8 @@ class LiveSocket:
                 self._subscribe(granted[topic])
             elif topic not in self._grants:
                 await self._tell({"t": "denied", "topic": topic})
-        # What changed since the page was rendered shows in the revisions. They are read once
-        # more, now that it is told of changes: one that came in between was in neither.
-        of_one = [topic for topic, grant in granted.items() if grant.now is not None]
-        for grant in await in_database(grants_of, self._viewer, of_one) if of_one else ():
-            if grant.now is not None and grant.topic in self._grants:
-                self._mailbox.put(grant.topic, grant.now)
+        # The page fetches what is of these now: of what changed before, nobody tells it.
+        await self._tell({"t": "subscribed", "topics": sorted(granted)})
 
     async def _log(self, place: Place, after_seq: int) -> None:
         if old := self._feeds.pop(place, None):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from jobs.models import Attempt, Job
 from projects.actor import Actor
 from projects.errors import NotFound
-from projects.hub import Key, Message
+from projects.hub import Key
 from projects.live_marks import topic_keys
 from projects.models import Role
 from providers.selectors import providers_of, request_get
@@ -28,11 +28,10 @@ _MAX_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A permitted topic: the hub keys behind it, and what the page may have missed."""
+    """A permitted topic, and the hub keys behind it."""
 
     topic: str
     keys: tuple[Key, ...]
-    now: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +92,17 @@ def _sees_anything(actor: Actor) -> bool:
 
 
 def _jobs(actor: Actor, ids: list[int]) -> list[Grant]:
-    rows = Job.objects.filter(pk__in=ids).values_list("pk", "project_id", "rev") if ids else ()
+    rows = Job.objects.filter(pk__in=ids).values_list("pk", "project_id") if ids else ()
     return [
-        Grant(f"job:{pk}", (("job", pk),), {"t": "job", "id": pk, "rev": rev})
-        for pk, project_id, rev in rows
+        Grant(f"job:{pk}", (("job", pk),))
+        for pk, project_id in rows
         if actor.may(Role.VIEWER, project_id)
     ]
 
 
 def _providers(actor: Actor, ids: list[int]) -> list[Grant]:
-    rows = providers_of(actor).filter(pk__in=ids).values_list("pk", "rev") if ids else ()
-    return [
-        Grant(f"provider:{pk}", (("provider", pk),), {"t": "provider", "id": pk, "rev": rev})
-        for pk, rev in rows
-    ]
+    found = providers_of(actor).filter(pk__in=ids).values_list("pk", flat=True) if ids else ()
+    return [Grant(f"provider:{pk}", (("provider", pk),)) for pk in found]
 
 
 def _requests(actor: Actor, ids: list[int]) -> list[Grant]:
@@ -116,8 +112,7 @@ def _requests(actor: Actor, ids: list[int]) -> list[Grant]:
             request_get(actor, number)
         except NotFound:
             continue
-        now = {"t": "request", "id": number}
-        grants.append(Grant(f"request:{number}", (("request", number),), now))
+        grants.append(Grant(f"request:{number}", (("request", number),)))
     return grants
 
 

@@ -52,9 +52,13 @@
   }
 
   // After what may have mended it, nothing waits for an earlier failure.
-  function resync() {
+  function forgive() {
     for (const el of regions()) if (failures.has(el)) timing.get(el).last = -Infinity;
     failures = new WeakMap();
+  }
+
+  function resync() {
+    forgive();
     refreshAll();
   }
 
@@ -125,11 +129,15 @@
         show();
         if (build && build !== message.build) banner("A new version of Gantry is here.", "Reload", location.href);
         build ??= message.build;
+        forgive();
         subscribe();
-        resync();
         logs.forEach((log) => log.reopen());
         break;
       case "ping": send({ op: "pong" }); break;
+      case "subscribed":
+        fetchedAt = now();
+        regions().filter((el) => topicsOf(el).some((topic) => message.topics.includes(topic))).forEach((el) => refresh(el));
+        break;
       case "job": case "provider": case "request": signalled(`${message.t}:${message.id}`, message.rev); break;
       case "jobs": case "providers":
         regions().filter((el) => topicsOf(el).includes(message.topic)).forEach((el) => refresh(el, message.every_ms));
