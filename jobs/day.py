@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Aggregate, DurationField, ExpressionWrapper, F, QuerySet
+from django.db.models import Aggregate, Count, DurationField, ExpressionWrapper, F, QuerySet
 from django.db.models.functions import TruncHour
 
 from jobs.filters import JobFilter
 from jobs.models import Job
 from jobs.query import Term
-from jobs.search import ids_of, tally_of
+from jobs.search import clock
 from jobs.states import JobState
-from jobs.stretches import Ids
+from jobs.stretches import FIRST_SIZE, next_size
 from jobs.whose import Whose
 from projects.actor import Actor
 
-SECONDS = 0.02
-"""What the counting may take."""
+SECONDS = 0.01
+"""What the counting may take; the stretch that is begun is finished."""
 MOST_WAITS = 1_000
 """So many waits, the newest, make the median."""
 HOURS = 25
@@ -110,19 +111,38 @@ Counts = Mapping[tuple[datetime, JobState], int]
 def day_of(actor: Actor, whose: Whose, now: datetime) -> Day:
     """The day of the jobs that the actor may see. However many there are it takes a bounded
     time, and counts the newest if that does not suffice."""
-    found = whose.jobs(actor).filter(created_at__gte=now - 24 * _HOUR)
-    among = ids_of(JobFilter((Term("since", "24h"),)))
-    by_hour = found.annotate(hour=TruncHour("created_at", tzinfo=UTC))
-    tally = tally_of(by_hour, ("hour", "state"), among, seconds=SECONDS)
-    counts = {(hour, JobState(state)): n for (hour, state), n in tally.counts.items()}
-    counted = among.within(low=tally.unseen.high + 1) if tally.unseen else among
+    found, begin = whose.jobs(actor), now - 24 * _HOUR
+    counts, since = _counted(found, begin)
     return drawn(
         counts,
         whose.terms(actor),
         now,
-        median_wait=_median_wait(found, counted),
-        since=_submitted(counted.low) if tally.unseen else None,
+        median_wait=_median_wait(found, since),
+        since=since if since > begin else None,
     )
+
+
+def _counted(found: QuerySet[Job], begin: datetime) -> tuple[Counts, datetime]:
+    """The jobs submitted since then by hour and state, the newest first, and back to when there
+    was time for it. All that it reads is in one index, `job_by_time`; a stretch is bounded by
+    how many jobs there are in it, whoever may see them."""
+    counts: Counter[tuple[datetime, JobState]] = Counter()
+    everything = Job.objects.filter(created_at__gte=begin).order_by("-created_at")
+    by_hour = found.order_by().annotate(hour=TruncHour("created_at", tzinfo=UTC))
+    since, size, end = begin, FIRST_SIZE, clock() + SECONDS
+    while size:
+        begun = clock()
+        edge = everything.values_list("created_at", flat=True)[size - 1 : size].first()
+        here = by_hour.filter(created_at__gte=edge or begin)
+        for hour, state, number in here.values_list("hour", "state").annotate(number=Count("*")):
+            counts[hour, JobState(state)] += number
+        if edge is None:
+            return counts, begin
+        everything = everything.filter(created_at__lt=edge)
+        by_hour = by_hour.filter(created_at__lt=edge)
+        since, now = edge, clock()
+        size = next_size(size, took=now - begun, left=end - now)
+    return counts, since
 
 
 class _Median(Aggregate):
@@ -130,20 +150,19 @@ class _Median(Aggregate):
     template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
 
 
-def _median_wait(found: QuerySet[Job], counted: Ids) -> float | None:
-    """How long the newest of the counted jobs whose program began at the first try had waited,
+def _median_wait(found: QuerySet[Job], since: datetime) -> float | None:
+    """How long the newest of the jobs since then whose program began at the first try had waited,
     in seconds."""
-    began = found.filter(attempt=1, started_at__isnull=False)
-    newest = began.filter(pk__gte=counted.low, pk__lte=counted.high).order_by("-pk")[:MOST_WAITS]
+    oldest = Job.objects.filter(created_at__gte=since).order_by("created_at")
+    lowest = oldest.values_list("pk", flat=True).first()
+    if lowest is None:
+        return None
+    # By ids, of which every index of what somebody may see has the order.
+    began = found.filter(pk__gte=lowest, attempt=1, started_at__isnull=False)
+    newest = began.order_by("-pk")[:MOST_WAITS]
     waited = ExpressionWrapper(F("started_at") - F("created_at"), DurationField())
     middle = newest.aggregate(middle=_Median(waited))["middle"]
     return max(0.0, middle.total_seconds()) if middle is not None else None
-
-
-def _submitted(edge: int) -> datetime | None:
-    """When the job was submitted at which the counting ended."""
-    later = Job.objects.filter(pk__gte=edge).order_by("pk")
-    return later.values_list("created_at", flat=True).first()
 
 
 def drawn(

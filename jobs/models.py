@@ -177,7 +177,12 @@ class Job(models.Model):
             GinIndex(NameWords(F("name")), name="job_by_word"),
             # labels by key, or by key and value
             GinIndex(fields=["labels"], name="job_by_labels"),
-            models.Index(fields=["-created_at"], name="job_by_time"),
+            # and, for counts by the hour (jobs/day.py), what they are of
+            models.Index(
+                fields=["-created_at"],
+                include=["state", "project", "submitted_by"],
+                name="job_by_time",
+            ),
             models.Index(fields=["-finished_at"], name="job_failed", condition=Q(state="failed")),
             models.Index(
                 fields=["finished_at"],

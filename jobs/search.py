@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, F, Max, Min, OrderBy, Q, QuerySet
 
@@ -82,50 +81,22 @@ def first_of(
     return Found(ids, among if len(ids) < number else NONE)
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many jobs have each of some values, newest first, and the ids that were not looked
-    at: none, unless the time was over or it was enough."""
-
-    counts: Counter[tuple[Any, ...]]
-    unseen: Ids
-
-
-def tally_of(
-    found: QuerySet[Job],
-    by: Sequence[str],
-    among: Ids,
-    *,
-    seconds: float,
-    enough: Callable[[Counter[tuple[Any, ...]]], bool] = lambda counts: False,
-) -> Tally:
-    """Jobs counted by these columns, until it is enough or its time is over."""
-    counts: Counter[tuple[Any, ...]] = Counter()
-    size, end = FIRST_SIZE, clock() + seconds
-    while among and size and not enough(counts):
-        here, among = among.divided(size, upward=False)
-        rows = _between(found, here).order_by().values_list(*by).annotate(Count("pk"))
-        begun = clock()
-        for *values, number in rows:
-            counts[tuple(values)] += number
-        now = clock()
-        size = next_size(size, took=now - begun, left=end - now)
-    return Tally(counts, among)
-
-
 def counts_of(
     found: QuerySet[Job], states: Collection[str], among: Ids, *, enough: int
 ) -> tuple[dict[str, int], bool]:
     """How many jobs are in each of these states, and whether all were counted: it stops when
     it has seen `enough` of each, or when its time is over."""
-    tally = tally_of(
-        found.filter(state__in=sorted(states)),
-        ["state"],
-        among,
-        seconds=COUNTING_SECONDS,
-        enough=lambda counts: all(counts[state,] >= enough for state in states),
-    )
-    return {state: tally.counts[state,] for state in states}, not tally.unseen
+    counts: Counter[str] = Counter()
+    counted = found.filter(state__in=sorted(states)).order_by()
+    size, end = FIRST_SIZE, clock() + COUNTING_SECONDS
+    while among and size and not all(counts[state] >= enough for state in states):
+        here, among = among.divided(size, upward=False)
+        begun = clock()
+        for state, number in _between(counted, here).values_list("state").annotate(Count("pk")):
+            counts[state] += number
+        now = clock()
+        size = next_size(size, took=now - begun, left=end - now)
+    return {state: counts[state] for state in states}, not among
 
 
 ORDERS: dict[Sort, tuple[OrderBy | str, ...]] = {

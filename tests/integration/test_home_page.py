@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs import day, search
+from jobs import day
 from jobs.hello import IMAGE
 from jobs.models import Job, Seen
 from orchestrator import home
@@ -383,7 +383,7 @@ def test_a_day_of_more_jobs_than_there_is_time_for_says_how_far_it_was_counted(
 ) -> None:
     for n in range(5):
         ended(etl, minutes=100 - n)
-    monkeypatch.setattr(search, "FIRST_SIZE", 2)
+    monkeypatch.setattr(day, "FIRST_SIZE", 2)
     words = shown(browser, "day")
     assert "5completed" in words
     assert "Counted back to" not in words

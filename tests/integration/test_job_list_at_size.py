@@ -157,6 +157,11 @@ def home_reads_no_more_than_a_stretch(who: str, browser: Client) -> None:
     figure = f"{took:.0f} ms, {len(statements)} statements of at most {most:,} rows{cut}"
     tell("check 27", f"{MANY:,} skewed jobs, {who}: the last day {figure}")
     assert most <= LARGEST_SIZE
+    counting = [statement for statement in statements if "DATE_TRUNC" in statement]
+    assert counting
+    for statement in counting if who == "superuser" else ():  # of few, all may be looked at
+        scans = [node["Node Type"] for node in nodes_of(statement) if "Scan" in node["Node Type"]]
+        assert scans == ["Index Only Scan"], statement
     assert [problem for statement in statements for problem in bad_plans(statement)] == []
 
 
