@@ -71,7 +71,9 @@ def main() -> int:
             times = [time_page(gantry.port, path, headers) for path in [*lists, *others]]
             with open_page(gantry, headers["Cookie"], "jobs"):
                 again = time_page(gantry.port, "/", headers)
-            times.append(replace(again, path="/ while a page is open"))
+            times.append(
+                replace(again, path="/ again and again, while a page is open and nothing changes")
+            )
             ratios = [_deepest(gantry.port, order, headers) for order in ("newest", "oldest")]
     slowest = sorted(times, key=lambda one: -one.p95)
     print("ms p50, ms p95")

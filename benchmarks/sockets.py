@@ -39,8 +39,8 @@ def open_page(gantry: RunningGantry, cookie: str, *topics: str) -> Iterator[None
         hello = json.loads(socket.recv())
         assert hello["t"] == "hello", hello
         socket.send(json.dumps({"op": "sub", "topics": topics}))
-        socket.send(json.dumps({"op": "ping"}))
-        assert json.loads(socket.recv())["t"] == "pong"
+        told = json.loads(socket.recv())
+        assert told == {"t": "subscribed", "topics": sorted(topics)}, told
         yield
 
 

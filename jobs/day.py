@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Aggregate, Count, DurationField, ExpressionWrapper, F, QuerySet
+from django.db.models import Aggregate, Count, DurationField, ExpressionWrapper, F, Min, QuerySet
 from django.db.models.functions import TruncHour
 
 from jobs.filters import JobFilter
 from jobs.models import Job
 from jobs.query import Term
-from jobs.search import clock
+from jobs.search import SHUFFLED, clock
 from jobs.states import JobState
 from jobs.stretches import FIRST_SIZE, next_size
 from jobs.whose import Whose
@@ -132,7 +132,8 @@ def _counted(found: QuerySet[Job], begin: datetime) -> tuple[Counts, datetime]:
     since, size, end = begin, FIRST_SIZE, clock() + SECONDS
     while size:
         begun = clock()
-        edge = everything.values_list("created_at", flat=True)[size - 1 : size].first()
+        stretch = everything[:size].aggregate(edge=Min("created_at"), jobs=Count("*"))
+        edge = stretch["edge"] if stretch["jobs"] == size else None
         here = by_hour.filter(created_at__gte=edge or begin)
         for hour, state, number in here.values_list("hour", "state").annotate(number=Count("*")):
             counts[hour, JobState(state)] += number
@@ -153,8 +154,8 @@ class _Median(Aggregate):
 def _median_wait(found: QuerySet[Job], since: datetime) -> float | None:
     """How long the newest of the jobs since then whose program began at the first try had waited,
     in seconds."""
-    oldest = Job.objects.filter(created_at__gte=since).order_by("created_at")
-    lowest = oldest.values_list("pk", flat=True).first()
+    oldest = Job.objects.filter(created_at__gte=since).order_by("created_at")[:SHUFFLED]
+    lowest = oldest.aggregate(lowest=Min("pk"))["lowest"]
     if lowest is None:
         return None
     # By ids, of which every index of what somebody may see has the order.

@@ -4,6 +4,7 @@ one which cannot be shown takes nothing else with it."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.contrib import messages
@@ -37,8 +38,10 @@ def home(request: HttpRequest) -> HttpResponse:
         start = _or_broken(request, Look(actor, whose), START)
         return render(request, "orchestrator/start.html", start)
     look, shown = Look(actor, whose), dict[str, str]()
+    # Before anything is read: what one card reads, others tell too.
+    shared = {one.name: text.at_once() for one in CARDS if (text := _shared(look, one))}
     for one in CARDS:
-        shown |= _or_broken(request, look, one)
+        shown |= _or_broken(request, look, one, shared.get(one.name))
     return render(request, "orchestrator/home.html", shown)
 
 
@@ -90,8 +93,6 @@ def run_hello(request: HttpRequest) -> HttpResponse:
 def _parts(request: HttpRequest, look: Look, one: Card, *, apart: bool = False) -> dict[str, str]:
     """The card's markup by its name. The one of what wants attention brings the page's sentence
     along, which is swapped where it stands when the card is fetched `apart`."""
-    if shared := _shared(look, one):
-        return {one.name: shared.in_turn() if apart else shared.at_once()}
     context = {**one.context(look), "whose": look.whose, "apart": apart}
     parts: dict[str, str] = {one.name: render_to_string(one.template, context, request)}
     if one is ATTENTION:
@@ -99,10 +100,13 @@ def _parts(request: HttpRequest, look: Look, one: Card, *, apart: bool = False) 
     return parts
 
 
-def _or_broken(request: HttpRequest, look: Look, one: Card) -> dict[str, str]:
-    """The card's markup by its name, or in its place that it cannot be shown."""
+def _or_broken(
+    request: HttpRequest, look: Look, one: Card, shared: Callable[[], str] | None = None
+) -> dict[str, str]:
+    """The card's markup by its name, or in its place that it cannot be shown. `shared` gives it
+    where it is not made for this person."""
     try:
-        return _parts(request, look, one)
+        return {one.name: shared()} if shared else _parts(request, look, one)
     except Exception:  # whatever it is, the other cards are right and are shown
         return {one.name: _broken(request, look, one)}
 
@@ -129,6 +133,8 @@ def _shared(look: Look, one: Card) -> SharedText | None:
 
 def _apart(request: HttpRequest, look: Look, one: Card) -> HttpResponse:
     """The card as a live region fetches it."""
+    if shared := _shared(look, one):
+        return HttpResponse(shared.in_turn())
     return HttpResponse("".join(_parts(request, look, one, apart=True).values()))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.contrib.auth.models import User
@@ -108,10 +108,13 @@ class SharedText:
             close_old_connections()
         return shared.get(self._made_for(), self.mark, self.make)
 
-    def at_once(self) -> str:
-        """For who looks at a page that is not there yet."""
+    def at_once(self) -> Callable[[], str]:
+        """For a page that is not there yet: the text of now, as it is asked for in the end. What
+        of it is read before that must be read after this, which takes its mark."""
         mark = self.mark()
-        return shared.get_at_once(self._made_for(), mark, self.make) if mark else self.make()
+        if mark is None:
+            return self.make
+        return partial(shared.get_at_once, self._made_for(), mark, self.make)
 
     def _made_for(self) -> tuple[str, ...]:
         return self.address, viewer_scope(self.viewer), timezone.get_current_timezone_name()

@@ -77,16 +77,16 @@ class SharedRenderings:
         return given.text.result()
 
     def get_at_once(self, made_for: Hashable, mark: str, make: Callable[[], str]) -> str:
-        """As `get`, for who would rather have one made than wait for the turn of the next: the
-        newest, if it is of this mark, or one that is made now and serves others too."""
+        """As `get`, for who waits for nobody: what is there, if it is of this mark, or one that is
+        made now and serves others too."""
         with self._guard:
             self._forget_old()
             shelf = self._shelves.setdefault(made_for, _Shelf())
-            given, first = shelf.newest, False
-            if given is None or given.mark != mark:
+            given = shelf.newest
+            there = given is not None and given.mark == mark and given.text.done()
+            if given is None or not there:
                 shelf.newest = given = _Rendering(mark=mark, begun_at=clock())
-                first = True
-        if first:
+        if not there:
             self._make(given, make)
         return given.text.result()
 

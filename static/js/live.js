@@ -135,7 +135,6 @@
         break;
       case "ping": send({ op: "pong" }); break;
       case "subscribed":
-        fetchedAt = now();
         regions().filter((el) => topicsOf(el).some((topic) => message.topics.includes(topic))).forEach((el) => refresh(el));
         break;
       case "job": case "provider": case "request": signalled(`${message.t}:${message.id}`, message.rev); break;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from django.conf import settings
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from jobs import list_page
 from jobs.models import Job
-from orchestrator import home
+from orchestrator import home, views_home
 from projects import live_marks, shared_rendering
 from projects.hub import hub
 from projects.models import Project, Role
@@ -177,6 +178,24 @@ def test_cards_that_tell_of_nobody_are_made_once_for_those_of_the_same_rights(
     monkeypatch.setattr(home, "loads", None)
     assert cards(bob) == first
     assert all(text in page for text in first.values())
+
+
+def test_what_is_heard_of_while_a_page_is_made_is_not_held_back_from_its_regions(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_job(project=project, state="completed")
+    viewer = signed_in(make_user("ada", project=project))
+
+    def attention_meanwhile(look: home.Look) -> dict[str, object]:
+        found = home.attention_card(look)  # has counted what runs
+        make_job(project=project, name="new", state="running", started_at=timezone.now())
+        hub.signal({"t": "lists"}, ("jobs", project.pk))
+        return found
+
+    changed = replace(home.ATTENTION, context=attention_meanwhile)
+    monkeypatch.setattr(views_home, "CARDS", (changed, *home.CARDS[1:]))
+    viewer.get("/")
+    assert re.search(r"1 of 1 .*\bnew\b", cards(viewer)["running"])
 
 
 def test_cards_are_not_shared_with_other_rights_nor_where_they_are_of_ones_own_jobs(

@@ -21,12 +21,13 @@ from orchestrator.consumers import (
     SIGNED_OUT,
     TOO_LARGE,
     TOO_MUCH,
+    LiveSocket,
     live_socket,
 )
 from orchestrator.postgres_store import PostgresStore
 from orchestrator.scheduling.policy import Plan, Told
 from orchestrator.topics import TOPIC_KINDS
-from projects.hub import hub
+from projects.hub import Message, hub
 from projects.models import Membership, Project
 from projects.notify import JobChange, LiveChanges, notify_jobs, notify_live
 from projects.offload import in_database
@@ -244,6 +245,30 @@ def test_a_committed_change_is_heard_with_its_revision(job: Job, member: User) -
 
     key = sign_in(member)
     run(scenario())
+
+
+def test_who_is_told_that_it_is_subscribed_misses_nothing_from_then_on(
+    job: Job, member: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell, watched = LiveSocket._tell, []
+
+    async def telling(socket: LiveSocket, message: Message) -> None:
+        if message["t"] == "subscribed":
+            watched.append(
+                [hub.watchers(key) for key in (("job", job.pk), ("jobs", job.project_id))]
+            )
+        await tell(socket, message)
+
+    monkeypatch.setattr(LiveSocket, "_tell", telling)
+
+    async def scenario() -> None:
+        async with live(key) as browser:
+            browser.say("sub", topics=["jobs", f"job:{job.pk}"])
+            await browser.hear("subscribed")
+
+    key = sign_in(member)
+    run(scenario())
+    assert watched == [[1, 1]]
 
 
 def test_a_burst_is_told_at_most_twice_a_second_and_its_last_revision_never_lost(

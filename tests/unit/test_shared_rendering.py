@@ -163,6 +163,22 @@ def test_what_was_made_for_a_page_serves_its_regions_too(time: Clock, listed: Li
     assert not time.waits
 
 
+def test_a_page_waits_for_nobody_who_makes_the_same() -> None:
+    renderings, begun, go_on = SharedRenderings(), Event(), Event()
+
+    def slow() -> str:
+        begun.set()
+        assert go_on.wait(10)
+        return "of another"
+
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(renderings.get, "viewers", lambda: "r1", slow)
+        assert begun.wait(10)
+        assert renderings.get_at_once("viewers", "r1", lambda: "its own") == "its own"
+        go_on.set()
+        assert other.result(10) == "of another"
+
+
 def test_what_fails_for_a_page_is_told_and_not_kept(time: Clock) -> None:
     renderings = SharedRenderings()
 
