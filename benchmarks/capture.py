@@ -1,7 +1,8 @@
 """`python -m benchmarks.capture`: how fast a container's output gets into the stored log.
 
 - one container writes numbered lines of 100 bytes as fast as it can: the bytes that are stored a
-  second ÷ those that `docker logs -f` of the same container, run bare, throws away; in turn.
+  second ÷ those that `docker logs -f` of the same container, run bare, delivers; in turn. It loses
+  what a rotation passes, and only what it delivers is counted.
 - eight such at once: the lines that are stored a second in all.
 
 Both count from the engine's stamp on the first line: `docker logs -f` to its end, Gantry until
@@ -83,16 +84,21 @@ class Bare:
         self._client: Any = APIClient(version="auto", timeout=120)
 
     def rate(self, lines: int) -> float:
-        """Bytes of output a second that `docker logs -f` follows."""
+        """Bytes of output a second that `docker logs -f` delivers."""
         container = self._client.create_container_from_config(_body(lines))["Id"]
         try:
             self._client.start(container)
-            subprocess.run(
-                ["docker", "logs", "-f", container], stdout=subprocess.DEVNULL, check=True
-            )
+            with subprocess.Popen(
+                ["docker", "logs", "-f", container], stdout=subprocess.PIPE
+            ) as follower:
+                assert follower.stdout is not None
+                counted = subprocess.run(
+                    ["wc", "-c"], stdin=follower.stdout, capture_output=True, check=True
+                )
+            assert follower.returncode == 0, "docker logs -f ends well"
             ended = time.time()
             first = next(self._client.logs(container, stream=True, timestamps=True))
-            return lines * LINE_BYTES / (ended - moment(first.split(b" ")[0].decode()))
+            return int(counted.stdout) / (ended - moment(first.split(b" ")[0].decode()))
         finally:
             self._client.remove_container(container, force=True)
 

@@ -56,6 +56,7 @@ class DockerLogStream:
             ended = yield from self._read(follow=True)
             yield from self._read(follow=False)
             while not ended and self._pace.pours(self._brought):
+                ended = not self._runs()  # asked before, so that the reading has all of it
                 yield from self._read(follow=False)
         if not (self._follow or self._gone or self._wire.closed) and self._broke_off():
             yield LogBatch((), self._cursor or {"v": 1}, BROKE_OFF)
@@ -75,8 +76,11 @@ class DockerLogStream:
             self._wire.release()
         if decoder.last is None or decoder.last == last_read(self._cursor):
             return False
+        return not self._runs()
+
+    def _runs(self) -> bool:
         with translated(_DOING):
-            return not is_running(self._engine, self._container)
+            return is_running(self._engine, self._container)
 
     def close(self) -> None:
         """End the reading, also one that waits in another thread."""
@@ -152,5 +156,5 @@ class DockerLogStream:
                     return data
                 if not follow:
                     raise TimeoutError("the engine stopped sending")
-                if not is_running(self._engine, self._container):
+                if not self._runs():
                     return b""
