@@ -263,6 +263,9 @@ class Stream(StrEnum):
     STDOUT = "stdout"
     STDERR = "stderr"
 
+    # An enumeration's own is a call of Python, and this is looked up several times a line.
+    __hash__ = str.__hash__
+
 
 class LogFrame(NamedTuple):
     """A piece of output, byte for byte: joining `data` per stream gives what was written.

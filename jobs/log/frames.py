@@ -92,11 +92,13 @@ def pack(frames: Iterable[LogFrame], position: Position) -> tuple[list[Chunk], P
     chunks: list[Chunk] = []
     body = _Body(position)
     for frame in frames:
-        for piece in (frame,) if _is_single(frame) else _single_lines(frame):
-            if body.size + len(piece.data) + _FULL_HEAD > BODY_LIMIT:
+        if _is_single(frame) and body.takes(frame):
+            continue
+        for piece in _single_lines(frame):
+            if not body.takes(piece):
                 chunks.append(body.chunk())
                 body = _Body(body.position())
-            body.add(piece)
+                body.takes(piece)
     if body.size:
         chunks.append(body.chunk())
     return chunks, (body.position() if body.size else body.start)
@@ -147,8 +149,11 @@ class _Body:
         self._open = {Stream.STDOUT: start.open_stdout, Stream.STDERR: start.open_stderr}
         self._stamps: list[int] = []
 
-    def add(self, piece: LogFrame) -> None:
+    def takes(self, piece: LogFrame) -> bool:
+        """Add a piece of one line; False when there is no room for it."""
         stream, at_ns, data, starts_line, ends_line = piece
+        if self.size + len(data) + _FULL_HEAD > BODY_LIMIT:
+            return False
         line = 0 if starts_line else self._open[stream]
         flags = _STDERR if stream is Stream.STDERR else 0
         if ends_line:
@@ -164,6 +169,7 @@ class _Body:
         self._stamps.append(at_ns)
         self._parts += (head, data)
         self.size += len(head) + len(data)
+        return True
 
     def chunk(self) -> Chunk:
         plain = b"".join(self._parts)

@@ -6,6 +6,8 @@ the connection just the same.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 
 class BadBody(ValueError):
     """The bytes are not the chunked encoding that the headers promised."""
@@ -36,7 +38,7 @@ class Body:
         return data
 
     def _unchunk(self, data: bytes) -> bytes:
-        pieces = []
+        pieces: list[bytes] = []
         at = 0
         left = self._left or 0
         while at < len(data) and not self.complete:
@@ -50,6 +52,7 @@ class Body:
                 at += skipped
                 left -= skipped
             else:
+                at = at if self._head else _whole(data, at, pieces)
                 end = data.find(b"\n", at)
                 line = self._head + data[at : end if end >= 0 else len(data)]
                 if len(line) > 100:
@@ -62,12 +65,23 @@ class Body:
                 size = _size(line)
                 self.complete = size == 0
                 left = size + 2
-                if size and at + left <= len(data):  # all of it came, as nearly always
-                    pieces.append(data[at : at + size])
-                    at += left
-                    left = 0
         self._left = left
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _whole(data: bytes, at: int, pieces: list[bytes]) -> int:
+    """Take the chunks from there on of which all has come, as of nearly all; returns where the
+    first begins that is not as plain as that."""
+    end = len(data)
+    with suppress(ValueError):
+        while (line_end := data.find(b"\n", at)) > 0:
+            size = int(data[at:line_end], 16)
+            after = line_end + size + 3
+            if size <= 0 or after > end:
+                break
+            pieces.append(data[line_end + 1 : after - 2])
+            at = after
+    return at
 
 
 def _size(line: bytes) -> int:

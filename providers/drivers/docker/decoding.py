@@ -12,6 +12,7 @@ from providers.drivers.docker.resume import (
     Verdict,
     fingerprint,
     last_read,
+    nearer,
 )
 
 GAP = "output before this may be lost: the engine rotated it away before it was read"
@@ -32,11 +33,14 @@ class LogDecoder:
         self._stamps: dict[Stream, int] = {}
         self._cursor = cursor or _START
         place = self._cursor if "read" in self._cursor else None
-        self._seeker = Seeker(place) if place else None
+        near = nearer(place) if place else None
+        self._seeker = Seeker(near) if near else None
         self.since = self._seeker.since if self._seeker else ""
         self._parser = FrameParser()
         self._reader = PieceReader()
-        self._position = Position(place)
+        self._position = Position(
+            {**place, "beside": near.get("beside")} if place and near else None
+        )
         self._lines = LineTracker(place)
         self._held: list[Piece] = []
         self._found_last = False
@@ -63,10 +67,10 @@ class LogDecoder:
                 self._held.clear()
                 continue
             piece = self._reader.piece(stream, payload)
-            if self._seeker is None and self._is_doubtful(piece):
-                self.doubtful = True
-                break
             if self._seeker is None:
+                if self._followed and self._is_doubtful(piece):
+                    self.doubtful = True
+                    break
                 frames.append(self._new(piece))
             else:
                 passed = self._seek(piece, self._seeker)
@@ -84,7 +88,7 @@ class LogDecoder:
 
     def _is_doubtful(self, piece: Piece) -> bool:
         before = self._stamps.get(piece.stream, -1)
-        return self._followed and piece.at_ns <= before and not self._lines.expects(piece)
+        return piece.at_ns <= before and not self._lines.expects(piece)
 
     def _new(self, piece: Piece) -> LogFrame:
         self._stamps[piece.stream] = piece.at_ns

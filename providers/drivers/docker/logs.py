@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from time import time_ns
 from urllib.parse import urlencode
 
-from providers.driver import GONE_UNREAD, Cursor, LogBatch, Unreachable
+from providers.driver import GONE_UNREAD, Cursor, LogBatch, Stream, Unreachable
 from providers.drivers.docker import container as made
 from providers.drivers.docker.backlog import Backlog
 from providers.drivers.docker.client import Engine
@@ -14,11 +14,12 @@ from providers.drivers.docker.decoding import LogDecoder
 from providers.drivers.docker.frames import NotALog
 from providers.drivers.docker.looking import is_running
 from providers.drivers.docker.pace import Pace
-from providers.drivers.docker.resume import last_read
+from providers.drivers.docker.resume import is_overtaken, last_read, silent
 from providers.drivers.docker.translate import EngineError, translated
 from providers.drivers.docker.wire import Wire
 
 BROKE_OFF = "a record that the engine cannot read has hidden what comes after it"
+OVERTAKEN = "lines of one stream may be missing: they were written late, in a flood of the other"
 _DOING = "read the log"
 
 
@@ -58,8 +59,11 @@ class DockerLogStream:
             while not ended and self._pace.pours(self._brought):
                 ended = not self._runs()  # asked before, so that the reading has all of it
                 yield from self._read(follow=False)
-        if not (self._follow or self._gone or self._wire.closed) and self._broke_off():
-            yield LogBatch((), self._cursor or {"v": 1}, BROKE_OFF)
+        if not (self._follow or self._gone or self._wire.closed):
+            if self._cursor is not None and self._is_overtaken(self._cursor):
+                yield LogBatch((), self._cursor, OVERTAKEN)
+            elif self._broke_off():
+                yield LogBatch((), self._cursor or {"v": 1}, BROKE_OFF)
 
     def _broke_off(self) -> bool:
         """Whether the engine has a last frame that the reading to the end did not bring: at a
@@ -81,6 +85,24 @@ class DockerLogStream:
     def _runs(self) -> bool:
         with translated(_DOING):
             return is_running(self._engine, self._container)
+
+    def _is_overtaken(self, cursor: Cursor) -> bool:
+        """Whether a stream that was held to be silent had said something meanwhile."""
+        stream = silent(cursor)
+        if stream is None:
+            return False
+        only = {other.value: int(other is stream) for other in Stream}
+        decoder = LogDecoder(None)
+        try:
+            if self._ask("", follow=False, **only):
+                while data := self._receive(follow=False):
+                    if (batch := decoder.feed(data)) and batch.frames:
+                        return is_overtaken(cursor, stream, batch.frames[0].at_ns)
+        except NotALog:
+            pass
+        finally:
+            self._wire.release()
+        return False
 
     def close(self) -> None:
         """End the reading, also one that waits in another thread."""
@@ -127,10 +149,9 @@ class DockerLogStream:
         stamp = batch.frames[-1].at_ns if batch.frames else 0
         return bool(stamp) and self._pace.may_be_passed(size, stamp, time_ns())
 
-    def _ask(self, since: str, follow: bool, tail: int = 0) -> bool:
+    def _ask(self, since: str, follow: bool, **narrowed: int) -> bool:
         """Open the answer; false when there is none to be had, which `observe` explains."""
-        query = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
-        query |= {"tail": tail} if tail else {}
+        query = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)} | narrowed
         path = f"/containers/{self._container}/logs?{urlencode(query)}"
         with translated(_DOING):
             try:
