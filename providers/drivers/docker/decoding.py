@@ -31,16 +31,17 @@ class LogDecoder:
         self.doubtful = False
         self._followed = followed
         self._stamps: dict[Stream, int] = {}
-        self._cursor = cursor or _START
-        place = self._cursor if "read" in self._cursor else None
+        place = cursor if cursor and "read" in cursor else None
         near = nearer(place) if place else None
-        self._seeker = Seeker(near) if near else None
+        if place and near:
+            place = {**place, "beside": near["beside"]}
+        self.cursor: Cursor = place or _START
+        """From where to read on after what was fed."""
+        self._seeker = Seeker(near or place) if place else None
         self.since = self._seeker.since if self._seeker else ""
         self._parser = FrameParser()
         self._reader = PieceReader()
-        self._position = Position(
-            {**place, "beside": near.get("beside")} if place and near else None
-        )
+        self._position = Position(place)
         self._lines = LineTracker(place)
         self._held: list[Piece] = []
         self._found_last = False
@@ -132,5 +133,5 @@ class LogDecoder:
         if frames:
             state = self._lines.state
             stamps = (stamp for _, stamp in state["cut"])
-            self._cursor = self._position.cursor(stamps) | state
-        return LogBatch(tuple(frames), self._cursor, gap) if frames or gap else None
+            self.cursor = self._position.cursor(stamps) | state
+        return LogBatch(tuple(frames), self.cursor, gap) if frames or gap else None

@@ -37,7 +37,7 @@ class DockerLogStream:
     def __init__(self, engine: Engine, container: str, cursor: Cursor | None, follow: bool) -> None:
         self._engine = engine
         self._container = container
-        self._cursor = cursor
+        self._cursor = cursor or {}
         self._follow = follow
         self._wire = Wire()
         self._pace = Pace(made.LOG_FILE_BYTES)
@@ -49,7 +49,7 @@ class DockerLogStream:
 
     def __iter__(self) -> Iterator[LogBatch]:
         """Batches to the end. Raises Unreachable."""
-        if not self._follow or self._cursor is not None:
+        if not self._follow or self._cursor:
             yield from self._read(follow=False)
         ended = self._gone or not self._follow
         while not ended:
@@ -60,10 +60,10 @@ class DockerLogStream:
                 ended = not self._runs()  # asked before, so that the reading has all of it
                 yield from self._read(follow=False)
         if not (self._follow or self._gone or self._wire.closed):
-            if self._cursor is not None and self._is_overtaken(self._cursor):
+            if self._is_overtaken():
                 yield LogBatch((), self._cursor, OVERTAKEN)
             elif self._broke_off():
-                yield LogBatch((), self._cursor or {"v": 1}, BROKE_OFF)
+                yield LogBatch((), self._cursor, BROKE_OFF)
 
     def _broke_off(self) -> bool:
         """Whether the engine has a last frame that the reading to the end did not bring: at a
@@ -86,9 +86,9 @@ class DockerLogStream:
         with translated(_DOING):
             return is_running(self._engine, self._container)
 
-    def _is_overtaken(self, cursor: Cursor) -> bool:
+    def _is_overtaken(self) -> bool:
         """Whether a stream that was held to be silent had said something meanwhile."""
-        stream = silent(cursor)
+        stream = silent(self._cursor)
         if stream is None:
             return False
         only = {other.value: int(other is stream) for other in Stream}
@@ -97,7 +97,7 @@ class DockerLogStream:
             if self._ask("", follow=False, **only):
                 while data := self._receive(follow=False):
                     if (batch := decoder.feed(data)) and batch.frames:
-                        return is_overtaken(cursor, stream, batch.frames[0].at_ns)
+                        return is_overtaken(self._cursor, stream, batch.frames[0].at_ns)
         except NotALog:
             pass
         finally:
@@ -112,12 +112,13 @@ class DockerLogStream:
         """One answer of the engine, from `_cursor` on, moving it. False when it was given up
         before its end, because the engine may have passed it."""
         decoder = LogDecoder(self._cursor, followed=follow)
+        self._cursor = decoder.cursor
         self._brought = 0
         try:
             if not self._ask(decoder.since, follow):
                 if not (follow or self._wire.closed):
                     self._gone = True
-                    yield LogBatch((), self._cursor or {"v": 1}, GONE_UNREAD)
+                    yield LogBatch((), self._cursor, GONE_UNREAD)
                 return True
             while data := self._receive(follow):
                 try:

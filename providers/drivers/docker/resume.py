@@ -62,13 +62,13 @@ def last_read(cursor: Mapping[str, Any] | None) -> Fingerprint | None:
     return _print(window[-1]) if window else None
 
 
-def nearer(cursor: Cursor) -> Cursor:
-    """The cursor by which that place is found again with the least reading that is safe."""
+def nearer(cursor: Cursor) -> Cursor | None:
+    """A cursor that finds the same place with much less reading, None where none is safe."""
     known = [*cursor["anchor"], *cursor.get("marks", ())]
     near = [n for n, (_, mark) in enumerate(known) if mark[0] <= cursor["latest"] - ALONE_NS]
     again = cursor["read"] - (known[0][0] if cursor["anchor"] else 0)
     if len(cursor.get("firsts", ())) != 1 or not near or again < FLOOD:
-        return cursor
+        return None
     ((code, _),) = cursor["firsts"]
     return {**cursor, "anchor": [known[near[-1]]], "marks": known[near[-1] + 1 :], "beside": code}
 
