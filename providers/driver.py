@@ -262,9 +262,7 @@ class Stream(StrEnum):
 
     STDOUT = "stdout"
     STDERR = "stderr"
-
-    # An enumeration's own is a call of Python, and this is looked up several times a line.
-    __hash__ = str.__hash__
+    __hash__ = str.__hash__  # an enumeration's own is dear: these are keys several times a line
 
 
 class LogFrame(NamedTuple):

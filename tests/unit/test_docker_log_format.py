@@ -237,10 +237,10 @@ def test_in_a_flood_what_was_written_late_is_read_or_is_told_to_be_missing(
 
 
 def test_of_a_flood_on_one_stream_only_a_moment_is_read_again() -> None:
-    flood: list[Record] = [(number * 10_000, 1, b"%d\n" % number) for number in range(200_000)]
+    flood: list[Record] = [(number * 100_000, 1, b"%d\n" % number) for number in range(20_000)]
     _, cursor, _ = Engine(flood).read_from(None)
     again = Engine(flood).read(LogDecoder(cursor).since)
-    assert len(again) < len(encode(flood[-1])) * 50_000
+    assert len(again) < len(encode(flood[-1])) * 5_000
     _, cursor, _ = Engine([(0, 2, b"a word on the other\n"), *flood]).read_from(None)
     assert LogDecoder(cursor).since == ""
 

@@ -205,7 +205,7 @@ def test_a_word_that_is_written_late_in_a_flood_of_the_other_stream_is_not_missi
     place: Place,
 ) -> None:
     """The engine stamps a line before it writes it; here it writes one after all others."""
-    handle = place.shell("echo early >&2; seq 30000; sleep 0.3; seq 1000")
+    handle = place.shell("echo early >&2; sleep 0.3; seq 30000; sleep 0.3; seq 1000")
     place.finish(handle)
     file = log_file(handle)
     (early, *flood) = sorted(records(file.read_bytes()), key=lambda record: b"early" not in record)

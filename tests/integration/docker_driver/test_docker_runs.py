@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import docker
 import pytest
 
-from providers.driver import Rejected, RunState, SupportsStats
+from providers.driver import Handle, Rejected, RunState, SupportsStats
 from tests.integration.docker_driver.place import Place
 from tests.support.waiting import wait_until
 
@@ -81,10 +82,18 @@ def test_a_program_without_a_handler_ends_at_sigterm_without_waiting_for_the_gra
     place: Place,
 ) -> None:
     handle = place.begin("sleep", "1000")
+    with closing(docker.APIClient(version="auto")) as client:
+        # Until its init has made it, a signal goes nowhere: the kernel spares a first process.
+        wait_until(lambda: "sleep 1000" in commands(client, handle), 10, "the program runs")
     begun = time.monotonic()
     place.driver.stop(handle, 20)
     assert time.monotonic() - begun < 10
     assert place.finish(handle).exit_code == 143
+
+
+def commands(client: docker.APIClient, handle: Handle) -> list[str]:
+    """The command lines of what runs in a container."""
+    return [row[-1] for row in client.top(handle["id"], "-o pid,args")["Processes"]]
 
 
 def test_removals_at_the_same_time_all_succeed(place: Place) -> None:
