@@ -92,13 +92,13 @@ def pack(frames: Iterable[LogFrame], position: Position) -> tuple[list[Chunk], P
     chunks: list[Chunk] = []
     body = _Body(position)
     for frame in frames:
-        if _is_single(frame) and body.takes(frame):
+        if _is_single(frame) and body.add(frame):
             continue
         for piece in _single_lines(frame):
-            if not body.takes(piece):
+            if not body.add(piece):
                 chunks.append(body.chunk())
                 body = _Body(body.position())
-                body.takes(piece)
+                body.add(piece)
     if body.size:
         chunks.append(body.chunk())
     return chunks, (body.position() if body.size else body.start)
@@ -149,8 +149,8 @@ class _Body:
         self._open = {Stream.STDOUT: start.open_stdout, Stream.STDERR: start.open_stderr}
         self._stamps: list[int] = []
 
-    def takes(self, piece: LogFrame) -> bool:
-        """Add a piece of one line; False when there is no room for it."""
+    def add(self, piece: LogFrame) -> bool:
+        """Take a piece of one line; False when there is no room for it."""
         stream, at_ns, data, starts_line, ends_line = piece
         if self.size + len(data) + _FULL_HEAD > BODY_LIMIT:
             return False

@@ -52,7 +52,8 @@ class Body:
                 at += skipped
                 left -= skipped
             else:
-                at = at if self._head else _whole(data, at, pieces)
+                if not self._head:
+                    at = _whole(data, at, pieces)
                 end = data.find(b"\n", at)
                 line = self._head + data[at : end if end >= 0 else len(data)]
                 if len(line) > 100:
@@ -74,7 +75,7 @@ def _whole(data: bytes, at: int, pieces: list[bytes]) -> int:
     first begins that is not as plain as that."""
     end = len(data)
     with suppress(ValueError):
-        while (line_end := data.find(b"\n", at)) > 0:
+        while (line_end := data.find(b"\n", at)) >= 0:
             size = int(data[at:line_end], 16)
             after = line_end + size + 3
             if size <= 0 or after > end:
@@ -86,6 +87,9 @@ def _whole(data: bytes, at: int, pieces: list[bytes]) -> int:
 
 def _size(line: bytes) -> int:
     try:
-        return int(line.partition(b";")[0], 16)
+        size = int(line.partition(b";")[0], 16)
     except ValueError:
-        raise BadBody(f"no chunk starts with {line[:40]!r}") from None
+        size = -1
+    if size < 0:
+        raise BadBody(f"no chunk starts with {line[:40]!r}")
+    return size

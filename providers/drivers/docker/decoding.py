@@ -12,7 +12,6 @@ from providers.drivers.docker.resume import (
     Verdict,
     fingerprint,
     last_read,
-    nearer,
 )
 
 GAP = "output before this may be lost: the engine rotated it away before it was read"
@@ -31,13 +30,9 @@ class LogDecoder:
         self.doubtful = False
         self._followed = followed
         self._stamps: dict[Stream, int] = {}
-        place = cursor if cursor and "read" in cursor else None
-        near = nearer(place) if place else None
-        if place and near:
-            place = {**place, "beside": near["beside"]}
-        self.cursor: Cursor = place or _START
-        """From where to read on after what was fed."""
-        self._seeker = Seeker(near or place) if place else None
+        self._cursor = cursor or _START
+        place = self._cursor if "read" in self._cursor else None
+        self._seeker = Seeker(place) if place else None
         self.since = self._seeker.since if self._seeker else ""
         self._parser = FrameParser()
         self._reader = PieceReader()
@@ -133,5 +128,5 @@ class LogDecoder:
         if frames:
             state = self._lines.state
             stamps = (stamp for _, stamp in state["cut"])
-            self.cursor = self._position.cursor(stamps) | state
-        return LogBatch(tuple(frames), self.cursor, gap) if frames or gap else None
+            self._cursor = self._position.cursor(stamps) | state
+        return LogBatch(tuple(frames), self._cursor, gap) if frames or gap else None

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from time import time_ns
 from urllib.parse import urlencode
 
-from providers.driver import GONE_UNREAD, Cursor, LogBatch, Stream, Unreachable
+from providers.driver import GONE_UNREAD, Cursor, LogBatch, Unreachable
 from providers.drivers.docker import container as made
 from providers.drivers.docker.backlog import Backlog
 from providers.drivers.docker.client import Engine
@@ -14,12 +14,11 @@ from providers.drivers.docker.decoding import LogDecoder
 from providers.drivers.docker.frames import NotALog
 from providers.drivers.docker.looking import is_running
 from providers.drivers.docker.pace import Pace
-from providers.drivers.docker.resume import is_overtaken, last_read, silent
+from providers.drivers.docker.resume import last_read
 from providers.drivers.docker.translate import EngineError, translated
 from providers.drivers.docker.wire import Wire
 
 BROKE_OFF = "a record that the engine cannot read has hidden what comes after it"
-OVERTAKEN = "lines of one stream may be missing: they were written late, in a flood of the other"
 _DOING = "read the log"
 
 
@@ -37,7 +36,7 @@ class DockerLogStream:
     def __init__(self, engine: Engine, container: str, cursor: Cursor | None, follow: bool) -> None:
         self._engine = engine
         self._container = container
-        self._cursor = cursor or {}
+        self._cursor = cursor
         self._follow = follow
         self._wire = Wire()
         self._pace = Pace(made.LOG_FILE_BYTES)
@@ -49,7 +48,7 @@ class DockerLogStream:
 
     def __iter__(self) -> Iterator[LogBatch]:
         """Batches to the end. Raises Unreachable."""
-        if not self._follow or self._cursor:
+        if not self._follow or self._cursor is not None:
             yield from self._read(follow=False)
         ended = self._gone or not self._follow
         while not ended:
@@ -57,13 +56,11 @@ class DockerLogStream:
             ended = yield from self._read(follow=True)
             yield from self._read(follow=False)
             while not ended and self._pace.pours(self._brought):
-                ended = not self._runs()  # asked before, so that the reading has all of it
+                # Asked before, so that the reading has all of it.
+                ended = self._wire.closed or not self._runs()
                 yield from self._read(follow=False)
-        if not (self._follow or self._gone or self._wire.closed):
-            if self._is_overtaken():
-                yield LogBatch((), self._cursor, OVERTAKEN)
-            elif self._broke_off():
-                yield LogBatch((), self._cursor, BROKE_OFF)
+        if not (self._follow or self._gone or self._wire.closed) and self._broke_off():
+            yield LogBatch((), self._cursor or {"v": 1}, BROKE_OFF)
 
     def _broke_off(self) -> bool:
         """Whether the engine has a last frame that the reading to the end did not bring: at a
@@ -86,24 +83,6 @@ class DockerLogStream:
         with translated(_DOING):
             return is_running(self._engine, self._container)
 
-    def _is_overtaken(self) -> bool:
-        """Whether a stream that was held to be silent had said something meanwhile."""
-        stream = silent(self._cursor)
-        if stream is None:
-            return False
-        only = {other.value: int(other is stream) for other in Stream}
-        decoder = LogDecoder(None)
-        try:
-            if self._ask("", follow=False, **only):
-                while data := self._receive(follow=False):
-                    if (batch := decoder.feed(data)) and batch.frames:
-                        return is_overtaken(self._cursor, stream, batch.frames[0].at_ns)
-        except NotALog:
-            pass
-        finally:
-            self._wire.release()
-        return False
-
     def close(self) -> None:
         """End the reading, also one that waits in another thread."""
         self._wire.close()
@@ -112,13 +91,12 @@ class DockerLogStream:
         """One answer of the engine, from `_cursor` on, moving it. False when it was given up
         before its end, because the engine may have passed it."""
         decoder = LogDecoder(self._cursor, followed=follow)
-        self._cursor = decoder.cursor
         self._brought = 0
         try:
             if not self._ask(decoder.since, follow):
                 if not (follow or self._wire.closed):
                     self._gone = True
-                    yield LogBatch((), self._cursor, GONE_UNREAD)
+                    yield LogBatch((), self._cursor or {"v": 1}, GONE_UNREAD)
                 return True
             while data := self._receive(follow):
                 try:
@@ -150,9 +128,10 @@ class DockerLogStream:
         stamp = batch.frames[-1].at_ns if batch.frames else 0
         return bool(stamp) and self._pace.may_be_passed(size, stamp, time_ns())
 
-    def _ask(self, since: str, follow: bool, **narrowed: int) -> bool:
+    def _ask(self, since: str, follow: bool, tail: int = 0) -> bool:
         """Open the answer; false when there is none to be had, which `observe` explains."""
-        query = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)} | narrowed
+        query = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
+        query |= {"tail": tail} if tail else {}
         path = f"/containers/{self._container}/logs?{urlencode(query)}"
         with translated(_DOING):
             try:

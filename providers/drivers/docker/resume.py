@@ -31,18 +31,12 @@ from enum import Enum
 from math import inf
 from typing import Any
 
-from providers.driver import Cursor, Stream
 from providers.drivers.docker.frames import Piece
 from providers.drivers.docker.lines import CODES
 
 WINDOW = 64
 # How long after its stamp a frame may still be written, overtaken by the other stream.
 LATE_NS = 2_000_000_000
-# For how long after a frame a younger one of the same stream may have its stamp: only clocks
-# that are set go back there.
-ALONE_NS = 250_000_000
-# Fewer frames are read again sooner than the engine is asked about the other stream.
-FLOOD = 10_000
 # Anchors need not be closer to each other than this.
 SPACING_NS = 150_000_000
 MARKS = 16
@@ -62,30 +56,6 @@ def last_read(cursor: Mapping[str, Any] | None) -> Fingerprint | None:
     return _print(window[-1]) if window else None
 
 
-def nearer(cursor: Cursor) -> Cursor | None:
-    """A cursor that finds the same place with much less reading, None where none is safe."""
-    known = [*cursor["anchor"], *cursor.get("marks", ())]
-    near = [n for n, (_, mark) in enumerate(known) if mark[0] <= cursor["latest"] - ALONE_NS]
-    again = cursor["read"] - (known[0][0] if cursor["anchor"] else 0)
-    if len(cursor.get("firsts", ())) != 1 or not near or again < FLOOD:
-        return None
-    ((code, _),) = cursor["firsts"]
-    return {**cursor, "anchor": [known[near[-1]]], "marks": known[near[-1] + 1 :], "beside": code}
-
-
-def silent(cursor: Cursor) -> Stream | None:
-    """The stream that was held to be silent when reading went on from `nearer`; None if none
-    had to be."""
-    beside = cursor.get("beside")
-    return next((s for s, code in CODES.items() if code != beside), None) if beside else None
-
-
-def is_overtaken(cursor: Cursor, stream: Stream, first_ns: int) -> bool:
-    """Whether the first frame that the engine has of a stream is older than the first that was
-    read of it: it was written late, and passed over, and so may others be that followed it."""
-    return bool(first_ns < dict(cursor["firsts"]).get(CODES[stream], inf))
-
-
 class Position:
     """The frames read so far, as far as it takes to find the place again."""
 
@@ -98,9 +68,6 @@ class Position:
         self._latest = -1
         self._read = 0
         self._after_gap = False
-        self._firsts: dict[int, int] = {}
-        self._stream: Stream | None = None
-        self._beside: int | None = None
         if cursor:
             self._window.extend(map(_print, cursor["window"]))
             known = [*cursor["anchor"], *cursor.get("marks", ())]
@@ -108,18 +75,12 @@ class Position:
             self._first = _print(cursor["first"])
             self._latest, self._read = cursor["latest"], cursor["read"]
             self._after_gap = cursor.get("after_gap", False)
-            # Of a cursor from before there were these both may have been read.
-            self._firsts = dict(cursor.get("firsts", ((1, 0), (2, 0))))
-            self._beside = cursor.get("beside")
 
     def add(self, piece: Piece) -> None:
         """One more frame was read."""
         stamp, anchors = piece.at_ns, self._anchors
         self._read += 1
         self._since_cursor.append(piece)
-        if piece.stream is not self._stream:
-            self._stream = piece.stream
-            self._firsts.setdefault(CODES[piece.stream], stamp)
         if self._first is None:
             self._first = fingerprint(piece)
         if stamp > self._latest:
@@ -134,7 +95,6 @@ class Position:
         """The place of a reader that goes on after a gap: what it counted is void."""
         anew = Position()
         anew._after_gap = True
-        anew._firsts, anew._beside = self._firsts, self._beside
         return anew
 
     def cursor(self, expected: Iterable[int] = ()) -> dict[str, Any]:
@@ -159,8 +119,6 @@ class Position:
             "marks": marks[-MARKS:],
             "window": list(self._window),
             "after_gap": self._after_gap,
-            "firsts": [*self._firsts.items()],
-            "beside": self._beside,
         }
 
 

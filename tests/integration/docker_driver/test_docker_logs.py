@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -19,7 +19,6 @@ import pytest
 from providers.driver import Handle, LogBatch, LogFrame, ProviderConfig, Stream, Unreachable
 from providers.drivers.docker import DockerDriver, container
 from providers.drivers.docker.endpoint import find_endpoint
-from providers.drivers.docker.logs import OVERTAKEN
 from providers.drivers.docker.options import DockerOptions
 from tests.integration.docker_driver.place import Place, joined
 from tests.support.fault_proxy import FaultProxy, Faults
@@ -175,6 +174,23 @@ def test_a_follower_that_was_held_up_in_the_middle_has_no_hole_that_is_not_told(
     assert set(holes) <= set(gaps)
 
 
+def test_a_flood_that_has_ended_is_not_followed_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(container, "LOG_FILE_BYTES", 1024 * 1024)
+    handle = place.shell("yes 'a line of thirty-two characters' | head -c 2000000")
+    place.finish(handle)
+    asked: list[bytes] = []
+    with FaultProxy(tmp_path / "docker.sock", find_endpoint(DockerOptions()).socket_path) as proxy:
+        through = DockerDriver(ProviderConfig("", "", {"base_url": f"unix://{proxy.address}"}))
+        proxy.choose = lambda said: asked.append(said) if b"/logs?" in said else None
+        batches = list(through.logs(handle, None, follow=True))
+        through.close()
+    frames = [frame for batch in batches for frame in batch.frames]
+    assert sum(len(frame.data) for frame in frames) == 2_000_000
+    assert [b"follow=1" in said for said in asked] == [True, False, False]
+
+
 def test_an_answer_that_is_cut_at_any_byte_is_no_end_of_the_log(
     place: Place, tmp_path: Path
 ) -> None:
@@ -201,27 +217,12 @@ def test_an_answer_that_is_cut_at_any_byte_is_no_end_of_the_log(
     assert ends == {True, False}
 
 
-def test_a_word_that_is_written_late_in_a_flood_of_the_other_stream_is_not_missing_in_silence(
-    place: Place,
-) -> None:
-    """The engine stamps a line before it writes it; here it writes one after all others."""
-    handle = place.shell("echo early >&2; sleep 0.3; seq 30000; sleep 0.3; seq 1000")
-    place.finish(handle)
-    file = log_file(handle)
-    (early, *flood) = sorted(records(file.read_bytes()), key=lambda record: b"early" not in record)
-    file.write_bytes(b"".join(flood))
-    *_, last = place.driver.logs(handle, None, follow=False)
-    again = list(place.driver.logs(handle, last.cursor, follow=False))
-    assert again == []
-    file.write_bytes(b"".join([*flood, early]))
-    (batch,) = place.driver.logs(handle, last.cursor, follow=False)
-    assert (batch.frames, batch.gap) == ((), OVERTAKEN)
-
-
 def test_a_damaged_record_never_ends_a_log_in_silence(place: Place) -> None:
     handle = place.shell("i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line $i; done")
     place.finish(handle)
-    file = log_file(handle)
+    with closing(docker.APIClient()) as client:
+        root = Path(client.info()["DockerRootDir"])
+    file = root / "containers" / str(handle["id"]) / "local-logs" / "container.log"
     whole = file.read_bytes()
     header = whole.index(b"line 1000") - 100
     chance = random.Random(7)
@@ -231,22 +232,6 @@ def test_a_damaged_record_never_ends_a_log_in_silence(place: Place) -> None:
         assert any(batch.gap for batch in place.driver.logs(handle, None, follow=False))
     file.write_bytes(whole)
     assert not any(batch.gap for batch in place.driver.logs(handle, None, follow=False))
-
-
-def log_file(handle: Handle) -> Path:
-    """Where the engine keeps that container's log."""
-    with closing(docker.APIClient()) as client:
-        root = Path(client.info()["DockerRootDir"])
-    return root / "containers" / str(handle["id"]) / "local-logs" / "container.log"
-
-
-def records(log: bytes) -> Iterator[bytes]:
-    """The records of such a file, each between its length and its length."""
-    at = 0
-    while at < len(log):
-        after = at + int.from_bytes(log[at : at + 4], "big") + 8
-        yield log[at:after]
-        at = after
 
 
 def last_number(place: Place, handle: Handle) -> int:
