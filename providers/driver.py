@@ -262,7 +262,6 @@ class Stream(StrEnum):
 
     STDOUT = "stdout"
     STDERR = "stderr"
-    __hash__ = str.__hash__  # an enumeration's own is dear: these are keys several times a line
 
 
 class LogFrame(NamedTuple):

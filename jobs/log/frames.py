@@ -92,13 +92,11 @@ def pack(frames: Iterable[LogFrame], position: Position) -> tuple[list[Chunk], P
     chunks: list[Chunk] = []
     body = _Body(position)
     for frame in frames:
-        if _is_single(frame) and body.add(frame):
-            continue
-        for piece in _single_lines(frame):
-            if not body.add(piece):
+        for piece in (frame,) if _is_single(frame) else _single_lines(frame):
+            if body.size + len(piece.data) + _FULL_HEAD > BODY_LIMIT:
                 chunks.append(body.chunk())
                 body = _Body(body.position())
-                body.add(piece)
+            body.add(piece)
     if body.size:
         chunks.append(body.chunk())
     return chunks, (body.position() if body.size else body.start)
@@ -149,11 +147,8 @@ class _Body:
         self._open = {Stream.STDOUT: start.open_stdout, Stream.STDERR: start.open_stderr}
         self._stamps: list[int] = []
 
-    def add(self, piece: LogFrame) -> bool:
-        """Take a piece of one line; False when there is no room for it."""
+    def add(self, piece: LogFrame) -> None:
         stream, at_ns, data, starts_line, ends_line = piece
-        if self.size + len(data) + _FULL_HEAD > BODY_LIMIT:
-            return False
         line = 0 if starts_line else self._open[stream]
         flags = _STDERR if stream is Stream.STDERR else 0
         if ends_line:
@@ -169,7 +164,6 @@ class _Body:
         self._stamps.append(at_ns)
         self._parts += (head, data)
         self.size += len(head) + len(data)
-        return True
 
     def chunk(self) -> Chunk:
         plain = b"".join(self._parts)

@@ -63,10 +63,10 @@ class LogDecoder:
                 self._held.clear()
                 continue
             piece = self._reader.piece(stream, payload)
+            if self._seeker is None and self._is_doubtful(piece):
+                self.doubtful = True
+                break
             if self._seeker is None:
-                if self._followed and self._is_doubtful(piece):
-                    self.doubtful = True
-                    break
                 frames.append(self._new(piece))
             else:
                 passed = self._seek(piece, self._seeker)
@@ -84,7 +84,7 @@ class LogDecoder:
 
     def _is_doubtful(self, piece: Piece) -> bool:
         before = self._stamps.get(piece.stream, -1)
-        return piece.at_ns <= before and not self._lines.expects(piece)
+        return self._followed and piece.at_ns <= before and not self._lines.expects(piece)
 
     def _new(self, piece: Piece) -> LogFrame:
         self._stamps[piece.stream] = piece.at_ns

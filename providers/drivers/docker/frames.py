@@ -74,18 +74,17 @@ class PieceReader:
         stream = _STREAMS.get(stream_id)
         if stream is None or payload[30:31] != b" ":
             raise NotALog(f"stream {stream_id} with {payload[:40]!r}")
+        return Piece(stream, self._nanoseconds(payload), payload[STAMP_BYTES:])
+
+    def _nanoseconds(self, payload: bytes) -> int:
+        second = payload[:19]
         try:
-            if payload[:19] != self._second:
-                self._enter(payload[:19])
-            nanoseconds = self._second_ns + int(payload[20:29])
+            if second != self._second:
+                text = second.decode("ascii")
+                numbers = (text[0:4], text[5:7], text[8:10], text[11:13], text[14:16], text[17:19])
+                year, month, day, hour, minute, sec = map(int, numbers)
+                self._second_ns = timegm((year, month, day, hour, minute, sec)) * 1_000_000_000
+                self._second = second
+            return self._second_ns + int(payload[20:29])
         except ValueError:
             raise NotALog(f"no stamp in {payload[:40]!r}") from None
-        return Piece(stream, nanoseconds, payload[STAMP_BYTES:])
-
-    def _enter(self, second: bytes) -> None:
-        """The stamps to come are of that second, as a flood's mostly are."""
-        text = second.decode("ascii")
-        numbers = (text[0:4], text[5:7], text[8:10], text[11:13], text[14:16], text[17:19])
-        year, month, day, hour, minute, sec = map(int, numbers)
-        self._second_ns = timegm((year, month, day, hour, minute, sec)) * 1_000_000_000
-        self._second = second

@@ -35,8 +35,6 @@ class LineTracker:
         """The next piece as a frame."""
         stream, at_ns, data = piece
         ends = data.endswith(b"\n")
-        if ends and not self._open[stream]:  # a whole line, as nearly all are
-            return LogFrame(stream, at_ns, data, True, True)
         full = not ends and len(data) == FULL_BYTES
         if not ends and not full and self._cut[stream] is not None:
             data += b"\n"
