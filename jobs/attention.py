@@ -3,7 +3,7 @@ bounded work however many jobs there are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,10 +20,11 @@ from jobs.records import NO_RECORD, Record, records
 from jobs.seen import Marks
 from jobs.states import JobState
 from jobs.troubles import Entry, Row, Trouble
-from jobs.whose import Whose
+from jobs.whose import JobsQuery, Whose
 from projects.actor import Actor
-from projects.prepared import Place, PreparedQuery
-from projects.selectors import shares_of
+from projects.models import Project
+from projects.prepared import CompiledQuery, PreparedQuery
+from projects.selectors import share_ids
 
 MOST_FAILED = 200
 MOST_NAMES = 50
@@ -32,12 +33,63 @@ MOST_WAITING = 200
 MOST_SHOWN = 6
 MOST_PROJECTS = 200
 _LEAST_RUNNING = timedelta(minutes=2)
-_RERUNS = PreparedQuery(lambda: Job.objects.only("rerun_of").filter(rerun_of__any=Place(0)))
+
+
+def _limited(projects: QuerySet[Project]) -> QuerySet[Project]:
+    """Those that are paused or have a limit."""
+    limits = ("max_running", "max_cpu_millis", "max_memory_mb", "max_gpus", "max_queued")
+    wanted = Q(paused_at__isnull=False)
+    for limit in limits:
+        wanted |= Q(**{f"{limit}__isnull": False})
+    return projects.filter(wanted)[:MOST_PROJECTS]
+
+
+_LIMITED = CompiledQuery(lambda: _limited(Project.objects.all()))
+_LIMITED_AMONG = CompiledQuery(lambda ids: _limited(Project.objects.filter(pk__any=ids)))
+_RERUNS = PreparedQuery(lambda jobs: Job.objects.only("rerun_of").filter(rerun_of__any=jobs))
+_Columns = tuple[int, int, str, datetime, str]
+_FAILED = JobsQuery[_Columns](
+    lambda jobs, after: (
+        jobs.filter(state=JobState.FAILED, finished_at__gt=after)
+        .order_by("-finished_at")
+        .values_list("pk", "project_id", "name", "finished_at", "reason")[:MOST_FAILED]
+    )
+)
+_RUNNING = JobsQuery[_Columns](
+    lambda jobs, before: (
+        jobs.filter(cancel_requested_at__isnull=True, state=JobState.RUNNING, started_at__lt=before)
+        .order_by("pk")
+        .values_list("pk", "project_id", "name", "started_at", "reason")[:MOST_RUNNING]
+    )
+)
+_WAITING = JobsQuery[_Columns](
+    lambda jobs, after, before: (
+        jobs.filter(
+            cancel_requested_at__isnull=True,
+            state=JobState.PENDING,
+            held=False,
+            not_before__isnull=True,
+            queue_class__in=QueueClass.objects.filter(reason__in=troubles.HOPELESS),
+        )
+        .annotate(told_since=Greatest("queued_at", "queue_class__since"))
+        .filter(told_since__range=(after, before))
+        # class by class, as they stand in the index, however long the queue is
+        .order_by("queue_class_id", "queued_at", "pk")
+        .values_list("pk", "project_id", "name", "told_since", "queue_class__reason")[:MOST_WAITING]
+    )
+)
+_LAST_OUTPUT = PreparedQuery(
+    lambda jobs: LogChunk.objects.filter(
+        attempt__job__any=jobs,
+        attempt__number=F("attempt__job__attempt"),
+        seq=F("attempt__log_seq"),
+    ).values_list("attempt__job_id", "last_at")
+)
 _WHOLE = PreparedQuery(
-    lambda: (
+    lambda ids: (
         Job.objects.select_related("project", "provider", "queue_class")
         .defer("secrets", "idempotency_digest")
-        .filter(pk__any=Place(0))
+        .filter(pk__any=ids)
     )
 )
 
@@ -60,32 +112,12 @@ class Attention:
 
 def attention(actor: Actor, whose: Whose, marks: Marks, now: datetime) -> Attention:
     """What wants the attention of a person with these marks, the most urgent first."""
-    jobs = whose.jobs(actor)
-    failed = jobs.filter(state=JobState.FAILED, finished_at__gt=marks.failed_after)
-    rows = _rows(failed.order_by("-finished_at"), "finished_at", MOST_FAILED)
+    rows = _rows(_FAILED.fetch(actor, whose, marks.failed_after))
     again = _RERUNS.fetch([row.id for row in rows])
     rerun = {job.rerun_of_id for job in again if job.rerun_of_id is not None}
-    live = jobs.filter(cancel_requested_at__isnull=True).order_by("pk")
-    running = _rows(
-        live.filter(state=JobState.RUNNING, started_at__lt=now - _LEAST_RUNNING),
-        "started_at",
-        MOST_RUNNING,
-    )
-    waiting = _rows(
-        # class by class, as they stand in the index, however long the queue is
-        live.order_by("queue_class_id", "queued_at", "pk")
-        .filter(
-            state=JobState.PENDING,
-            held=False,
-            not_before__isnull=True,
-            queue_class__in=QueueClass.objects.filter(reason__in=troubles.HOPELESS),
-        )
-        .annotate(told_since=Greatest("queued_at", "queue_class__since"))
-        .filter(told_since__range=(marks.until - troubles.PATIENCE, now - troubles.PATIENCE)),
-        "told_since",
-        MOST_WAITING,
-        "queue_class__reason",
-    )
+    running = _rows(_RUNNING.fetch(actor, whose, now - _LEAST_RUNNING))
+    patient = now - troubles.PATIENCE
+    waiting = _rows(_WAITING.fetch(actor, whose, marks.until - troubles.PATIENCE, patient))
     names = list(dict.fromkeys(row.name for row in rows))[:MOST_NAMES]
     runs = records([*names, *(row.name for row in running)])
     found = troubles.in_order(
@@ -106,29 +138,20 @@ def attention(actor: Actor, whose: Whose, marks: Marks, now: datetime) -> Attent
 def projects_in_trouble(actor: Actor, marks: Marks) -> list[ProjectTrouble]:
     """The projects whose pause or limits want attention, among those whose share the person may
     see; at most four queries."""
-    limits = ("max_running", "max_cpu_millis", "max_memory_mb", "max_gpus", "max_queued")
-    wanted = Q(paused_at__isnull=False)
-    for limit in limits:
-        wanted |= Q(**{f"{limit}__isnull": False})
-    found = list(shares_of(actor).filter(wanted)[:MOST_PROJECTS])
+    ids = share_ids(actor)
+    found = _LIMITED.fetch() if ids is None else _LIMITED_AMONG.fetch(ids)
     return project_troubles(found, project_use(found), marks) if found else []
 
 
-def _rows(found: QuerySet[Job], stamp: str, most: int, why: str = "reason") -> list[Row]:
-    """The first of them, with the time and the reason that stand in these columns."""
-    listed = found.values_list("pk", "project_id", "name", stamp, why)[:most]
-    return [Row(pk, (project, name), at, reason) for pk, project, name, at, reason in listed]
+def _rows(found: Iterable[_Columns]) -> list[Row]:
+    return [Row(pk, (project, name), at, reason) for pk, project, name, at, reason in found]
 
 
 def _told(entries: Sequence[Entry], runs: Mapping[Name, Record]) -> list[Trouble]:
     """The entries in words, each with its job as a whole: what to do is told by its spec."""
     whole = {job.pk: job for job in _WHOLE.fetch([one.id for one in entries])}
-    last = LogChunk.objects.filter(
-        attempt__job__in=[one.id for one in entries if one.kind == "overlong"],
-        attempt__number=F("attempt__job__attempt"),
-        seq=F("attempt__log_seq"),
-    )
-    at = dict(last.values_list("attempt__job_id", "last_at"))
+    overlong = [one.id for one in entries if one.kind == "overlong"]
+    at = dict(_LAST_OUTPUT.fetch(overlong)) if overlong else {}
     return [
         replace(
             troubles.told(one, whole[one.id], runs.get(one.name, NO_RECORD)),

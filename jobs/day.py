@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from statistics import median
 
-from django.db.models import Aggregate, Count, DurationField, ExpressionWrapper, F, Min, QuerySet
+from django.db.models import Count, DurationField, ExpressionWrapper, F
 from django.db.models.functions import TruncHour
 
 from jobs.filters import JobFilter
@@ -16,8 +18,9 @@ from jobs.query import Term
 from jobs.search import SHUFFLED, clock
 from jobs.states import JobState
 from jobs.stretches import FIRST_SIZE, next_size
-from jobs.whose import Whose
+from jobs.whose import JobsQuery, Whose
 from projects.actor import Actor
+from projects.prepared import CompiledQuery
 
 SECONDS = 0.01
 """What the counting may take; the stretch that is begun is finished."""
@@ -106,64 +109,88 @@ class Day:
 
 
 Counts = Mapping[tuple[datetime, JobState], int]
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
+_COUNTS = JobsQuery[tuple[datetime, str, int]](
+    lambda jobs, since, until: (
+        jobs.filter(created_at__gte=since, created_at__lt=until)
+        .order_by()
+        .annotate(hour=TruncHour("created_at", tzinfo=UTC))
+        .values_list("hour", "state")
+        .annotate(number=Count("*"))
+    )
+)
+
+
+@cache
+def _nth_newest(n: int) -> CompiledQuery[tuple[datetime]]:
+    """When the n-th of the jobs of a time was submitted, counted from the newest."""
+    return CompiledQuery(
+        lambda since, until: (
+            Job.objects.filter(created_at__gte=since, created_at__lt=until)
+            .order_by("-created_at")
+            .values_list("created_at")[n - 1 : n]
+        )
+    )
+
+
+_OLDEST = CompiledQuery[tuple[int]](
+    lambda since: (
+        Job.objects.filter(created_at__gte=since)
+        .order_by("created_at")
+        .values_list("pk")[:SHUFFLED]
+    )
+)
+_WAITS = JobsQuery[tuple[timedelta]](
+    lambda jobs, lowest: (
+        # By ids, of which every index of what somebody may see has the order.
+        jobs.filter(pk__gte=lowest, attempt=1, started_at__isnull=False)
+        .order_by("-pk")
+        .values_list(ExpressionWrapper(F("started_at") - F("created_at"), DurationField()))[
+            :MOST_WAITS
+        ]
+    )
+)
 
 
 def day_of(actor: Actor, whose: Whose, now: datetime) -> Day:
     """The day of the jobs that the actor may see. However many there are it takes a bounded
     time, and counts the newest if that does not suffice."""
-    found, begin = whose.jobs(actor), now - 24 * _HOUR
-    counts, since = _counted(found, begin)
+    begin = now - 24 * _HOUR
+    counts, since = _counted(actor, whose, begin)
     return drawn(
         counts,
         whose.terms(actor),
         now,
-        median_wait=_median_wait(found, since),
+        median_wait=_median_wait(actor, whose, since),
         since=since if since > begin else None,
     )
 
 
-def _counted(found: QuerySet[Job], begin: datetime) -> tuple[Counts, datetime]:
+def _counted(actor: Actor, whose: Whose, begin: datetime) -> tuple[Counts, datetime]:
     """The jobs submitted since then by hour and state, the newest first, and back to when there
     was time for it. All that it reads is in one index, `job_by_time`; a stretch is bounded by
     how many jobs there are in it, whoever may see them."""
     counts: Counter[tuple[datetime, JobState]] = Counter()
-    everything = Job.objects.filter(created_at__gte=begin).order_by("-created_at")
-    by_hour = found.order_by().annotate(hour=TruncHour("created_at", tzinfo=UTC))
-    since, size, end = begin, FIRST_SIZE, clock() + SECONDS
-    while size:
+    until, size, end = _ALWAYS, FIRST_SIZE, clock() + SECONDS
+    while True:
         begun = clock()
-        stretch = everything[:size].aggregate(edge=Min("created_at"), jobs=Count("*"))
-        edge = stretch["edge"] if stretch["jobs"] == size else None
-        here = by_hour.filter(created_at__gte=edge or begin)
-        for hour, state, number in here.values_list("hour", "state").annotate(number=Count("*")):
+        edge = _nth_newest(size).fetch(begin, until)
+        since = edge[0][0] if edge else begin
+        for hour, state, number in _COUNTS.fetch(actor, whose, since, until):
             counts[hour, JobState(state)] += number
-        if edge is None:
-            return counts, begin
-        everything = everything.filter(created_at__lt=edge)
-        by_hour = by_hour.filter(created_at__lt=edge)
-        since, now = edge, clock()
+        now = clock()
         size = next_size(size, took=now - begun, left=end - now)
-    return counts, since
+        if not edge or not size:
+            return counts, since
+        until = since
 
 
-class _Median(Aggregate):
-    function = "PERCENTILE_CONT"
-    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
-
-
-def _median_wait(found: QuerySet[Job], since: datetime) -> float | None:
+def _median_wait(actor: Actor, whose: Whose, since: datetime) -> float | None:
     """How long the newest of the jobs since then whose program began at the first try had waited,
     in seconds."""
-    oldest = Job.objects.filter(created_at__gte=since).order_by("created_at")[:SHUFFLED]
-    lowest = oldest.aggregate(lowest=Min("pk"))["lowest"]
-    if lowest is None:
-        return None
-    # By ids, of which every index of what somebody may see has the order.
-    began = found.filter(pk__gte=lowest, attempt=1, started_at__isnull=False)
-    newest = began.order_by("-pk")[:MOST_WAITS]
-    waited = ExpressionWrapper(F("started_at") - F("created_at"), DurationField())
-    middle = newest.aggregate(middle=_Median(waited))["middle"]
-    return max(0.0, middle.total_seconds()) if middle is not None else None
+    oldest = _OLDEST.fetch(since)
+    waits = _WAITS.fetch(actor, whose, min(oldest)[0]) if oldest else []
+    return max(0.0, median(waited.total_seconds() for (waited,) in waits)) if waits else None
 
 
 def drawn(

@@ -9,11 +9,16 @@ from jobs.log.words import plain
 from jobs.models import Attempt, Job
 from jobs.selectors import attempt_of, jobs_of
 from jobs.states import TERMINAL
+from jobs.whose import JobsQuery, Whose
 from projects.actor import Actor
 
 MOST_LINES = 12
 _MOST_BYTES = 16 * 1024
 _WIDTH = 200
+# In the order of an index, which is then walked to the first of them.
+_ENDED = JobsQuery[tuple[int]](
+    lambda jobs: jobs.filter(state__in=sorted(TERMINAL)).order_by("state").values_list("pk")[:1]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +42,7 @@ class FirstJob:
 
 def has_run(actor: Actor) -> bool:
     """True when some job that the actor may see has ended."""
-    # In the order of an index, which is then walked to the first of them.
-    ended = jobs_of(actor).filter(state__in=sorted(TERMINAL)).order_by("state")
-    return bool(ended.values_list("pk")[:1])
+    return bool(_ENDED.fetch(actor, Whose.ALL))
 
 
 def first_job(actor: Actor) -> FirstJob | None:

@@ -12,13 +12,13 @@ from django.db.models import Q
 from jobs.sql import fetch
 from projects.errors import LimitReached
 from projects.models import Project
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 
 MINUTE = 60.0
 _LIMITED = PreparedQuery(
-    lambda: (
+    lambda ids: (
         Project.objects.filter(
-            Q(max_queued__isnull=False) | Q(submits_per_minute__isnull=False), pk__any=Place(0)
+            Q(max_queued__isnull=False) | Q(submits_per_minute__isnull=False), pk__any=ids
         )
         .order_by("pk")
         .select_for_update(no_key=True)

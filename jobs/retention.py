@@ -23,11 +23,11 @@ from jobs.stat_pages import page_of
 from jobs.states import ACTIVE, JobState
 from projects.actor import SYSTEM
 from projects.events import Happening, record
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 
 _ARCHIVED = PreparedQuery(
-    lambda: Attempt.objects.only("job_id", "number").filter(
-        job__any=Place(0), log_archived_seq__gt=0
+    lambda jobs: Attempt.objects.only("job_id", "number").filter(
+        job__any=jobs, log_archived_seq__gt=0
     )
 )
 

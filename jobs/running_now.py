@@ -13,23 +13,38 @@ from jobs.last_runs import NONE, LastRuns, last_runs, name_of, newest_of_each
 from jobs.models import Attempt, Job
 from jobs.records import NO_RECORD, Usual, coarse, records
 from jobs.states import ACTIVE, TERMINAL, JobState, Phase
-from jobs.whose import Whose
+from jobs.whose import JobsQuery, Whose
 from projects.actor import Actor
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 
 MOST_SHOWN = 6
 LOOKED_AT = 60
+_UNENDED = sorted(set(JobState) - TERMINAL)
 _LARGE = ("spec", "secrets", "idempotency_digest")
+_NEWEST = JobsQuery[Job](
+    lambda jobs: (
+        jobs.filter(state__in=sorted(ACTIVE))
+        .select_related("project", "provider")
+        .defer(*_LARGE)
+        .order_by("-pk")[:MOST_SHOWN]
+    )
+)
+_COUNTS = JobsQuery[tuple[str, int]](
+    lambda jobs: (
+        jobs.filter(state__in=_UNENDED).values_list("state").annotate(Count("pk")).order_by()
+    )
+)
+_LATEST = JobsQuery[Job](lambda jobs: jobs.only("project_id", "name").order_by("-pk")[:LOOKED_AT])
 _MINE = PreparedQuery(
-    lambda: (
+    lambda ids: (
         Job.objects.select_related("project", "queue_class")
         .defer(*_LARGE)
-        .filter(pk__any=Place(0))
+        .filter(pk__any=ids)
         .order_by("-pk")
     )
 )
 _LIVE = PreparedQuery(
-    lambda: Attempt.objects.filter(job__any=Place(0), ended_at=None).only(
+    lambda jobs: Attempt.objects.filter(job__any=jobs, ended_at=None).only(
         "job_id", "phase", "progress", "placed_at", "not_seen_since"
     )
 )
@@ -118,10 +133,7 @@ def going(job: Job, attempt: Attempt | None, usual: Usual | None, now: datetime)
 
 def running_now(actor: Actor, whose: Whose, now: datetime) -> list[Going]:
     """The newest jobs that are under way; three queries."""
-    found = whose.jobs(actor).filter(state__in=sorted(ACTIVE))
-    jobs = list(
-        found.select_related("project", "provider").defer(*_LARGE).order_by("-pk")[:MOST_SHOWN]
-    )
+    jobs = _NEWEST.fetch(actor, whose)
     attempts = {attempt.job_id: attempt for attempt in _LIVE.fetch([job.pk for job in jobs])}
     known = records([name_of(job) for job in jobs])
     return [
@@ -132,16 +144,13 @@ def running_now(actor: Actor, whose: Whose, now: datetime) -> list[Going]:
 
 def live_counts(actor: Actor, whose: Whose) -> Mapping[JobState, int]:
     """How many jobs wait, are placed and run now; one query, exact."""
-    live = sorted(set(JobState) - TERMINAL)
-    rows = whose.jobs(actor).filter(state__in=live).values_list("state").annotate(Count("pk"))
-    return dict.fromkeys(map(JobState, live), 0) | {
-        JobState(state): count for state, count in rows.order_by()
-    }
+    found = {JobState(state): count for state, count in _COUNTS.fetch(actor, whose)}
+    return dict.fromkeys(_UNENDED, 0) | found
 
 
 def mine(actor: Actor) -> list[Mine]:
     """The person's latest jobs, of each name the newest; three queries."""
-    latest = Whose.MINE.jobs(actor).only("project_id", "name").order_by("-pk")[:LOOKED_AT]
+    latest = _LATEST.fetch(actor, Whose.MINE)
     jobs = _MINE.fetch([job.pk for job in newest_of_each(latest, MOST_SHOWN)])
     runs = last_runs([name_of(job) for job in jobs])
     return [Mine(job, runs.get(name_of(job), NONE)) for job in jobs]

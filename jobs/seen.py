@@ -18,7 +18,7 @@ from django.utils import timezone
 from jobs.last_runs import Name
 from jobs.models import Seen
 from projects.actor import Actor
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 
 KINDS = ("failed", "overlong", "waits", "paused")
 FIRST_LOOK = timedelta(days=1)
@@ -30,8 +30,8 @@ MOST_MARKS = 200
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 """Before anything that Gantry knows."""
 
-_JOINED = PreparedQuery(lambda: User.objects.only("date_joined").filter(pk__any=Place(0)))
-_MARKS = PreparedQuery(lambda: Seen.objects.filter(user__any=Place(0)))
+_JOINED = PreparedQuery(lambda ids: User.objects.only("date_joined").filter(pk__any=ids))
+_MARKS = PreparedQuery(lambda users: Seen.objects.filter(user__any=users))
 
 Thing = tuple[str, Name]
 """What can be marked: its kind, and the name of its jobs in their project."""

@@ -25,23 +25,23 @@ from projects.actor import Actor
 from projects.cursors import Page, make_cursor, read_cursor
 from projects.errors import NotFound
 from projects.models import Event
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 from projects.selectors import subject_events
 
 MOST_COUNTED = 1000
 _MAX_ID = 2**63 - 1
 _LISTED = PreparedQuery(
-    lambda: (
+    lambda ids: (
         Job.objects.select_related("project", "provider", "submitted_by", "queue_class")
         .defer("spec", "secrets", "idempotency_digest")
         .annotate(max_attempts=KT("spec__retry__max_attempts"))
-        .filter(pk__any=Place(0))
+        .filter(pk__any=ids)
     )
 )
 _ONE_JOB = PreparedQuery(
-    lambda: Job.objects.select_related("project", "provider", "submitted_by", "queue_class").filter(
-        pk__any=Place(0)
-    )
+    lambda ids: Job.objects.select_related(
+        "project", "provider", "submitted_by", "queue_class"
+    ).filter(pk__any=ids)
 )
 
 

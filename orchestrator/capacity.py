@@ -14,7 +14,7 @@ from orchestrator.scheduling.limits import Limits
 from orchestrator.scheduling.policy import Placed
 from orchestrator.scheduling.snapshot import KeyView, ProjectView, ProviderView, WaitingClass
 from projects.models import Project
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 from projects.shares import pause_words
 from providers.models import Mode, Provider, ProviderImage
 
@@ -22,17 +22,17 @@ _SWITCHED_ON = PreparedQuery(
     lambda: Provider.objects.filter(deleted_at=None).exclude(mode=Mode.INACTIVE)
 )
 _LOCKED = PreparedQuery(
-    lambda: (
-        Provider.objects.filter(pk__any=Place(0), deleted_at=None, mode=Mode.ACTIVE)
+    lambda ids: (
+        Provider.objects.filter(pk__any=ids, deleted_at=None, mode=Mode.ACTIVE)
         .order_by("pk")
         .select_for_update(of=("self",), no_key=True)
     )
 )
-_PROJECTS = PreparedQuery(lambda: Project.objects.filter(pk__any=Place(0)))
+_PROJECTS = PreparedQuery(lambda ids: Project.objects.filter(pk__any=ids))
 _LOCKED_PROJECTS = PreparedQuery(
-    lambda: Project.objects.filter(pk__any=Place(0)).order_by("pk").select_for_update(no_key=True)
+    lambda ids: Project.objects.filter(pk__any=ids).order_by("pk").select_for_update(no_key=True)
 )
-_IMAGES = PreparedQuery(lambda: ProviderImage.objects.filter(image__any=Place(0)))
+_IMAGES = PreparedQuery(lambda images: ProviderImage.objects.filter(image__any=images))
 
 
 def provider_views(

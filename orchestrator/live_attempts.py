@@ -21,18 +21,18 @@ from jobs.states import Outcome, Phase
 from orchestrator.reconcile import Wanted
 from orchestrator.store import CancelWish, Order
 from projects import secrets
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 
 _LIVE = PreparedQuery(
-    lambda: (
-        Attempt.objects.filter(ended_at=None, provider__any=Place(0))
+    lambda providers: (
+        Attempt.objects.filter(ended_at=None, provider__any=providers)
         .select_related("job")
         .order_by("pk")
     )
 )
 _PLACED = PreparedQuery(
-    lambda: (
-        Attempt.objects.filter(ended_at=None, phase=Phase.PLACED, provider__any=Place(0))
+    lambda providers: (
+        Attempt.objects.filter(ended_at=None, phase=Phase.PLACED, provider__any=providers)
         .select_related("job")
         .order_by("pk")
     )

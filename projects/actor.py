@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from projects.models import ActorKind, Membership, Role
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 _MEMBERSHIPS = PreparedQuery(
-    lambda: Membership.objects.only("project_id", "role").filter(user__any=Place(0))
+    lambda users: Membership.objects.only("project_id", "role").filter(user__any=users)
 )
 _ORDER = {Role.VIEWER: 1, Role.SUBMITTER: 2, Role.ADMIN: 3}
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from projects.actor import Actor
 from projects.errors import FieldProblem, Forbidden, Invalid
 from projects.models import PreferenceRow
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 from projects.zones import LOCAL, zone_known
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -29,7 +29,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What is chosen among a few words. `log_…` are the controls of the log viewer."""
 
-_CHOSEN = PreparedQuery(lambda: PreferenceRow.objects.filter(pk__any=Place(0)))
+_CHOSEN = PreparedQuery(lambda ids: PreferenceRow.objects.filter(pk__any=ids))
 
 UNCHOSEN: Mapping[str, str] = {name: words[0] for name, words in OPTIONS.items()} | {"zone": LOCAL}
 

@@ -9,10 +9,10 @@ from django.db.models import QuerySet
 from projects.actor import Actor
 from projects.errors import NotFound
 from projects.models import ApiToken, Event, InstanceSettings, Project, Role
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 from projects.strict import text_problem
 
-_BY_SLUG = PreparedQuery(lambda: Project.objects.filter(slug__any=Place(0)))
+_BY_SLUG = PreparedQuery(lambda slugs: Project.objects.filter(slug__any=slugs))
 
 
 def projects_of(actor: Actor, role: Role = Role.VIEWER) -> QuerySet[Project]:
@@ -35,10 +35,16 @@ def project_get(actor: Actor, slug: str) -> Project:
     raise NotFound(f"There is no project {slug!r} that you can see.")
 
 
+def share_ids(actor: Actor) -> frozenset[int] | None:
+    """The projects whose share of the instance the actor may see: members see that of theirs,
+    operators that of all (None)."""
+    return None if actor.may_operate else actor.project_ids()
+
+
 def shares_of(actor: Actor) -> QuerySet[Project]:
-    """The projects whose share of the instance the actor may see, by slug: members see that of
-    theirs, operators that of all."""
-    return Project.objects.all() if actor.may_operate else projects_of(actor)
+    """The projects of `share_ids`, by slug."""
+    ids = share_ids(actor)
+    return Project.objects.all() if ids is None else Project.objects.filter(pk__in=ids)
 
 
 def share_get(actor: Actor, slug: str) -> Project:

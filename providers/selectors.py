@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce, Now
 from projects.actor import Actor
 from projects.errors import FieldProblem, Invalid, NotFound
 from projects.models import Event
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 from projects.selectors import latest_subject_events
 from providers.leases import SCHEDULER, provider_lease
 from providers.models import EngineRequest, Lease, Provider, RequestStatus
@@ -33,9 +33,9 @@ def _living() -> QuerySet[Provider]:
 
 _LIVING = PreparedQuery(_living)
 _USED: PreparedQuery[Any] = PreparedQuery(
-    lambda: (
+    lambda ids: (
         Provider.objects.only("pk")
-        .filter(pk__any=Place(0), attempts__isnull=False, attempts__ended_at=None)
+        .filter(pk__any=ids, attempts__isnull=False, attempts__ended_at=None)
         .annotate(
             running=Count("attempts"),
             given_cpu=Coalesce(Sum("attempts__cpu_millis"), 0),

@@ -20,7 +20,7 @@ from jobs.log.reading import Stretch, opened
 from jobs.models import Attempt, LogChunk
 from projects.hub import hub
 from projects.offload import in_database
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 
 POLL_SECONDS = 1.0
 """The guarantee, should the bell not ring."""
@@ -28,7 +28,7 @@ BATCH_BYTES = BODY_LIMIT
 _PAGE = 8
 # Compiled once: every open log reads both ten times a second.
 _ATTEMPT = PreparedQuery(
-    lambda: Attempt.objects.only(
+    lambda ids: Attempt.objects.only(
         "phase",
         "log_seq",
         "log_lines",
@@ -38,10 +38,12 @@ _ATTEMPT = PreparedQuery(
         "log_archive",
         "log_note",
         "log_left_out",
-    ).filter(pk__any=Place(0))
+    ).filter(pk__any=ids)
 )
 _CHUNKS = PreparedQuery(
-    lambda: LogChunk.objects.filter(attempt__any=Place(0), seq__any=Place(1)).order_by("seq")
+    lambda attempts, seqs: LogChunk.objects.filter(attempt__any=attempts, seq__any=seqs).order_by(
+        "seq"
+    )
 )
 
 

@@ -17,11 +17,11 @@ from jobs.states import JobState, Who
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.notify import JobChange
-from projects.prepared import Place, PreparedQuery
+from projects.prepared import PreparedQuery
 from projects.storable import storable_values
 
 _LOCKED = PreparedQuery(
-    lambda: Job.objects.filter(pk__any=Place(0))
+    lambda ids: Job.objects.filter(pk__any=ids)
     .order_by("pk")
     .select_for_update(no_key=True)
     .only(
