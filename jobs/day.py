@@ -123,7 +123,8 @@ _COUNTS = JobsQuery[tuple[datetime, str, int]](
 
 @cache
 def _nth_newest(n: int) -> CompiledQuery[tuple[datetime]]:
-    """When the n-th of the jobs of a time was submitted, counted from the newest."""
+    """When the n-th of the jobs of a time was submitted, counted from the newest. A query for each
+    size that a stretch may have: no limit is a place."""
     return CompiledQuery(
         lambda since, until: (
             Job.objects.filter(created_at__gte=since, created_at__lt=until)
@@ -188,8 +189,8 @@ def _counted(actor: Actor, whose: Whose, begin: datetime) -> tuple[Counts, datet
 def _median_wait(actor: Actor, whose: Whose, since: datetime) -> float | None:
     """How long the newest of the jobs since then whose program began at the first try had waited,
     in seconds."""
-    oldest = _OLDEST.fetch(since)
-    waits = _WAITS.fetch(actor, whose, min(oldest)[0]) if oldest else []
+    oldest = [pk for (pk,) in _OLDEST.fetch(since)]
+    waits = _WAITS.fetch(actor, whose, min(oldest)) if oldest else []
     return max(0.0, median(waited.total_seconds() for (waited,) in waits)) if waits else None
 
 

@@ -38,7 +38,7 @@ class JobsQuery(Generic[Row]):
     """A query among the jobs that a page is about. Safe for many threads."""
 
     def __init__(self, build: Callable[..., QuerySet[Job, Row]]) -> None:
-        """`build` is called with all the jobs there may be, and a place for each value."""
+        """`build` is called with the jobs to look at, and a place for each value."""
         self._forms = {
             form: CompiledQuery(partial(_among, build, *form)) for form in product(_REACHES, Whose)
         }
@@ -47,15 +47,15 @@ class JobsQuery(Generic[Row]):
         """What it finds among those of them that the actor may see: see `CompiledQuery`."""
         ids = actor.project_ids()
         if ids is None:
-            return self._forms["all", whose].fetch(None, actor.id, *values)
+            return self._forms["all", whose].fetch((), actor.id, *values)
         if len(ids) == 1:
             return self._forms["one", whose].fetch(*ids, actor.id, *values)
-        return self._forms["several", whose].fetch(ids, actor.id, *values)
+        return self._forms["several", whose].fetch(ids, actor.id, *values) if ids else []
 
 
 # One project is a form of its own, because the jobs of one stand in an index in their order.
 _REACHES: Mapping[str, Callable[[Place], QuerySet[Job]]] = {
-    "all": lambda nothing: Job.objects.all(),
+    "all": lambda _: Job.objects.all(),
     "one": lambda project: Job.objects.filter(project=project),
     "several": lambda projects: Job.objects.filter(project__any=projects),
 }

@@ -1,5 +1,5 @@
 """Querysets of one shape that are compiled once, for the reads that every request and every
-job begins with.
+job begins with, and for those of Home.
 
 Django builds and compiles a query anew at each use, and puts the values into its text, so that
 the server plans it anew as well. Of a read by key that is nine tenths of the time.
@@ -7,13 +7,14 @@ the server plans it anew as well. Of a read by key that is nine tenths of the ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
 from django.db.models import Expression, Field, ForeignObject, Lookup, QuerySet
-from django.db.models.query import ModelIterable, get_related_populators
+from django.db.models.query import ModelIterable, ValuesListIterable, get_related_populators
 
 from projects.statements import fetch_prepared
 
@@ -21,7 +22,8 @@ Row = TypeVar("Row")
 
 
 class Place(Expression):
-    """Stands in a queryset where the n-th argument of `fetch` is to be."""
+    """Stands in a queryset where the n-th argument of `fetch` is to be: `field=place`, or
+    `field__any=place` for several values."""
 
     def __init__(self, nth: int) -> None:
         super().__init__()
@@ -35,16 +37,18 @@ class Place(Expression):
 @ForeignObject.register_lookup
 @Field.register_lookup
 class EqualsAny(Lookup):
-    """`field__any=place`: as `in`, but of one shape whatever the number of values."""
+    """`field__any=values`: as `in`, but of one shape whatever the number of values."""
 
     lookup_name = "any"
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        """The condition with one parameter, an array."""
+        """The condition with one parameter, an array of the field's own type: psycopg would take
+        the smallest that fits, of which the server can make no hash table."""
         left, values = self.process_lhs(compiler, connection)
-        right, array = compiler.compile(self.rhs)
-        return f"{left} = ANY({right})", (*values, *array)
+        right, array = self.process_rhs(compiler, connection)
+        element = self.lhs.output_field.db_type(connection).partition("(")[0]
+        return f"{left} = ANY({right}::{element}[])", (*values, *array)
 
 
 def _fetch(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -56,8 +60,8 @@ def _fetch(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 
 class CompiledQuery(Generic[Row]):
-    """A queryset with places in it, whose server makes a plan for the values of each use. Safe
-    for many threads."""
+    """A queryset with places in it, planned by the server for the values of each use. Safe for
+    many threads."""
 
     _rows = staticmethod(_fetch)
 
@@ -68,8 +72,8 @@ class CompiledQuery(Generic[Row]):
         self._compiled: _Compiled | None = None
 
     def fetch(self, *values: Any) -> list[Row]:
-        """The objects, or the tuples of `values_list`, with these values in their places; in
-        this thread's transaction. A collection is an array there.
+        """The objects, or the tuples of `values_list`, with these values in their places, always
+        as many; in this thread's transaction. A collection is an array there.
 
         Raises Django's database errors.
         """
@@ -77,14 +81,15 @@ class CompiledQuery(Generic[Row]):
         if compiled is None:
             with self._lock:
                 if self._compiled is None:
-                    self._compiled = _Compiled(self._build(*map(Place, range(len(values)))))
+                    places = [Place(n) for n in range(len(values))]
+                    self._compiled = _Compiled(self._build(*places), len(values))
                 compiled = self._compiled
         return list(compiled.found(self._rows(compiled.text, compiled.parameters(values))))
 
 
 class PreparedQuery(CompiledQuery[Row]):
-    """A compiled query that is planned once too: for reads by key, of which every use has the
-    same plan."""
+    """A compiled query that the server may plan once too: for reads by key, of which the values
+    change nothing."""
 
     _rows = staticmethod(fetch_prepared)
 
@@ -92,16 +97,22 @@ class PreparedQuery(CompiledQuery[Row]):
 class _Compiled:
     """What Django makes of a queryset: its text, and how rows become objects."""
 
-    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
+    def __init__(self, queryset: QuerySet[Any, Any], places: int) -> None:
         self._compiler = compiler = queryset.query.get_compiler(connection=connection)
         self.text, self._parameters = compiler.as_sql()
+        self._places = places
         shown = [one[0] for one in compiler.select[: compiler.col_count]]
         self._converters = compiler.get_converters(shown)
-        objects = queryset._iterable_class is ModelIterable
-        self._row: Callable[[Sequence[Any]], Any] = _Objects(compiler).made if objects else tuple
+        self._row: Callable[[Sequence[Any]], Any] = tuple
+        if queryset._iterable_class is ModelIterable:
+            self._row = _Objects(compiler).made
+        elif queryset._iterable_class is not ValuesListIterable:
+            raise TypeError("only objects, and the tuples of values_list, can be compiled")
 
     def parameters(self, values: Sequence[Any]) -> list[Any]:
         """All of them, with the given values in their places."""
+        if len(values) != self._places:
+            raise TypeError(f"{self._places} values have a place here, not {len(values)}")
         given = [_as_parameter(value) for value in values]
         return [given[one.nth] if isinstance(one, Place) else one for one in self._parameters]
 
@@ -132,5 +143,5 @@ class _Objects:
 
 
 def _as_parameter(value: Any) -> Any:
-    """As psycopg takes it: of all that holds several, only a list is an array."""
-    return list(value) if isinstance(value, Collection) and not isinstance(value, str) else value
+    """As psycopg takes it: of all that holds several values, only a list is an array."""
+    return list(value) if isinstance(value, AbstractSet | tuple | range) else value

@@ -57,6 +57,26 @@ def test_columns_come_as_tuples(kind: type[CompiledQuery[tuple[str, int]]]) -> N
     assert query.fetch(["failed"]) == [("lint", 1), ("load", 2)]
 
 
+def test_other_rows_and_another_number_of_values_are_refused() -> None:
+    query = CompiledQuery[Job](lambda ids: Job.objects.filter(pk__any=ids))
+    assert query.fetch([1]) == []
+    for values in ([], [[1], [2]]):
+        with pytest.raises(TypeError, match="1 values"):
+            query.fetch(*values)
+    flat = CompiledQuery[int](lambda ids: Job.objects.values_list("pk", flat=True))
+    with pytest.raises(TypeError, match="values_list"):
+        flat.fetch([1])
+
+
+def test_an_array_is_of_the_type_of_its_field_so_that_the_server_can_hash_it() -> None:
+    long = "x" * 60
+    job = make_job(name=long)
+    found = Job.objects.filter(project__any=[job.project_id, *range(9)], name__any=[long, "y"])
+    assert list(found) == [job]
+    assert "::bigint[]" in str(found.query)
+    assert "::varchar[]" in str(found.query)
+
+
 NEWEST = JobsQuery[Job](lambda jobs, least: jobs.filter(pk__gt=least).order_by("-pk")[:100])
 
 
