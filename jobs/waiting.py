@@ -18,11 +18,18 @@ from jobs.states import TERMINAL
 from projects.errors import FieldProblem, Invalid
 from projects.hub import hub
 from projects.offload import in_database
+from projects.prepared import PreparedQuery
 
 MOST_SECONDS = 60
 POLL_SECONDS = 1.0
 """The guarantee, should the bell not ring."""
-_READ = ("state", "held", "not_before", "rev", "queue_class__rev")
+_STATES = PreparedQuery(
+    lambda ids: (
+        Job.objects.select_related("queue_class")
+        .only("state", "held", "not_before", "rev", "queue_class__rev")
+        .filter(pk__any=ids)
+    )
+)
 _KNOWN = re.compile(r"[0-9]{1,18}(-[0-9]{1,18}-[0-9]{1,18})?")
 
 
@@ -70,9 +77,9 @@ async def wait_for_news(job_id: int, known: str | None, seconds: float) -> None:
 
 
 def _has_news(job_id: int, known: str | None) -> bool:
-    rows = Job.objects.select_related("queue_class").only(*_READ)
-    job = rows.filter(pk=job_id).first()
-    return job is None or is_news(job.state in TERMINAL, told_rev(job), known)
+    for job in _STATES.fetch([job_id]):
+        return is_news(job.state in TERMINAL, told_rev(job), known)
+    return True
 
 
 def _rev(known: str) -> str:

@@ -74,9 +74,9 @@ class _Shell:
         self._request = request
         self._user = cast(User, request.user)
 
-    @property
+    @cached_property
     def pages(self) -> list[Entry]:
-        """The pages that this person may open."""
+        """The pages that this person may open; each frame lists them three times."""
         entries = [
             self._entry("Home", "home", "home", "/"),
             self._entry("Jobs", "jobs", "jobs:list", "/jobs"),

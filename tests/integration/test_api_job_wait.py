@@ -26,7 +26,7 @@ from projects.hub import hub
 from projects.models import ApiToken
 from projects.notify import JobChange, notify_jobs
 from projects.offload import in_database
-from tests.support.asgi import requested
+from tests.support.asgi import requested, scope_of
 from tests.support.builders import make_job, make_project, make_token, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -228,6 +228,25 @@ def test_who_hangs_up_leaves_no_bell(ada: dict[str, str]) -> None:
         await until_waiting(job)
         waiter.cancel()
         await asyncio.wait([waiter])
+
+    run(scenario())
+
+
+def test_who_goes_away_while_waiting_is_not_answered_any_more(ada: dict[str, str]) -> None:
+    job, sent = make_job(), list[Any]()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def scenario() -> None:
+        incoming: asyncio.Queue[Any] = asyncio.Queue()
+        incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+        scope = scope_of(f"/api/v1/jobs/{job.pk}", "wait=60", ada)
+        answering = asyncio.create_task(web_handler.WebHandler()(scope, incoming.get, send))
+        await until_waiting(job)
+        incoming.put_nowait({"type": "http.disconnect"})
+        await asyncio.wait_for(answering, 10)
+        assert sent == []
 
     run(scenario())
 

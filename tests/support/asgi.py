@@ -50,6 +50,24 @@ class Reply:
         self.ended = not event.get("more_body", False)
 
 
+def scope_of(
+    path: str, query: str = "", headers: Mapping[str, str] | None = None, method: str = "GET"
+) -> dict[str, Any]:
+    """A request as a server tells an application of it."""
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [
+            (b"host", b"localhost"),
+            *((k.lower().encode(), v.encode()) for k, v in (headers or {}).items()),
+        ],
+    }
+
+
 @asynccontextmanager
 async def requested(
     path: str,
@@ -62,18 +80,7 @@ async def requested(
     events: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
     incoming: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
     incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": [
-            (b"host", b"localhost"),
-            *((k.lower().encode(), v.encode()) for k, v in (headers or {}).items()),
-        ],
-    }
+    scope = scope_of(path, query, headers, method)
     application = application or WebHandler()
     answering: Any = application(scope, incoming.get, events.put)
     task = asyncio.ensure_future(answering)
