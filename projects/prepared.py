@@ -8,9 +8,9 @@ the server plans it anew as well. Of a read by key that is nine tenths of the ti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from django.db import connection
 from django.db.models import Expression, Field, ForeignObject, Lookup, QuerySet
@@ -19,6 +19,19 @@ from django.db.models.query import ModelIterable, ValuesListIterable, get_relate
 from projects.statements import fetch_prepared
 
 Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The parameter of a place, until there are values."""
+
+    nth: int
+    several: bool = False
+
+    def of(self, values: Sequence[Any]) -> Any:
+        """What it is of these; psycopg takes nothing but a list for an array."""
+        value = values[self.nth]
+        return list(value) if self.several else value
 
 
 class Place(Expression):
@@ -30,8 +43,8 @@ class Place(Expression):
         self.nth = nth
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        """A parameter, which is the place itself until there is a value."""
-        return "%s", (self,)
+        """A parameter."""
+        return "%s", (_Given(self.nth),)
 
 
 @ForeignObject.register_lookup
@@ -46,7 +59,8 @@ class EqualsAny(Lookup):
         """The condition with one parameter, an array of the field's own type: psycopg would take
         the smallest that fits, of which the server can make no hash table."""
         left, values = self.process_lhs(compiler, connection)
-        right, array = self.process_rhs(compiler, connection)
+        right, given = cast("tuple[str, Sequence[Any]]", self.process_rhs(compiler, connection))
+        array = [replace(one, several=True) if isinstance(one, _Given) else one for one in given]
         element = self.lhs.output_field.db_type(connection).partition("(")[0]
         return f"{left} = ANY({right}::{element}[])", (*values, *array)
 
@@ -73,7 +87,7 @@ class CompiledQuery(Generic[Row]):
 
     def fetch(self, *values: Any) -> list[Row]:
         """The objects, or the tuples of `values_list`, with these values in their places, always
-        as many; in this thread's transaction. A collection is an array there.
+        as many; in this thread's transaction.
 
         Raises Django's database errors.
         """
@@ -113,8 +127,7 @@ class _Compiled:
         """All of them, with the given values in their places."""
         if len(values) != self._places:
             raise TypeError(f"{self._places} values have a place here, not {len(values)}")
-        given = [_as_parameter(value) for value in values]
-        return [given[one.nth] if isinstance(one, Place) else one for one in self._parameters]
+        return [one.of(values) if isinstance(one, _Given) else one for one in self._parameters]
 
     def found(self, rows: list[tuple[Any, ...]]) -> Iterator[Any]:
         """What the queryset would give of these rows."""
@@ -140,8 +153,3 @@ class _Objects:
         for name, place in self._annotated:
             setattr(made, name, row[place])
         return made
-
-
-def _as_parameter(value: Any) -> Any:
-    """As psycopg takes it: of all that holds several values, only a list is an array."""
-    return list(value) if isinstance(value, AbstractSet | tuple | range) else value

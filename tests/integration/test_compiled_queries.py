@@ -34,6 +34,7 @@ def test_each_use_has_its_own_values_and_one_compiling(kind: type[CompiledQuery[
     one, two = make_job(name="load", priority=10), make_job(name="lint", priority=20)
     assert query.fetch({"load", "lint"}, 0) == [one, two]
     assert query.fetch(["load", "lint"], 15) == [two]
+    assert query.fetch({"load": "a mapping is its keys"}, 0) == [one]
     assert query.fetch((), 0) == []
     with CaptureQueriesContext(connection) as asked:
         (found,) = query.fetch(["load"], 0)
