@@ -21,18 +21,18 @@ Name = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One of them: when its program began and ended, as far as it did."""
+    """One of them: when its program began, and how long it ran, as far as it has ended."""
 
     id: int
     state: JobState
     started_at: datetime | None = None
-    finished_at: datetime | None = None
+    ran: float | None = None
 
     def seconds(self, now: datetime) -> float:
-        """How long it ran, or has run until now; 0 where it never began."""
-        if self.started_at is None:
-            return 0.0
-        return max(0.0, ((self.finished_at or now) - self.started_at).total_seconds())
+        """How long it ran, or has run until now; 0 where it never began or nobody knows."""
+        if self.state in TERMINAL or self.started_at is None:
+            return self.ran or 0.0
+        return max(0.0, (now - self.started_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +101,8 @@ def last_runs(names: Collection[Name]) -> dict[Name, LastRuns]:
         return {}
     found: dict[Name, list[Run]] = {}
     rows = fetch("last_runs", asked_for(names, BARS))
-    for project, name, job, state, started_at, finished_at in rows:
-        found.setdefault((project, name), []).append(
-            Run(job, JobState(state), started_at, finished_at)
-        )
+    for project, name, job, state, started_at, ran in rows:
+        found.setdefault((project, name), []).append(Run(job, JobState(state), started_at, ran))
     return {name: LastRuns(tuple(runs)) for name, runs in found.items()}
 
 

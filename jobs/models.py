@@ -84,6 +84,9 @@ class Job(models.Model):
     not_before = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    run_seconds = models.FloatField(null=True)
+    """How long its last run took by its engine's clock; null until it has ended, and where that is
+    not known. The times around it are those at which Gantry was told."""
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_requested_by = models.CharField(max_length=150, default="")
 

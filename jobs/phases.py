@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from jobs.models import Attempt, Job
 from jobs.states import Outcome, Phase
@@ -148,7 +148,7 @@ def _of_attempt(attempt: Attempt, start: datetime, now: datetime) -> Iterator[St
         ("pulling", attempt.pulling_at),
         ("starting", attempt.creating_at or attempt.starting_at),
         ("running", attempt.running_at),
-        ("finishing", attempt.finishing_at),
+        ("finishing", _exit_of(attempt)),
     ):
         if at is not None:
             begins.append((kind, max(at, begins[-1][1])))
@@ -161,6 +161,15 @@ def _of_attempt(attempt: Attempt, start: datetime, now: datetime) -> Iterator[St
         yield Stretch(
             kind, at, until, attempt.number, open=live and is_last, failed=failed and is_last
         )
+
+
+def _exit_of(attempt: Attempt) -> datetime | None:
+    """When its program ended: as long after its start as its engine says, which may be well before
+    that was found out."""
+    told, began = attempt.finishing_at, attempt.running_at
+    if told and began and attempt.started_at and attempt.finished_at:
+        return min(told, began + max(timedelta(0), attempt.finished_at - attempt.started_at))
+    return told
 
 
 def _draw(stretches: Sequence[Stretch], *, of_several: bool) -> Iterator[Drawn]:

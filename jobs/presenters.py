@@ -38,7 +38,7 @@ def job_values(job: Job) -> dict[str, Any]:
         "not_before": job.not_before,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
-        "run_seconds": run_seconds(job.started_at, job.finished_at),
+        "run_seconds": job.run_seconds,
         "cancel_requested_at": job.cancel_requested_at,
         "cancel_requested_by": job.cancel_requested_by or None,
         "submitted_by": job.submitted_by.get_username() if job.submitted_by else None,

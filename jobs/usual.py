@@ -29,9 +29,8 @@ def share(ran: float, usual: Usual) -> float:
 
 
 def ran_seconds(job: Job, now: datetime | None = None) -> float | None:
-    """How long it has run, from its program's first start; None before that, or where it
-    ended without one."""
-    if job.started_at is None:
-        return None
-    end = job.finished_at or now or timezone.now()
-    return max(0.0, (end - job.started_at).total_seconds())
+    """How long it has run since its program started, or its last run took by its engine's clock;
+    None before that, or where nobody knows."""
+    if job.finished_at is not None or job.started_at is None:
+        return job.run_seconds
+    return max(0.0, ((now or timezone.now()) - job.started_at).total_seconds())

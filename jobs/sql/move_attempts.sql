@@ -1,7 +1,8 @@
 -- Attempts take their next phases, fenced by their provider's lease, each only where it
 -- still is in a phase that may lead there; their jobs get a new revision (and run, when
 -- the attempt does), and events tell of each step. One statement, because this is the engine's
--- most frequent write. A fact that a move does not bring keeps its stored value. Jobs of
+-- most frequent write. A fact that a move does not bring keeps its stored value, and a program's
+-- start is what was told of it first: a container may be started again by another hand. Jobs of
 -- attempts that end are left to the caller, who decides how they go on. A move without steps is
 -- of an attempt that stays where it is. The last column says why an ended one's log is not
 -- whole, null where it is.
@@ -24,7 +25,7 @@ WITH moves AS (
     SET phase = coalesce(m.phase, a.phase),
         handle = coalesce(m.handle, a.handle),
         term = m.term,
-        started_at = coalesce(m.started_at, a.started_at),
+        started_at = coalesce(a.started_at, m.started_at),
         finished_at = coalesce(m.finished_at, a.finished_at),
         exit_code = coalesce(m.exit_code, a.exit_code),
         outcome = coalesce(m.outcome, a.outcome),

@@ -7,9 +7,7 @@ SELECT asked.project, asked.name, count(run.took),
 FROM unnest(%(projects)s::bigint[], %(names)s::text[]) AS asked(project, name)
 CROSS JOIN LATERAL (
     SELECT id, state,
-           CASE WHEN state = 'completed'
-                THEN greatest(0, extract(epoch FROM finished_at - started_at))::float8
-           END AS took
+           CASE WHEN state = 'completed' THEN run_seconds END AS took
     FROM jobs_job
     WHERE jobs_job.name = asked.name AND project_id = asked.project
     ORDER BY id DESC

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from jobs.endings import Ending
@@ -33,12 +32,11 @@ _LOCKED = PreparedQuery(
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt that ended just now, in this transaction; `started_at` by its engine.
-    `ran_now`: its start was told with its end, so that its job still is scheduled here."""
+    """An attempt that ended just now, in this transaction. `ran_now`: its start was told with its
+    end, so that its job still is scheduled here."""
 
     job: int
     ending: Ending
-    started_at: datetime | None = None
     notes: Sequence[Note] = ()
     ran_now: bool = False
 
@@ -89,7 +87,6 @@ def _row(end: Ended, after: Sequel) -> dict[str, Any]:
         "detail": after.detail,
         "charge": int(after.charged),
         "exit_code": end.ending.exit_code,
-        "started_at": end.started_at.isoformat() if end.started_at else None,
         "ran_now": end.ran_now,
         "ends": after.state is not JobState.PENDING,
         "delay": after.delay_seconds,

@@ -64,7 +64,7 @@ def _write_wave(wave: Sequence[Stride], result: BatchResult) -> list[Stride | No
         notes = [*move.notes, *([log_gap(gap)] if gap is not None else [])]
         if move.to is Phase.ENDED:
             assert move.ending is not None, "a move to `ended` brings its ending"
-            ended.append(Ended(move.job, move.ending, stride.started_at, notes, stride.starts))
+            ended.append(Ended(move.job, move.ending, notes, stride.starts))
         elif rev is None:
             raise AssertionError(f"job {move.job} is not scheduled, but its attempt runs")
         else:

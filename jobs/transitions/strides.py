@@ -81,8 +81,8 @@ class Stride:
 
     @property
     def started_at(self) -> datetime | None:
-        """When its program started, by its engine, if a move tells it."""
-        return _newest(move.started_at for move in self.moves)
+        """When its program started, by its engine, if a move tells it; the first counts."""
+        return next((move.started_at for move in self.moves if move.started_at), None)
 
     def leads_to(self, move: Move) -> bool:
         """Whether a move can be part of it. One with notes is told with its own phase, before
@@ -97,7 +97,7 @@ class Stride:
         )
 
     def row(self) -> dict[str, Any]:
-        """As move_attempts.sql takes it. Of a fact the newest that was brought counts."""
+        """As move_attempts.sql takes it. Of any other fact the newest that was brought counts."""
         moves = self.moves
         ending, note = self.last.ending, self.last.log_note
         return {

@@ -119,10 +119,12 @@ def _way(job: Job) -> str:
 
 
 def _queued(job: Job) -> SafeString | str:
-    """How long it waited before its program first started, or has waited until now."""
-    if job.started_at is not None:
-        return duration_text(max(0.0, (job.started_at - job.created_at).total_seconds()))
-    return since(job.created_at) if job.state == JobState.PENDING else ""
+    """How long it waited, the last time, until its program started, or has waited until now."""
+    if job.state == JobState.PENDING:
+        return since(job.queued_at)
+    if job.started_at is None:
+        return ""
+    return duration_text(max(0.0, (job.started_at - job.queued_at).total_seconds()))
 
 
 def _ran(job: Job, usual: Usual | None, now: datetime) -> SafeString | str:

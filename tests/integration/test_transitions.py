@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -80,11 +80,14 @@ def test_a_job_follows_its_attempt_from_queue_to_end() -> None:
     write(move(attempt, fence, Phase.RUNNING, started_at=began))
     job = row(attempt.job)
     assert (job["state"], job["reason"], job["started_at"]) == ("running", "", began)
-    write(move(attempt, fence, Phase.FINISHING, finished_at=began))
+    # Its container had been started again meanwhile, by another hand.
+    again, exit_at = began + timedelta(seconds=2), began + timedelta(seconds=3.5)
+    write(move(attempt, fence, Phase.FINISHING, started_at=again, finished_at=exit_at))
     write(move(attempt, fence, Phase.ENDED, log_complete=True))
     job, ended = row(attempt.job), row(attempt)
     assert (job["state"], job["reason"], job["exit_code"]) == ("completed", "succeeded", 0)
     assert job["finished_at"] is not None
+    assert (job["started_at"], ended["started_at"], job["run_seconds"]) == (began, began, 3.5)
     assert (ended["outcome"], ended["log_complete"]) == ("completed", True)
     assert [e.type for e in Event.objects.filter(subject_id=attempt.job_id).order_by("id")] == [
         "job.placed",

@@ -150,6 +150,9 @@ def make_job(
     }
     since = columns.pop("reason_since", None)
     values |= columns
+    if values["finished_at"] and values.get("started_at"):
+        ran = (values["finished_at"] - values["started_at"]).total_seconds()
+        values.setdefault("run_seconds", max(0.0, ran))
     if state is JobState.PENDING and (seconds := values.get("queue_timeout_seconds")):
         values.setdefault("queue_until", timezone.now() + timedelta(seconds=seconds))
     if state is JobState.PENDING and "queue_class" not in values:

@@ -77,6 +77,7 @@ def _jobs(
             values["started_at"] = created + timedelta(seconds=2)
         if values["finished_at"]:
             values["finished_at"] = created + timedelta(seconds=20 + n % 40)
+            values["run_seconds"] = 18.0 + n % 40
         yield Job(**values)
 
 

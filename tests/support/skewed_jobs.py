@@ -51,6 +51,7 @@ def _columns(number: int) -> dict[str, str]:
         " WHEN n <= 3 THEN 'cancelled' WHEN n % 500 = 0 THEN 'failed' ELSE 'completed' END",
         "finished_at": f"CASE WHEN n > {number - 50} THEN NULL ELSE p.finished_at END",
         "started_at": f"now() - ({number} - n) * interval '30 seconds'",
+        "run_seconds": f"CASE WHEN n <= {number - 50} THEN 20 + n % 40 END",
         # Half of them in the last day.
         "created_at": f"now() - ({number + 1} - n) * interval '1 second'"
         f" * CASE WHEN n > {half} THEN {70_000 / half:.4f} ELSE {3_000_000 / half:.4f} END",

@@ -19,7 +19,7 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 def run(number: int, seconds: float, state: str = "completed") -> Run:
     begun = NOW - timedelta(hours=1)
     live = state == "running"
-    return Run(number, JobState(state), begun, None if live else begun + timedelta(seconds=seconds))
+    return Run(number, JobState(state), begun, None if live else seconds)
 
 
 def test_the_history_shows_the_newest_from_old_to_new_as_high_as_they_took_long() -> None:

@@ -48,6 +48,15 @@ def test_the_stretches_of_a_finished_job_add_up_to_its_whole_time() -> None:
     assert sum(entry.seconds for entry in found.entries) == found.total_seconds == 21
 
 
+def test_a_program_runs_as_long_as_its_engine_says_however_late_its_end_was_found_out() -> None:
+    one = attempt(placed=1, creating=1, running=2, finishing=12, ended=13)
+    one.phase, one.outcome = "ended", "completed"
+    one.started_at, one.finished_at = at(-300), at(-296)  # an engine whose clock is behind
+    found = timeline(job("completed", finished_at=at(13)), [one], at(99))
+    lasted = {entry.kind: entry.seconds for entry in found.entries}
+    assert (lasted["running"], lasted["finishing"]) == (4, 7)
+
+
 def test_a_failed_attempt_ends_in_a_red_cap_and_its_wait_is_drawn() -> None:
     first, second = (
         attempt(1, placed=1, creating=1, running=2, ended=10),
