@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobs import hello
 from orchestrator.project_examples import NEW_PROJECT, PAUSED, PROJECT
 
 _JSON = "application/json"
 
 SPEC: dict[str, Any] = {
     "name": "nightly-report",
-    "image": "gantry/sample:1",
+    "image": hello.IMAGE,
     "script": "echo working; sleep 2; echo done",
     "env": {"LANG": "C.UTF-8"},
     "secret_env": {"API_KEY": "not-shown-again"},
@@ -22,7 +23,7 @@ _STORED: dict[str, Any] = {
     "spec_version": 1,
     "project": "default",
     "name": "nightly-report",
-    "image": "gantry/sample:1",
+    "image": hello.IMAGE,
     "command": None,
     "script": "echo working; sleep 2; echo done",
     "args": [],
@@ -55,7 +56,7 @@ _JOB: dict[str, Any] = {
     "provider": "local",
     "provider_id": 1,
     "attempt": 1,
-    "image": "gantry/sample:1",
+    "image": hello.IMAGE,
     "labels": {"team": "data"},
     "priority": 50,
     "held": False,

@@ -6,6 +6,7 @@ attributes and colours are classes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -13,7 +14,7 @@ from functools import cache
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from projects import quantities, zones
@@ -169,6 +170,12 @@ def cores(millis: float | None) -> str:
 def size(count: float | None) -> str:
     """Bytes in words."""
     return "–" if count is None else quantities.bytes_text(count)
+
+
+@register.filter
+def inline_code(words: str) -> SafeString:
+    """Words with what stands `so` in them as code; nothing else of Markdown is read."""
+    return SafeString(re.sub("`([^`]+)`", r"<code>\1</code>", escape(words)))
 
 
 @register.filter

@@ -27,6 +27,8 @@ from schemathesis.specs.openapi.checks import (
 from jobs.states import JobState
 from orchestrator.api import api
 from orchestrator.api_urls import urlpatterns
+from orchestrator.local.image import SAMPLE
+from orchestrator.openapi_examples import SPEC
 from providers.services import provider_request
 from tests.support.attempts import make_attempt
 from tests.support.builders import (
@@ -155,6 +157,15 @@ def test_the_docs_page_shows_every_operation_without_script_of_its_own(client: C
     assert "default-src 'self'" in response["Content-Security-Policy"]
     assert "style=" not in page
     assert "<script>" not in page
+
+
+def test_the_docs_page_shows_names_as_code_and_examples_that_a_new_instance_can_run(
+    client: Client,
+) -> None:
+    client.force_login(make_user(project=make_project("default")))
+    page = client.get("/api/v1/docs").content.decode()
+    assert "With an <code>Idempotency-Key</code> header" in page
+    assert SPEC["image"] == SAMPLE
 
 
 def test_the_docs_page_asks_a_stranger_to_sign_in(client: Client) -> None:
