@@ -14,12 +14,18 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
+from orchestrator.log_lines import request_number
+
 _SAFE = re.compile(r"[A-Za-z0-9_-]{8,40}\Z")
 Responder = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
 
 class RequestIdMiddleware:
-    """Takes X-Request-Id from the client (when it is harmless) or makes one, and returns it."""
+    """Takes X-Request-Id from the client (when it is harmless) or makes one, and returns it.
+
+    It stays the number of what is logged here, also after the answer, when Django tells of it:
+    each request has a context of its own (web_handler.py).
+    """
 
     sync_capable = async_capable = True
 
@@ -32,6 +38,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         given = request.headers.get("X-Request-Id", "")
         request.request_id = given if _SAFE.match(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        request_number.set(request.request_id)  # type: ignore[attr-defined]
         if self.is_async:
             return self._answer_async(request)
         response = self.get_response(request)

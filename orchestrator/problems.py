@@ -146,13 +146,7 @@ def problem_of(request: HttpRequest, error: Exception) -> HttpResponse:
     if isinstance(error, OperationalError | InterfaceError):
         log.error("%s %r failed: the database: %s", request.method, request.path, error)
         return problem(request, 503, "The database does not answer, or has no room. Try again.")
-    log.error(
-        "%s %r failed (request %s)",
-        request.method,
-        request.path,
-        getattr(request, "request_id", "-"),
-        exc_info=error,
-    )
+    log.error("%s %r failed", request.method, request.path, exc_info=error)
     return problem(
         request, 500, "The error is logged; quote the request_id to an operator.", code="internal"
     )

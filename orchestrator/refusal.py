@@ -7,6 +7,7 @@ made no greater; a browser gets the headers that every page has.
 
 from __future__ import annotations
 
+import logging
 from io import BytesIO
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.utils.module_loading import import_string
 
 from orchestrator.views_wrong import busy
 
+log = logging.getLogger("gantry.refusal")
 MIDDLEWARE = (
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -44,4 +46,5 @@ class Refusal(ASGIHandler):
     def refused(self, request: HttpRequest) -> HttpResponseBase:
         """The answer."""
         response: HttpResponseBase = self._chain(request)
+        log.warning("%s %r is not let in: too busy", request.method, request.path)
         return response

@@ -175,8 +175,21 @@ ALLOW_FAKE_DRIVER = env.flag("GANTRY_ALLOW_FAKE", DEBUG)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "plain": {
+            "format": "{asctime} {levelname} {name} {message}{number}",
+            "datefmt": "%Y-%m-%dT%H:%M:%SZ",  # TIME_ZONE is the whole process's
+            "style": "{",
+        }
+    },
+    "filters": {"number": {"()": "orchestrator.log_lines.RequestNumber"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain",
+            "filters": ["number"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env.text("GANTRY_LOG_LEVEL", "INFO").upper()},
     "loggers": {
         "django.server": {"level": "WARNING"},

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import logging
+import re
 from typing import Any
 
 import pytest
@@ -21,6 +24,15 @@ from tests.support.builders import make_job, make_project, make_user
 from tests.support.pages import signed_in, words_of
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def console(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the process logs, as its terminal shows it."""
+    text = io.StringIO()
+    (console,) = (h for h in logging.getLogger().handlers if h.get_name() == "console")
+    monkeypatch.setattr(console, "stream", text)
+    return text
 
 
 def page(browser: Client, url: str, status: int, **more: Any) -> str:
@@ -56,6 +68,18 @@ def test_what_is_refused_says_whom_to_ask_inside_the_frame() -> None:
     assert "You may not do that" in words
     assert "Ask one of its admins" in words
     assert "vera" in words
+
+
+def test_a_refusal_is_one_line_in_the_log_with_its_time_and_the_number_that_its_page_shows(
+    console: io.StringIO,
+) -> None:
+    vera = signed_in(make_user("vera", project=make_project("etl"), role=Role.VIEWER))
+    for url, status in (("/jobs/new", 403), ("/jobs/987654", 404), ("/jobs?cursor=x", 400)):
+        console.truncate(console.seek(0))
+        page(vera, url, status)
+        (line,) = console.getvalue().splitlines()
+        assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ WARNING django.request ", line)
+        assert line.endswith("(request my-request-1)")
 
 
 def test_what_cannot_be_read_says_what_is_wrong_with_it() -> None:
@@ -143,8 +167,11 @@ def refused(path: str, accept: str, method: str = "GET") -> tuple[dict[str, str]
     return headers, body
 
 
-def test_a_browser_that_is_not_let_in_gets_a_page_with_the_way_to_try_again() -> None:
+def test_a_browser_that_is_not_let_in_gets_a_page_with_the_way_to_try_again(
+    console: io.StringIO,
+) -> None:
     headers, body = refused("/jobs", "text/html,application/xhtml+xml,*/*;q=0.8")
+    assert "GET '/jobs' is not let in: too busy (request my-request-1)" in console.getvalue()
     assert "default-src 'self'" in headers["content-security-policy"]
     assert headers["x-frame-options"] == "DENY"
     assert "Gantry is busy" in body
