@@ -12,13 +12,14 @@ from jobs.evidence import Fact, evidence
 from jobs.log.words import LastLine, last_lines
 from jobs.models import Attempt, Job
 from jobs.states import JobState
-from jobs.why_waiting import fits_of, need_of
+from jobs.why_waiting import fits_of, missing, need_of
 from projects.actor import Actor
 from projects.models import Role
 from projects.quantities import memory_text
-from providers.fit import Answer
+from providers.fit import Answer, Fit
 from providers.selectors import provider_list, provider_use
 
+_LATER = (Answer.FULL, Answer.BESIDE, Answer.DOWN)
 _TONES = {JobState.FAILED: ("failed", "failed"), JobState.COMPLETED: ("warn", "warn")}
 
 
@@ -75,11 +76,20 @@ def _room(actor: Actor, job: Job, action: Action) -> str:
     need = replace(need_of(job), memory_mb=more)
     fits = fits_of(need, providers, used, timezone.now())
     now = [p.name for p, one in fits if one.answer is Answer.FITS]
-    later = [p.name for p, one in fits if one.answer in (Answer.FULL, Answer.DOWN)]
     words = memory_text(more)
     if now:
         others = f" and {len(now) - 1} more" if len(now) > 1 else ""
         return f"{words} fits on {now[0]}{others} now."
-    if later:
-        return f"{words} fits nowhere now; {later[0]} is large enough."
-    return f"No provider that suits it has {words}."
+    for provider, one in fits:
+        if one.answer in _LATER and provider.total_memory_mb:  # else it was never seen
+            reason = _hindrance(one)
+            return f"With {words} it would wait: {provider.name} is large enough, but {reason}."
+    return f"No provider that suits it is known to be large enough for it with {words}."
+
+
+def _hindrance(one: Fit) -> str:
+    """Why a provider that is large enough takes it later only."""
+    if one.answer is Answer.FULL:
+        amounts = missing(one)
+        return f"has {amounts} too little free now" if amounts else "has no free slot now"
+    return one.why

@@ -116,6 +116,21 @@ def test_the_peak_is_evidence_where_memory_ran_out(project: Project) -> None:
     assert "1 GiB fits on" in words
 
 
+def test_more_memory_that_has_to_wait_names_what_is_short_and_only_who_is_known_to_be_large_enough(
+    project: Project,
+) -> None:
+    job = make_job(state="failed", project=project, reason="oom_killed", finished_at=ago(5))
+    make_provider("a-stranger", health="unknown", found_cpu_millis=0, found_memory_mb=0)
+    browser = signed_in(make_user(project=project))
+    page = f"/_/jobs/{job.pk}/header"
+    words = "No provider that suits it is known to be large enough for it with 1 GiB."
+    assert words in words_of(browser.get(page))
+    local = make_provider("local", found_cpu_millis=1500)
+    make_attempt(provider=local, running_at=ago(60))
+    words = "With 1 GiB it would wait: local is large enough, but has 0.5 CPU too little free now."
+    assert words in words_of(browser.get(page))
+
+
 def test_the_fix_is_one_click_that_makes_a_job_with_more_memory(project: Project) -> None:
     job = make_job(
         state="failed", project=project, reason="oom_killed",
