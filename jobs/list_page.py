@@ -128,6 +128,7 @@ def rows(actor: Actor, found: Asked, query: QueryDict) -> dict[str, Any]:
         "paged": cursor is not None,
         "filtered": filtered,
         "order": found.sort,
+        "nowhere": actor.belongs_nowhere,
         "has_any": bool(page.items) or (filtered and job_any(actor)),
         "newest": newest or (page.newest if page.items and not cursor else ""),
         "arrived": jobs_after(actor, found.wanted, newest, most=MOST_ARRIVED) if newest else 0,

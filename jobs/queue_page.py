@@ -204,6 +204,7 @@ def _rows(actor: Actor, found: Asked, query: QueryDict, lacking: Lacking) -> dic
         "next_query": encoded(base, page.next_cursor) if page.next_cursor else "",
         "paged": cursor is not None,
         "filtered": bool(base),
+        "nowhere": actor.belongs_nowhere,
         "has_jobs": bool(shown) or job_any(actor),
     }
 

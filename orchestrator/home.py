@@ -192,6 +192,7 @@ def start_card(look: Look) -> dict[str, Any]:
         "first": first,
         "done": sum((ready, began, read)),
         "may_operate": actor.may_operate,
+        "nowhere": actor.belongs_nowhere,
         "may_submit": projects_of(actor, Role.SUBMITTER).exists(),
         "hello_image": hello.IMAGE,
     }

@@ -51,6 +51,11 @@ class Actor:
         )
 
     @property
+    def belongs_nowhere(self) -> bool:
+        """True for who is a member of no project, and so is shown no job."""
+        return self.project_ids() == frozenset()
+
+    @property
     def may_operate(self) -> bool:
         """True for those who manage providers: staff and superusers."""
         return self.is_superuser or self.is_staff
