@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.contrib import messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.messages.storage.base import BaseStorage
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
@@ -54,14 +56,39 @@ class RequestIdMiddleware:
         return response
 
 
+NOT_DONE = "You had been signed out, so that was not done. Do it again if you still want it."
+
+
 class LoginRequired(LoginRequiredMiddleware):
-    """Login leads back to a page: for a button that was pressed too late, the one it is on."""
+    """Login leads back to a page: for a button that was pressed too late, the one it is on, which
+    then says that nothing came of it."""
 
     def handle_no_permission(
         self, request: HttpRequest, view_func: Callable[..., Any]
     ) -> HttpResponseRedirect:
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)
+        if _was_pressed(request):
+            _say_not_done(request)
         came_from = urlsplit(request.headers.get("Referer", ""))
-        back = came_from.path if came_from.netloc == request.get_host() else "/"
-        return redirect_to_login(back or "/", self.get_login_url(view_func))
+        back = came_from._replace(scheme="", netloc="", fragment="").geturl()
+        known = came_from.netloc == request.get_host() and back.startswith("/")
+        return redirect_to_login(back if known else "/", self.get_login_url(view_func))
+
+
+def _was_pressed(request: HttpRequest) -> bool:
+    """Somebody did this, as a form or through htmx, and it came to nothing: what scripts send of
+    themselves nobody meant, a part of a page (/_/) does nothing, and who signs out is out."""
+    meant = "text/html" in request.headers.get("Accept", "") or "HX-Current-URL" in request.headers
+    signs_out = request.path.rstrip("/").endswith("/logout")
+    return meant and not signs_out and not request.path.startswith("/_/")
+
+
+def _say_not_done(request: HttpRequest) -> None:
+    """On the page after the login, once however often it was pressed. The login shows no messages,
+    and they are signed, so nobody else can put one there."""
+    waiting = messages.get_messages(request)
+    assert isinstance(waiting, BaseStorage)
+    if NOT_DONE not in [str(message) for message in waiting]:
+        messages.warning(request, NOT_DONE)
+    waiting.used = False  # they were looked at here, not shown

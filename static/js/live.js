@@ -227,14 +227,13 @@
     banner("You are signed out; this page no longer changes.", "Sign in", `/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
 
-  // A fetch that was sent on to another page (the login) is not this region.
+  // A fetch that was sent on to another page (the login) is not this region, nor what a button does.
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    const region = detail.elt?.closest?.("[data-live]");
-    if (!region || region !== detail.elt) return;
+    const region = detail.elt?.matches?.("[data-live]") ? detail.elt : null;
     const asked = new URL(detail.pathInfo.requestPath, location.href).pathname;
     const got = detail.xhr.responseURL ? new URL(detail.xhr.responseURL).pathname : asked;
     if (asked !== got || detail.xhr.status === 401) { detail.shouldSwap = false; signedOut(); drop(); }
-    else if (inUse(region)) { detail.shouldSwap = false; hold(region); }
+    else if (region && inUse(region)) { detail.shouldSwap = false; hold(region); }
   });
   // What the server fails at is said at its place (live-wrong.js), and asked later and later.
   for (const failed of ["htmx:sendError", "htmx:responseError"]) {

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from jobs.models import Job
+from orchestrator.middleware import NOT_DONE
 from projects.models import Project, Role
 from providers.models import Mode, Provider
 from tests.support.builders import make_job, make_project, make_provider, make_user
@@ -145,7 +146,7 @@ def test_signing_in_leads_back_to_where_one_wanted_to_go(client: Client) -> None
 @pytest.mark.parametrize(
     ("referer", "back"),
     [
-        ("http://testserver/jobs/7?tab=events", "/login?next=/jobs/7"),
+        ("http://testserver/jobs/7?tab=events", "/login?next=/jobs/7%3Ftab%3Devents"),
         ("http://elsewhere.example/jobs/7", "/login?next=/"),
         ("", "/login?next=/"),
     ],
@@ -155,6 +156,44 @@ def test_a_button_pressed_after_signing_out_leads_back_to_its_page(
 ) -> None:
     answer = client.post("/jobs/7/cancel", headers={"Referer": referer})
     assert (answer.status_code, answer["Location"]) == (302, back)
+
+
+def pressed_signed_out(client: Client, job: Job, **more: str) -> list[str]:
+    """A button of the job's page is pressed twice, then somebody signs in; what the pages that
+    follow say of it."""
+    page = f"http://testserver/jobs/{job.pk}"
+    for _ in range(2):
+        answer = client.post(f"/jobs/{job.pk}/cancel", headers={"Referer": page, **more})
+    words = [words_of(client.get(answer["Location"]))]
+    form = {"username": "ada", "password": "password", "next": f"/jobs/{job.pk}"}
+    words.append(words_of(client.post("/login", form, follow=True)))
+    words.append(words_of(client.get(f"/jobs/{job.pk}")))
+    return words
+
+
+@pytest.mark.parametrize(
+    "how", [{"Accept": "text/html,*/*"}, {"HX-Current-URL": "http://testserver/jobs/7"}]
+)
+def test_what_was_pressed_after_signing_out_is_told_once_to_be_not_done(
+    client: Client, job: Job, project: Project, how: dict[str, str]
+) -> None:
+    make_user("ada", project=project)
+    told = [words.count(NOT_DONE) for words in pressed_signed_out(client, job, **how)]
+    assert told == [0, 1, 0]
+    job.refresh_from_db()
+    assert job.cancel_requested_at is None
+
+
+def test_what_nobody_pressed_is_not_told_to_be_not_done(
+    client: Client, job: Job, project: Project
+) -> None:
+    make_user("ada", project=project)
+    for url in ("/", f"/jobs/{job.pk}", "/jobs/new"):
+        client.get(url, headers={"Accept": "text/html"})
+    client.post("/_/jobs/check", headers={"HX-Current-URL": "http://testserver/jobs/new"})
+    client.post("/logout", headers={"Accept": "text/html"})
+    told = [NOT_DONE in words for words in pressed_signed_out(client, job, Accept="*/*")]
+    assert told == [False, False, False]
 
 
 def test_signing_in_never_leads_to_another_site(client: Client) -> None:

@@ -158,6 +158,24 @@ def test_check_15_signing_out_in_one_tab_ends_the_live_data_of_the_other(
     expect(second.get_by_text(f"You will go on to /jobs/{running.pk}")).to_be_visible()
 
 
+def test_a_button_pressed_after_the_session_ended_leaves_the_page_and_is_told_not_done(
+    page: Page, actor: Actor
+) -> None:
+    job = make_job(name="nightly", state="pending", held=True, reason="held")
+    page.goto("/queue")
+    page.wait_for_load_state("networkidle")
+    Session.objects.all().delete()
+    page.get_by_role("button", name=f"Release nightly {job.pk}").click()
+    expect(page.locator("#live-banner")).to_contain_text("You are signed out")
+    expect(page.get_by_role("heading", name="Sign in")).to_have_count(0)
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("Name").fill(actor.name)
+    page.get_by_label("Password").fill("password")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/queue")
+    expect(page.locator(".notes")).to_contain_text("that was not done")
+
+
 @pytest.mark.ui_long
 def test_check_15_a_session_that_ends_elsewhere_ends_the_live_data_within_a_minute(
     page: Page,
