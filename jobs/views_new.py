@@ -18,6 +18,7 @@ from jobs.forms import JobForm
 from jobs.models import Job
 from jobs.recent import recent_starts
 from jobs.selectors import job_get
+from jobs.submission import must_submit
 from projects.actor import Actor
 from projects.errors import Conflict, Forbidden, Invalid, LimitReached
 from projects.pages import page_actor, refusals
@@ -86,8 +87,13 @@ def check(request: HttpRequest) -> HttpResponse:
 
 
 def _source(request: HttpRequest, actor: Actor) -> Job | None:
+    """The job to begin with. Raises Forbidden where it could not be submitted again."""
     given = request.GET.get("from", "")
-    return job_get(actor, int(given)) if given.isdecimal() and len(given) < 19 else None
+    if not given.isdecimal() or len(given) > 18:
+        return None
+    source = job_get(actor, int(given))
+    must_submit(actor, source.project)
+    return source
 
 
 def _asked_for(request: HttpRequest) -> dict[str, Any]:

@@ -222,6 +222,17 @@ def test_another_persons_secrets_are_asked_for_before_it_is_submitted(browser: C
     assert "Secrets: Enter DSN anew" in words
 
 
+def test_a_job_of_a_project_where_one_may_only_look_is_no_beginning(browser: Client) -> None:
+    looked_at = make_project("looked-at")
+    user_id = int(browser.session["_auth_user_id"])
+    looked_at.memberships.create(user_id=user_id, role=Role.VIEWER)
+    source = make_job(state="completed", project=looked_at, spec={"secret_env": {"DSN": "x"}})
+    page = browser.get(f"/jobs/new?from={source.pk}")
+    assert page.status_code == 403
+    assert "You may see the jobs of looked-at but not submit or change them." in words_of(page)
+    assert "Rerun with edits" not in words_of(browser.get(f"/jobs/{source.pk}"))
+
+
 def test_images_of_other_projects_are_not_suggested_and_each_stands_once(browser: Client) -> None:
     mine = make_project("etl")
     for image in ("etl:1", "etl:2", "etl:1"):
