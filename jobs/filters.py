@@ -201,9 +201,9 @@ def _begins_with(text: str) -> Q:
 
 
 def _called(text: str) -> Q:
-    """A job's number, what its name begins with, or whole words of its name."""
-    where = _begins_with(text) | has_words_of(text)
-    return where | Q(pk=int(text)) if _is_id(text) else where
+    """A job's number, also as "#7", what its name begins with, or whole words of its name."""
+    where, number = _begins_with(text) | has_words_of(text), text.removeprefix("#")
+    return where | Q(pk=int(number)) if _is_id(number) else where
 
 
 def _moment(text: str) -> Any:

@@ -21,6 +21,7 @@ from projects.actor import Actor
 from projects.errors import Invalid
 from projects.models import Role
 from projects.selectors import projects_of
+from providers.selectors import provider_list
 
 PAGE_SIZE = 50
 MOST_ARRIVED = 100
@@ -127,6 +128,7 @@ def rows(actor: Actor, found: Asked, query: QueryDict) -> dict[str, Any]:
         "searched_to": page.searched_to,
         "paged": cursor is not None,
         "filtered": filtered,
+        "unknown": unknown_names(actor, found.wanted) if filtered and not page.items else [],
         "order": found.sort,
         "nowhere": actor.belongs_nowhere,
         "has_any": bool(page.items) or (filtered and job_any(actor)),
@@ -136,6 +138,15 @@ def rows(actor: Actor, found: Asked, query: QueryDict) -> dict[str, Any]:
         "changeable": actor.project_ids(Role.SUBMITTER),
         "words": str(found.wanted),
     }
+
+
+def unknown_names(actor: Actor, wanted: JobFilter) -> list[str]:
+    """What is asked for by a name of nothing that this person sees: "project etl"."""
+    known = {
+        "project": set(projects_of(actor).values_list("slug", flat=True)),
+        "provider": {provider.name for provider in provider_list(actor)},
+    }
+    return [f"{key} {n}" for key in known for n in wanted.values(key) if n not in known[key]]
 
 
 def counts(actor: Actor, found: Asked) -> dict[str, Any]:

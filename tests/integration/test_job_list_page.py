@@ -132,6 +132,21 @@ def test_nothing_yet_and_nothing_that_matches_are_different_pages(browser: Clien
     assert "Clear the filter" in words
 
 
+def test_a_name_that_one_sees_nothing_of_is_named_where_nothing_matches(browser: Client) -> None:
+    make_job(project=make_project("etl"))
+    make_job(project=make_project("secret"))
+    words = words_of(browser.get("/jobs?q=project:etk,etl+provider:nod"))
+    assert "There is no provider nod that you can see" in words
+    for slug in ("etk", "secret"):
+        words = words_of(browser.get(f"/jobs?q=project:{slug}"))
+        assert f"There is no project {slug} that you can see" in words
+
+
+def test_a_job_is_found_by_its_number_with_and_without_the_mark(browser: Client) -> None:
+    job = make_job(project=make_project("etl"))
+    assert listed(browser, f"q={job.pk}") == listed(browser, f"q=%23{job.pk}") == [job.name]
+
+
 def test_the_rows_ask_for_themselves_with_the_filters_of_the_page(browser: Client) -> None:
     make_job(project=make_project("etl"), state="failed")
     page = browser.get("/jobs?state=failed").content.decode()
