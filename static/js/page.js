@@ -1,9 +1,14 @@
 /* Small comforts of every page; all of it works without this file, only slower to reach. */
 (() => {
-  // Ctrl+Enter sends the form that is being written.
+  // Ctrl+Enter sends the form that is being written; while nothing has the focus, the page's own.
+  const IN_FRONT = "dialog[open], [popover]:popover-open, details[data-menu][open]";
+  const ownForm = () => {
+    const forms = document.querySelectorAll("form[data-main]");
+    return forms.length === 1 && !document.querySelector(IN_FRONT) ? forms[0] : null;
+  };
   addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-    const form = event.target instanceof Element ? event.target.closest("form[data-main]") : null;
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.defaultPrevented) return;
+    const form = event.target === document.body ? ownForm() : event.target.closest?.("form[data-main]");
     if (form) { event.preventDefault(); form.requestSubmit(form.querySelector("button.primary[type=submit]")); }
   });
 

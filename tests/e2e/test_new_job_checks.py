@@ -234,6 +234,25 @@ def test_check_21_a_job_is_written_and_run_by_keys_alone(page: Page, provider: P
     assert Job.objects.get(name="by-keys").spec["command"] == ["/bin/echo", "hello"]
 
 
+def test_ctrl_enter_runs_what_is_filled_in_while_nothing_has_the_focus_nor_is_in_front(
+    page: Page, actor: Actor
+) -> None:
+    past = make_job(
+        state="completed", name="nightly", submitted_by_id=actor.id, spec={"script": "echo past"}
+    )
+    page.goto(f"/jobs/new?from={past.pk}")
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+    page.get_by_text("Start from a past job").click()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Control+Enter")
+    assert page.locator("[data-run][aria-disabled=true]").count() == 0
+    page.keyboard.press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Control+Enter")
+    expect(page).not_to_have_url(re.compile("/jobs/new"))
+    assert Job.objects.filter(rerun_of=past).count() == 1
+
+
 def test_a_past_job_is_a_start_and_leaving_a_written_form_is_asked_about(
     page: Page, actor: Actor
 ) -> None:
