@@ -90,5 +90,5 @@ def _say_not_done(request: HttpRequest) -> None:
     waiting = messages.get_messages(request)
     assert isinstance(waiting, BaseStorage)
     if NOT_DONE not in [str(message) for message in waiting]:
-        messages.warning(request, NOT_DONE)
+        messages.warning(request, NOT_DONE, extra_tags="not-done")
     waiting.used = False  # they were looked at here, not shown

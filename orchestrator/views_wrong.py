@@ -60,7 +60,10 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form that does not carry this session's mark."""
     why = "You signed in or out since it was opened. Go back, reload the page and send it again."
-    advice = ("Nothing was changed. What you typed is usually still there when you go back.",)
+    advice = (
+        "Nothing was changed. A new job that you wrote is still there when you go back and reload,"
+        " without the values of secrets; another form may have to be filled in again.",
+    )
     return _answer(request, Wrong(403, "This form has expired", why, advice))
 
 

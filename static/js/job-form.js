@@ -109,6 +109,7 @@
 
   // What was typed is not thrown away unasked, and sent once however often it is pressed.
   form.addEventListener("input", (event) => { if (event.isTrusted) typed = true; });
+  form.addEventListener("gantry:written", () => changed());
   addEventListener("beforeunload", (event) => { if (typed && !sending) event.preventDefault(); });
   const busy = (on) => {
     sending = on;

@@ -52,6 +52,7 @@
     if (!target.matches("[data-sign-out]")) return;
     try {
       localStorage.removeItem(RECENT);
+      sessionStorage.removeItem("job-draft");
       localStorage.setItem("signed-out", String(Date.now()));
     } catch { /* the server tells them within a minute */ }
   });

@@ -11,6 +11,7 @@ from itertools import cycle
 from threading import Event, Thread
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connections
 from playwright.sync_api import Page, expect
 
@@ -232,6 +233,87 @@ def test_check_21_a_job_is_written_and_run_by_keys_alone(page: Page, provider: P
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", name="by-keys")).to_be_visible()
     assert Job.objects.get(name="by-keys").spec["command"] == ["/bin/echo", "hello"]
+
+
+def signs_in(page: Page, actor: Actor) -> None:
+    page.get_by_label("Name").fill(actor.name)
+    page.get_by_label("Password").fill("password")
+    page.get_by_role("button", name="Sign in").click()
+
+
+def filled_in_whole(page: Page) -> None:
+    opened(page)
+    fill(page)
+    page.get_by_role("button", name="Medium").click()
+    page.get_by_label("Name of variable 1").fill("A")
+    page.get_by_label("Value of variable 1").fill("first")
+    page.get_by_role("button", name="One more variable").click()
+    page.get_by_label("Name of variable 2").fill("B")
+    page.get_by_label("Name of secret 1").fill("TOKEN")
+    page.get_by_label("Value of secret 1").fill("hush-hush")
+    page.get_by_text("More: conditions on the provider").click()
+    page.locator("[name=working_dir]").fill("/tmp")
+
+
+def expect_it_whole_but_for_secrets(page: Page) -> None:
+    expect(page.locator("[data-written]")).to_be_visible()
+    expect(page.locator("[name=working_dir]")).to_be_visible()
+    for label, value in {
+        "Name": "load", "Image": "sample:1", "Script": "echo one", "CPU": "2", "Memory": "4",
+        "Unit of memory": "1024", "Name of variable 1": "A", "Value of variable 1": "first",
+        "Name of variable 2": "B", "Name of secret 1": "TOKEN", "Value of secret 1": "",
+    }.items():  # fmt: skip
+        expect(page.get_by_label(label, exact=True)).to_have_value(value)
+    expect(page.locator("#preview-json")).to_contain_text('"name": "load"')
+    assert "hush" not in page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
+
+
+def test_what_was_sent_after_the_session_ended_is_there_again_after_signing_in(
+    page: Page, actor: Actor
+) -> None:
+    filled_in_whole(page)
+    Session.objects.all().delete()
+    page.keyboard.press("Control+Enter")
+    signs_in(page, actor)
+    expect(page.locator(".notes")).to_contain_text("that was not done")
+    expect_it_whole_but_for_secrets(page)
+    page.get_by_label("Value of secret 1").fill("hush")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/jobs$"))
+    assert Job.objects.get(name="load").spec["env"] == {"A": "first", "B": ""}
+    page.keyboard.press("n")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("")
+
+
+def test_what_was_sent_with_the_mark_of_another_session_is_there_again_on_going_back(
+    page: Page, actor: Actor
+) -> None:
+    filled_in_whole(page)
+    other = page.context.new_page()
+    other.goto("/jobs")
+    other.get_by_role("button", name="Sign out").click()
+    signs_in(other, actor)
+    expect(other.locator("[data-live-status]")).to_be_visible()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_role("heading", name="This form has expired")).to_be_visible()
+    page.go_back()
+    page.reload()
+    expect_it_whole_but_for_secrets(page)
+
+
+def test_going_back_after_a_job_was_made_shows_what_it_was_made_of_and_makes_no_twin(
+    page: Page,
+) -> None:
+    opened(page)
+    fill(page)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", name="load")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("load")
+    expect(page.get_by_label("Image", exact=True)).to_have_value("sample:1")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", name="load")).to_be_visible()
+    assert Job.objects.filter(name="load").count() == 1
 
 
 def test_ctrl_enter_runs_what_is_filled_in_while_nothing_has_the_focus_nor_is_in_front(
