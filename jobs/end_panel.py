@@ -50,7 +50,7 @@ def end_panel(actor: Actor, job: Job, attempts: Sequence[Attempt]) -> EndPanel |
     possible = {
         "rerun": may_change,
         "edit": may_change,
-        "provider": latest is not None,
+        "provider": latest is not None and latest.provider.deleted_at is None,
         "error": bool(errors),
     }
     tone, shape = _TONES.get(JobState(job.state), ("", "cancelled"))
