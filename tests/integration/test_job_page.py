@@ -151,6 +151,49 @@ def test_the_last_error_lines_stand_harmless_in_the_failure_panel(
     assert "<script>boom" not in page.content.decode()
 
 
+def test_tries_beyond_those_of_the_job_are_told_to_be_gantrys_own(
+    browser: Client, project: Project
+) -> None:
+    job = make_job(state="failed", project=project, reason="registry_unreachable", attempt=4)
+    failed_attempt(job, 4)
+    assert "Failed after 4 attempts" in said(browser, job)
+    told = "tries that fail through no fault of the job are Gantry's own and not counted"
+    assert told in words_of(browser.get(f"/_/jobs/{job.pk}/facts"))
+
+
+def test_a_deleted_provider_is_named_and_leads_nowhere(browser: Client, project: Project) -> None:
+    gone = make_provider("node-2", deleted_at=timezone.now())
+    completed = make_job(state="completed", project=project, provider=gone)
+    lost = make_job(state="failed", project=project, provider=gone, reason="provider_lost")
+    failed_attempt(lost, provider=gone)
+    for job in (completed, lost):
+        page = browser.get(f"/jobs/{job.pk}")
+        assert "was deleted" in words_of(page)
+        assert f'href="/providers/{gone.pk}"' not in page.content.decode()
+    assert f'href="/providers/{gone.pk}"' not in browser.get("/").content.decode()
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "timeout"])
+@pytest.mark.parametrize(
+    ("late", "code", "killed"), [(10, 137, True), (3, 137, False), (10, 0, False)]
+)
+def test_a_program_that_outstayed_its_grace_is_told_to_have_been_killed(
+    browser: Client, project: Project, reason: str, late: int, code: int, killed: bool
+) -> None:
+    asked, limit = ago(60), 30
+    job = make_job(
+        state="cancelled" if reason == "cancelled" else "failed", project=project, reason=reason,
+        cancel_requested_at=asked if reason == "cancelled" else None, exit_code=code,
+        spec={"resources": {"timeout_seconds": limit}},
+    )  # fmt: skip
+    make_attempt(
+        job=job, phase="ended", started_at=asked - timedelta(seconds=limit), exit_code=code,
+        finished_at=asked + timedelta(seconds=late),
+    )  # fmt: skip
+    told = "the program went on for 10 s after it was asked to end, and was killed"
+    assert (told in said(browser, job)) is killed
+
+
 def test_the_tab_title_tells_the_state_and_so_does_the_live_region(
     browser: Client, project: Project
 ) -> None:
