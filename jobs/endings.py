@@ -17,6 +17,8 @@ from jobs.reasons import Blame, blame
 from jobs.states import JobState, Outcome
 from providers.driver import Observation, RunState
 
+STOP_GRACE_SECONDS = 10.0
+"""How long a program that was asked to end may go on; then the engine kills it."""
 FREE_TRIES = {"registry_unreachable": 4, "engine_failed": 5}
 """Infrastructure ends that stop being tried again after so many attempts of the job."""
 FREE_MOST = 20

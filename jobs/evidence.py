@@ -6,7 +6,9 @@ Pure, but that times of day are told in the zone of the request.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
+from jobs.endings import STOP_GRACE_SECONDS
 from jobs.models import Attempt, Job
 from jobs.reasons import reason_text
 from jobs.states import Outcome
@@ -16,6 +18,9 @@ from projects.zones import clock_text
 
 Fact = tuple[str, str]
 _MIB = 2**20
+_KILLED = 137
+_CLOCKS = timedelta(seconds=1)
+"""So far an engine's clock, which tells of ends, may be from ours, which tells of cancels."""
 _OF_IMAGE = frozenset({"image_not_found", "image_denied", "registry_unreachable"})
 _OF_MEMORY = frozenset({"oom_killed", "signalled"})
 
@@ -45,6 +50,9 @@ def _of_attempt(job: Job, one: Attempt) -> Iterator[Fact]:
         ended = one.finished_at or one.ended_at
         at = f"at {clock_text(ended)} " if ended else ""
         yield "Ended", f"{code}{at}on {one.provider.name}, after {duration_text(ran)}"
+    if _outstayed(job, one):
+        grace = duration_text(STOP_GRACE_SECONDS)
+        yield "Stop", f"the program went on for {grace} after it was asked to end, and was killed"
     if job.reason == "oom_killed":
         yield "Engine", "it says that it killed the program for lack of memory"
     if job.reason == "signalled":
@@ -55,6 +63,16 @@ def _of_attempt(job: Job, one: Attempt) -> Iterator[Fact]:
         yield "Command", command
     if one.not_seen_since is not None:
         yield "Last seen", f"running, at {clock_text(one.not_seen_since)}"
+
+
+def _outstayed(job: Job, one: Attempt) -> bool:
+    """Whether it took no heed of our stop: its grace is over, and the engine has killed it."""
+    asked = job.cancel_requested_at if job.reason == "cancelled" else None
+    if job.reason == "timeout" and (start := one.started_at or one.running_at) is not None:
+        asked = start + timedelta(seconds=int(job.spec["resources"]["timeout_seconds"]))
+    if asked is None or one.finished_at is None or one.exit_code != _KILLED:
+        return False
+    return one.finished_at - asked > timedelta(seconds=STOP_GRACE_SECONDS) - _CLOCKS
 
 
 def _memory(one: Attempt) -> str:

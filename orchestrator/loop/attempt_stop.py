@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from jobs.endings import Ending, StopCause, overdue_stop
+from jobs.endings import STOP_GRACE_SECONDS, Ending, StopCause, overdue_stop
 from jobs.notes import Note, former_stop
 from jobs.states import STARTED_PHASES, Outcome, Phase
 from orchestrator.loop.attempt_moves import AttemptMoves
@@ -18,7 +18,6 @@ from orchestrator.loop.service import logger
 from orchestrator.store import Order
 from providers.driver import DriverError, Handle, Observation, RunState, Unreachable
 
-STOP_GRACE_SECONDS = 10.0
 STOP_AGAIN_SECONDS = 1.0
 
 
