@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -33,6 +36,14 @@ def _prepare(
     heard = io.StringIO()
     machine = OneMachine(tmp_path, "127.0.0.1", 8000, "http://localhost:8000", "")
     return machine._prepare_engine(PrefixedOutput(heard, [])), heard.getvalue()
+
+
+def test_a_knob_that_makes_no_sense_stops_every_command_with_one_line(tmp_path: Path) -> None:
+    knobs = os.environ | {"GANTRY_PORT": "abc", "GANTRY_DATA": str(tmp_path)}
+    command = [sys.executable, one_machine.MANAGE, "up"]
+    done = subprocess.run(command, env=knobs, capture_output=True, text=True, timeout=60)
+    said = (done.returncode, done.stdout, done.stderr)
+    assert said == (1, "", "GANTRY_PORT='abc' is not a number\n")
 
 
 def test_an_engine_that_answers_is_named_with_its_size(
