@@ -6,10 +6,11 @@ Pure, but that times of day are told in the zone of the request.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from jobs.endings import STOP_GRACE_SECONDS
 from jobs.models import Attempt, Job
+from jobs.orders import SpecUnreadable, timeout_seconds
 from jobs.reasons import reason_text
 from jobs.states import Outcome
 from jobs.use import of
@@ -67,12 +68,23 @@ def _of_attempt(job: Job, one: Attempt) -> Iterator[Fact]:
 
 def _outstayed(job: Job, one: Attempt) -> bool:
     """Whether it took no heed of our stop: its grace is over, and the engine has killed it."""
-    asked = job.cancel_requested_at if job.reason == "cancelled" else None
-    if job.reason == "timeout" and (start := one.started_at or one.running_at) is not None:
-        asked = start + timedelta(seconds=int(job.spec["resources"]["timeout_seconds"]))
+    asked = _asked_to_end(job, one)
     if asked is None or one.finished_at is None or one.exit_code != _KILLED:
         return False
     return one.finished_at - asked > timedelta(seconds=STOP_GRACE_SECONDS) - _CLOCKS
+
+
+def _asked_to_end(job: Job, one: Attempt) -> datetime | None:
+    """When our stop was due; None where there was none."""
+    if job.reason == "cancelled":
+        return job.cancel_requested_at
+    start = one.started_at or one.running_at
+    if job.reason != "timeout" or start is None:
+        return None
+    try:
+        return start + timedelta(seconds=timeout_seconds(job))
+    except SpecUnreadable:
+        return None
 
 
 def _memory(one: Attempt) -> str:
