@@ -12,12 +12,14 @@ from django.db.models import Sum
 
 from jobs.held import Held
 from jobs.project_use import ProjectUse, below_use, project_use
+from orchestrator.member_form import MemberForm
 from orchestrator.share_preview import ProjectLine, share_preview, starting
 from projects.actor import Actor
 from projects.kept import Kept
+from projects.members import may_manage
 from projects.models import Project, Role
 from projects.quantities import cores_text, memory_text
-from projects.selectors import shares_of
+from projects.selectors import members_of, shares_of
 from projects.shares import may_limit, may_pause, pause_words, share_values
 from providers.models import Mode, Provider
 from providers.selectors import provider_list
@@ -117,8 +119,7 @@ def project_detail(actor: Actor, project: Project) -> dict[str, Any]:
     could start, who is in it."""
     use = project_use([project])[project.pk]
     line, instance = _in_line(project), _instance(provider_list(actor))
-    members = project.memberships.select_related("user").order_by("user__username")
-    found = list(members[: MOST_MEMBERS + 1])
+    found = list(members_of(project)[: MOST_MEMBERS + 1])
     return {
         "project": project,
         "use": use,
@@ -130,10 +131,11 @@ def project_detail(actor: Actor, project: Project) -> dict[str, Any]:
         "takes": _percent(instance.part_of_use(use.held)),
         "starting": line.starting,
         "paused": pause_words(project),
-        "members": [(m.user.get_username(), Role(m.role).label.partition(":")) for m in found][
-            :MOST_MEMBERS
+        "members": [
+            (m.user, m.role, Role(m.role).label.partition(":")) for m in found[:MOST_MEMBERS]
         ],
         "more_members": len(found) > MOST_MEMBERS,
+        "adding": MemberForm() if may_manage(actor, project) else None,
         "may_limit": may_limit(actor),
         "may_pause": may_pause(actor, project),
         "is_member": actor.may(Role.VIEWER, project.pk),

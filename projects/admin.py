@@ -27,6 +27,7 @@ from projects.admin_base import (
     word_filter,
 )
 from projects.events import Happening, record
+from projects.members import membership_remove, membership_set
 from projects.models import (
     LEAST_PATIENCE,
     ActorKind,
@@ -37,7 +38,7 @@ from projects.models import (
     Project,
     Role,
 )
-from projects.services import membership_remove, membership_set, project_create, token_revoke
+from projects.services import project_create, token_revoke
 
 
 class MembershipInline(TabularInline):

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from projects.actor import Actor
 from projects.errors import NotFound
-from projects.models import ApiToken, Event, InstanceSettings, Project, Role
+from projects.models import ApiToken, Event, InstanceSettings, Membership, Project, Role
 from projects.prepared import PreparedQuery
 from projects.strict import text_problem
 
@@ -51,6 +51,20 @@ def share_get(actor: Actor, slug: str) -> Project:
     """One project whose share the actor may see. Raises NotFound."""
     found = _BY_SLUG.fetch([slug]) if actor.may_operate else None
     return found[0] if found else project_get(actor, slug)
+
+
+def members_of(project: Project) -> QuerySet[Membership]:
+    """Who is in a project that the actor may see, by name."""
+    return project.memberships.select_related("user").order_by("user__username")
+
+
+def member_get(actor: Actor, slug: str, user_id: int) -> Membership:
+    """One member of a project whose share the actor may see, by the person's number. Raises
+    NotFound."""
+    found = members_of(share_get(actor, slug)).filter(user=user_id).first()
+    if found is None:
+        raise NotFound(f"There is no such member of {slug}; they may have been removed already.")
+    return found
 
 
 def tokens_of(actor: Actor) -> QuerySet[ApiToken]:

@@ -1,4 +1,4 @@
-"""Changing the ground floor: projects, members, tokens, the instance's identity."""
+"""Changing the ground floor: projects, tokens, the instance's identity."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from projects import tokens
 from projects.actor import Actor
 from projects.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
 from projects.events import Happening, record
-from projects.models import ApiToken, InstanceSettings, Membership, Project, Role
+from projects.members import UserName, first_admin_set, person_named
+from projects.models import ApiToken, InstanceSettings, Project
 from projects.notify import LiveChanges, notify_live
 from projects.rules import one_line, slug
-from projects.selectors import project_get
 from projects.sql import fetch
 from projects.strict import StrictModel, parse_strict
 
@@ -36,7 +36,7 @@ class ProjectIn(StrictModel):
     name: Annotated[str, Field(max_length=120), AfterValidator(one_line)] = Field(
         default="", description="As people call it; its slug, if left out."
     )
-    admin: Annotated[str, Field(max_length=150)] | None = Field(
+    admin: UserName | None = Field(
         default=None, description="The user name of its first admin; you, if left out."
     )
 
@@ -57,33 +57,9 @@ def project_create(actor: Actor, fields: Mapping[str, Any]) -> Project:
             raise Conflict(f"There is already a project {given.slug!r}.")
         record([Happening("project", project.pk, "project.created", project.pk)], actor)
         if first is not None:
-            project.memberships.create(user=first, role=Role.ADMIN)
-            _record_member(actor, project, first, "", Role.ADMIN)
+            first_admin_set(actor, project, first)
         notify_live(LiveChanges(resync={project.pk}))
     return project
-
-
-def membership_set(actor: Actor, *, project: Project, user: User, role: Role) -> Membership:
-    """Make a person a member, or change their role. Project admins only."""
-    _must_administer(actor, project)
-    with transaction.atomic():
-        before = project.memberships.select_for_update().filter(user=user).first()
-        membership, _ = Membership.objects.update_or_create(
-            project=project, user=user, defaults={"role": role}
-        )
-        _record_member(actor, project, user, before.role if before else "", role)
-    return membership
-
-
-def membership_remove(actor: Actor, *, project: Project, user: User) -> None:
-    """End a membership. Project admins only. Raises NotFound when there is none."""
-    _must_administer(actor, project)
-    with transaction.atomic():
-        before = project.memberships.select_for_update().filter(user=user).first()
-        if before is None:
-            raise NotFound(f"{user.get_username()} is no member of {project.slug}.")
-        before.delete()
-        _record_member(actor, project, user, before.role, "")
 
 
 def token_issue(
@@ -134,21 +110,4 @@ def _first_admin(actor: Actor, name: str | None) -> User | None:
     """The person of that name, or else the one who asks; None where Gantry itself does."""
     if name is None:
         return User.objects.filter(pk=actor.id).first() if actor.id is not None else None
-    found = User.objects.filter(username=name, is_active=True).first()
-    if found is None:
-        raise Invalid([FieldProblem("/admin", "There is nobody of that name who may sign in.")])
-    return found
-
-
-def _must_administer(actor: Actor, project: Project) -> None:
-    project_get(actor, project.slug)
-    if not actor.may(Role.ADMIN, project.pk):
-        raise Forbidden(f"Only admins of {project.slug} may change its members.")
-
-
-def _record_member(actor: Actor, project: Project, user: User, before: str, after: str) -> None:
-    detail = {"user": user.get_username()}
-    record(
-        [Happening("project", project.pk, "member.changed", project.pk, before, after, "", detail)],
-        actor,
-    )
+    return person_named(name, "/admin")

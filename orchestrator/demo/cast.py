@@ -9,8 +9,9 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 
 from projects.actor import SYSTEM, Actor, actor_of
+from projects.members import membership_set
 from projects.models import Membership, Project, Role
-from projects.services import membership_set, project_create
+from projects.services import project_create
 from projects.shares import share_set
 
 MAIL = "demo.invalid"

@@ -41,6 +41,7 @@ API_PROVIDER = "401   ok    ok    ok    ok    ok    ok"
 SHARE_PAGE = "login 404   ok    ok    ok    ok    login"
 MAKE_PROJECT = "login 403   403   403   403   422   login"  # an empty form
 PAUSE_PAGE = "login 404   403   403   ok    ok    login"
+MEMBERS_PAGE = "login 404   403   403   ok    403   login"
 LIMITS_PAGE = "login 404   403   403   403   ok    login"
 API_SHARE = "401   404   ok    ok    ok    ok    ok"
 API_PAUSE = "401   404   403   403   ok    ok    403"
@@ -119,6 +120,9 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "projects/<slug:slug>/edit"): LIMITS_PAGE,
     ("POST", "projects/<slug:slug>/pause"): PAUSE_PAGE,
     ("POST", "projects/<slug:slug>/resume"): PAUSE_PAGE,
+    ("POST", "projects/<slug:slug>/members"): MEMBERS_PAGE,
+    ("POST", "projects/<slug:slug>/members/<int:user_id>/role"): MEMBERS_PAGE,
+    ("POST", "projects/<slug:slug>/members/<int:user_id>/remove"): MEMBERS_PAGE,
     ("GET", "_/projects"): SIGNED_IN,
     ("GET", "_/projects/<slug:slug>"): SHARE_PAGE,
     ("POST", "_/projects/<slug:slug>/preview"): LIMITS_PAGE,

@@ -100,8 +100,10 @@ def make_world() -> World:
         "provider_id": provider.pk,
         "request_id": request.pk,
         "view_id": SavedView.objects.create(owner=submitter, name="failed").pk,
+        "user_id": submitter.pk,
         "login_id": credential_set(operator, provider.pk, **REGISTRY_LOGIN).pk,
     }
+    make_user("guest")
     tokens = {"token": make_token(owner)}
     values["token_id"] = owner.api_tokens.get().pk
     signed_in = people | {"token": None, "superuser": make_user(superuser=True)}
@@ -142,6 +144,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "providers/<int:provider_id>/edit": {"name": "another", "slots": "3"},
     "projects/<slug:slug>/edit": {"weight": "200", "running": "3"},
     "projects/<slug:slug>/pause": {"note": "the file server is down"},
+    "projects/<slug:slug>/members": {"user": "guest", "role": "viewer"},
+    "projects/<slug:slug>/members/<int:user_id>/role": {"role": "viewer"},
     "settings/tokens": {"name": "nightly import", "lifetime": "30"},
     "_/preferences": {"density": "compact"},
     "providers/<int:provider_id>/mode": {"mode": "draining"},

@@ -24,8 +24,9 @@ from orchestrator import activity_export, activity_page
 from projects import activity
 from projects.actor import Actor
 from projects.events import Happening, record
+from projects.members import membership_set
 from projects.models import ActorKind, Event, Project, Role
-from projects.services import membership_set, token_issue
+from projects.services import token_issue
 from projects.sql import fetch
 from providers.services import provider_update
 from tests.support.builders import (

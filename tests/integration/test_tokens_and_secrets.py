@@ -11,17 +11,14 @@ from django.core.management import CommandError, call_command
 from projects import tokens
 from projects.actor import SYSTEM
 from projects.errors import Forbidden, NotFound
-from projects.models import Event, Role
 from projects.secrets import SecretUnreadable, decrypt, encrypt, open_values, seal_values
 from projects.selectors import instance_settings, tokens_of
 from projects.services import (
     instance_id_renew,
-    membership_remove,
-    membership_set,
     token_issue,
     token_revoke,
 )
-from tests.support.builders import make_actor, make_project, make_user
+from tests.support.builders import make_actor, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -56,22 +53,6 @@ def test_people_make_and_revoke_their_own_tokens_only() -> None:
     token_revoke(make_actor(ada), token_id=token.pk)
     assert tokens.authenticate(text) is None
     assert not tokens_of(make_actor(ada)).exists()
-
-
-def test_project_admins_manage_members_and_others_do_not() -> None:
-    project = make_project()
-    admin = make_actor(make_user(project=project, role=Role.ADMIN))
-    submitter, guest = make_user(project=project), make_user()
-    membership_set(admin, project=project, user=guest, role=Role.VIEWER)
-    with pytest.raises(Forbidden):
-        membership_set(make_actor(submitter), project=project, user=guest, role=Role.ADMIN)
-    with pytest.raises(NotFound):
-        membership_set(make_actor(make_user()), project=project, user=guest, role=Role.ADMIN)
-    membership_remove(admin, project=project, user=guest)
-    with pytest.raises(NotFound):
-        membership_remove(admin, project=project, user=guest)
-    changes = Event.objects.filter(type="member.changed").order_by("pk")
-    assert [(e.source, e.target) for e in changes] == [("", "viewer"), ("viewer", "")]
 
 
 def test_a_sealed_value_opens_only_with_its_key(settings: Any) -> None:
