@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -86,7 +87,7 @@ class _Shell:
             self._entry("Activity", "activity", "activity", "/activity"),
             self._entry("Settings", "sliders", "settings:page", "/settings"),
         ]
-        if self._user.is_staff:
+        if self._administers:
             entries.append(self._entry("Admin", "shield", "admin:index", "/admin/"))
         entries.append(self._entry("API", "book", "api-docs", "/api/"))
         return [entry for entry in entries if entry is not None]
@@ -99,6 +100,13 @@ class _Shell:
         path = self._request.path
         here = path == prefix or (prefix != "/" and path.startswith(prefix))
         return Entry(word, icon, url, here, word in PHONE, _KEYS.get(word, ""))
+
+    @property
+    def _administers(self) -> bool:
+        """True when the admin has something to show to this person: being staff opens it, not one
+        page of it. Permissions are read once for a request, and only for staff."""
+        user = self._user
+        return user.is_superuser or (user.is_staff and bool(admin.site.get_app_list(self._request)))
 
     @cached_property
     def chosen(self) -> dict[str, str]:
@@ -140,6 +148,11 @@ class _Shell:
 
 class _UnreadShell(_Shell):
     """The frame when the database may not answer: what needs a question is left out."""
+
+    @property
+    def _administers(self) -> bool:
+        """Permissions are not known now."""
+        return self._user.is_superuser
 
     @cached_property
     def chosen(self) -> dict[str, str]:

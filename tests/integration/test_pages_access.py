@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from jobs.models import Job
@@ -117,6 +118,20 @@ def test_only_operators_manage_providers(provider: Provider, project: Project) -
     assert refused.status_code == 403
     provider.refresh_from_db()
     assert provider.mode == Mode.ACTIVE
+
+
+def test_the_admin_is_offered_to_whom_it_shows_something(project: Project) -> None:
+    member, operator = make_user("mia", project=project), make_user("olga", staff=True)
+    reader = make_user("rita", staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_event"))
+    elsewhere = make_user("sam", staff=True)  # of a model that the admin has no page for
+    elsewhere.user_permissions.add(Permission.objects.get(codename="view_session"))
+    offered = {
+        user.get_username(): 'href="/admin/"' in signed_in(user).get("/projects").content.decode()
+        for user in (member, operator, reader, elsewhere, make_user("root", superuser=True))
+    }
+    assert offered == {"mia": False, "olga": False, "rita": True, "sam": False, "root": True}
+    assert "Events" in words_of(signed_in(reader).get("/admin/"))
 
 
 def test_intents_are_posts_and_carry_a_csrf_token(job: Job, project: Project) -> None:
