@@ -114,12 +114,13 @@ def project_rows(actor: Actor) -> dict[str, Any]:
     }
 
 
-def project_detail(actor: Actor, project: Project) -> dict[str, Any]:
+def project_detail(actor: Actor, project: Project, after: str = "") -> dict[str, Any]:
     """One project, of which the actor may see the share: what it is, what it uses, what waits and
-    could start, who is in it."""
+    could start, who is in it, `after` a user name."""
     use = project_use([project])[project.pk]
     line, instance = _in_line(project), _instance(provider_list(actor))
-    found = list(members_of(project)[: MOST_MEMBERS + 1])
+    found = list(members_of(project, after)[: MOST_MEMBERS + 1])
+    shown = found[:MOST_MEMBERS]
     return {
         "project": project,
         "use": use,
@@ -131,10 +132,9 @@ def project_detail(actor: Actor, project: Project) -> dict[str, Any]:
         "takes": _percent(instance.part_of_use(use.held)),
         "starting": line.starting,
         "paused": pause_words(project),
-        "members": [
-            (m.user, m.role, Role(m.role).label.partition(":")) for m in found[:MOST_MEMBERS]
-        ],
-        "more_members": len(found) > MOST_MEMBERS,
+        "members": [(m.user, m.role, Role(m.role).label.partition(":")) for m in shown],
+        "members_after": after,
+        "more_members": shown[-1].user.get_username() if len(found) > len(shown) else "",
         "adding": MemberForm() if may_manage(actor, project) else None,
         "may_limit": may_limit(actor),
         "may_pause": may_pause(actor, project),

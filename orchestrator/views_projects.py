@@ -52,7 +52,7 @@ def rows(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
     """One project."""
     actor = page_actor(request)
-    context = project_detail(actor, share_get(actor, slug))
+    context = project_detail(actor, share_get(actor, slug), request.GET.get("members", ""))
     return render(request, "projects/detail.html", context)
 
 
@@ -63,8 +63,9 @@ def live_detail(request: HttpRequest, slug: str) -> HttpResponse:
     actor = page_actor(request)
     project = share_get(actor, slug)
     mark = list_mark(actor, "jobs", "providers", also=project.pk)
+    after = request.GET.get("members", "")
     return fragment(
-        request, "projects/_detail.html", lambda: project_detail(actor, project), etag=mark
+        request, "projects/_detail.html", lambda: project_detail(actor, project, after), etag=mark
     )
 
 

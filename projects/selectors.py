@@ -53,9 +53,12 @@ def share_get(actor: Actor, slug: str) -> Project:
     return found[0] if found else project_get(actor, slug)
 
 
-def members_of(project: Project) -> QuerySet[Membership]:
-    """Who is in a project that the actor may see, by name."""
-    return project.memberships.select_related("user").order_by("user__username")
+def members_of(project: Project, after: str = "") -> QuerySet[Membership]:
+    """Who is in a project that the actor may see, by name, `after` one of them."""
+    found = project.memberships.select_related("user").order_by("user__username")
+    if text_problem(after):
+        return found.none()
+    return found.filter(user__username__gt=after) if after else found
 
 
 def member_get(actor: Actor, slug: str, user_id: int) -> Membership:

@@ -69,6 +69,7 @@ def test_every_form_of_members_can_be_seen_and_reached_whatever_the_width(
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
+        assert panel.evaluate("panel => panel.scrollWidth <= panel.clientWidth")
         assert width_in(page, width, 800) <= width
         assert judged(page, WCAG) == []
         panel.get_by_role("button").last.click(trial=True)  # no bar lies over it

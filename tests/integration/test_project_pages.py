@@ -15,7 +15,7 @@ from jobs.queue_classes import give_classes
 from orchestrator import project_page
 from orchestrator.scheduling.outlook import Outlook
 from orchestrator.share_preview import ProjectLine
-from projects.models import Event, Membership, Project, Role
+from projects.models import Event, Project, Role
 from tests.support.attempts import make_attempt
 from tests.support.builders import make_job, make_project, make_provider, make_user
 from tests.support.pages import signed_in, words_of
@@ -303,15 +303,21 @@ def test_a_note_that_cannot_be_kept_stays_in_its_form(admin: Client, project: Pr
     assert project.paused_at is None
 
 
-def test_many_members_are_not_all_listed(
-    admin: Client, operator: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+def test_many_members_are_listed_some_at_a_time(
+    operator: Client, admin: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrator.project_page.MOST_MEMBERS", 2)
-    Membership.objects.create(project=project, user=make_user("bob"), role=Role.VIEWER)
-    assert "And others." not in words_of(admin.get("/projects/etl"))
+    make_user("bob&co", project=project, role=Role.VIEWER)
+    assert "And others" not in words_of(operator.get("/projects/etl"))
     make_user("cid", project=project)
-    words = words_of(operator.get("/projects/etl"))
-    assert "bob Viewer And others." in words
+    answer = operator.get("/projects/etl")
+    assert "ada Admin bob&co Viewer And others" in words_of(answer)
+    assert 'href="/projects/etl?members=bob%26co#members"' in answer.content.decode()
+    answer = operator.get("/projects/etl?members=bob%26co")
+    assert "Members cid Submitter From the first" in words_of(answer)
+    assert 'hx-get="/_/projects/etl?members=bob%26co"' in answer.content.decode()
+    assert "Members cid Submitter" in words_of(operator.get("/_/projects/etl?members=bob%26co"))
+    assert "Nobody comes after these" in words_of(operator.get("/projects/etl?members=zoe"))
 
 
 def test_an_operator_makes_a_project_and_is_its_first_admin(operator: Client) -> None:
