@@ -40,7 +40,7 @@ def _prepare(
 
 def test_a_knob_that_makes_no_sense_stops_every_command_with_one_line(tmp_path: Path) -> None:
     knobs = os.environ | {"GANTRY_PORT": "abc", "GANTRY_DATA": str(tmp_path)}
-    command = [sys.executable, one_machine.MANAGE, "up"]
+    command = [sys.executable, str(one_machine.MANAGE), "up"]
     done = subprocess.run(command, env=knobs, capture_output=True, text=True, timeout=60)
     said = (done.returncode, done.stdout, done.stderr)
     assert said == (1, "", "GANTRY_PORT='abc' is not a number\n")
