@@ -24,6 +24,7 @@ from orchestrator.garbage import settle
 from tests.support.chromium import chromium_program, open_browser
 from tests.support.connections import others_rest
 from tests.support.databases import models_on, name_of, own_database
+from tests.support.emptying import empty_again_after_a_deadlock
 from tests.support.engine import end_test_engine, ensure_test_engine, ensure_test_image
 from tests.support.instance import TestInstance
 from tests.support.strictness import NothingLeftOut
@@ -105,6 +106,7 @@ def migrated_database(database_url: str, django_db_blocker: DjangoDbBlocker) -> 
 def django_db_modify_db_settings(migrated_database: str) -> None:
     """Starts Postgres before pytest-django makes its test database, as a copy of the template."""
     connection.settings_dict["TEST"]["TEMPLATE"] = name_of(migrated_database)
+    empty_again_after_a_deadlock(connection)
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +115,7 @@ def ground(request: pytest.FixtureRequest) -> Iterator[None]:
     are made anew for each one after it.
 
     They are emptied once everybody rests: what a browser asked for last may still be read by a
-    web process, and Postgres would end one of the two for a deadlock.
+    web process, and Postgres would end one of the two for a deadlock, after a second.
     """
     mark = request.node.get_closest_marker("django_db")
     if mark is None:
