@@ -31,17 +31,18 @@ _LIVE = PreparedQuery(
     )
 )
 _PLACED = PreparedQuery(
-    lambda providers: (
+    lambda providers, known: (
         Attempt.objects.filter(ended_at=None, phase=Phase.PLACED, provider__any=providers)
+        .exclude(pk__any=known)
         .select_related("job")
         .order_by("pk")
     )
 )
 
 
-def placed_orders(providers: Collection[int], instance: str) -> list[Order]:
-    """Attempts in phase `placed` on these providers."""
-    return [_order(attempt, instance) for attempt in _PLACED.fetch(providers)]
+def placed_orders(providers: Collection[int], known: Collection[int], instance: str) -> list[Order]:
+    """Attempts in phase `placed` on these providers, but for those that are known."""
+    return [_order(attempt, instance) for attempt in _PLACED.fetch(providers, known)]
 
 
 def live_orders(provider: int, instance: str) -> list[Order]:

@@ -167,8 +167,8 @@ class PostgresStore:
         return frozenset(word for word, some in zip(get_args(Word), found, strict=True) if some)
 
     @_or_down
-    def placed(self, providers: Collection[int]) -> list[Order]:
-        return live_attempts.placed_orders(providers, self.instance)
+    def placed(self, providers: Collection[int], known: Collection[int] = ()) -> list[Order]:
+        return live_attempts.placed_orders(providers, known, self.instance)
 
     @_or_down
     def live(self, provider: int) -> list[Order]:

@@ -144,8 +144,9 @@ class Store(Protocol):
         """Which of `placed`, `cancels` and `requests` have something on these providers."""
         ...
 
-    def placed(self, providers: Collection[int]) -> list[Order]:
-        """Attempts in phase `placed` on these providers."""
+    def placed(self, providers: Collection[int], known: Collection[int] = ()) -> list[Order]:
+        """Attempts in phase `placed` on these providers, but for those that are known. One that
+        was handed on stays in this phase until its first move is written."""
         ...
 
     def live(self, provider: int) -> list[Order]:

@@ -104,7 +104,8 @@ class Desk(Service):
 
     def _read(self, due: Set[Word], hosts: Mapping[int, ProviderHost]) -> None:
         if "placed" in due:
-            for order in self._store.placed(hosts):
+            known = [attempt for host in hosts.values() for attempt in host.unmoved()]
+            for order in self._store.placed(hosts, known):
                 hosts[order.provider].take([order])
         if "cancel" in due:
             for wish in self._store.cancels(hosts):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
+from jobs.states import Phase
 from jobs.transitions import Move, Written
 from orchestrator.loop.attempt_run import AttemptRun
 from orchestrator.loop.engine_request import answer_request
@@ -120,6 +121,11 @@ class ProviderHost:
                 name=f"gantry-attempt-{order.attempt}",
                 daemon=True,
             ).start()
+
+    def unmoved(self) -> list[int]:
+        """Those of its attempts that still stand where they were placed."""
+        with self._guard:
+            return [n for n, run in self._runs.items() if run.phase is Phase.PLACED]
 
     def cancel(self, wish: CancelWish) -> None:
         """Pass a wish on to the attempt, if it is in hand."""

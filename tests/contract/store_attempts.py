@@ -62,6 +62,7 @@ class AttemptsContract(OnStage):
         scheduled(stage)
         fence = acquire(stage.store, provider_lease(provider))
         a, b, c = stage.store.placed([provider])
+        assert stage.store.placed([provider], [a.attempt, c.attempt]) == [b]
         live = LiveChanges()
         result = stage.store.apply(
             [

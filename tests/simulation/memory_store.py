@@ -55,8 +55,9 @@ class MemoryStore(MemoryQueue):
         )
         return frozenset(word for word, some in zip(get_args(Word), found, strict=True) if some)
 
-    def placed(self, providers: Collection[int]) -> list[Order]:
-        return [self._order(a) for a in self._on(providers) if a.phase is Phase.PLACED]
+    def placed(self, providers: Collection[int], known: Collection[int] = ()) -> list[Order]:
+        placed = (a for a in self._on(providers) if a.phase is Phase.PLACED)
+        return [self._order(a) for a in placed if a.pk not in known]
 
     def live(self, provider: int) -> list[Order]:
         return [self._order(a) for a in self._on((provider,))]

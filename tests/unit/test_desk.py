@@ -42,7 +42,7 @@ class Rows:
         self._read("news")
         return frozenset(self.waiting)
 
-    def placed(self, providers: Collection[int]) -> list[Order]:
+    def placed(self, providers: Collection[int], known: Collection[int]) -> list[Order]:
         return self._read("placed")
 
     def cancels(self, providers: Collection[int]) -> list[CancelWish]:
@@ -72,6 +72,9 @@ class Host:
 
     def tick(self) -> None:
         pass
+
+    def unmoved(self) -> list[int]:
+        return []
 
     def close(self) -> None:
         self.closed = True
