@@ -14,10 +14,11 @@ from functools import cache
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import escape, format_html
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from projects import quantities, zones
+from projects.markup import markup
 
 register = template.Library()
 
@@ -37,7 +38,7 @@ def icon(name: str) -> SafeString:
     Kept, as is a shape: a list has hundreds, and an address of a static file costs more to
     make than all else of them.
     """
-    return format_html(
+    return markup(
         '<svg class="i" aria-hidden="true"><use href="{}#i-{}"/></svg>',
         static("img/sprite.svg"),
         name,
@@ -47,9 +48,7 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def logo() -> SafeString:
     """The gantry."""
-    return format_html(
-        '<svg aria-hidden="true"><use href="{}#logo"/></svg>', static("img/sprite.svg")
-    )
+    return markup('<svg aria-hidden="true"><use href="{}#logo"/></svg>', static("img/sprite.svg"))
 
 
 @register.simple_tag
@@ -58,7 +57,7 @@ def shape(name: str) -> SafeString:
     """A state's shape (pending, held, scheduled, running, completed, failed, cancelled, warn)."""
     if name == "running":
         return _RUNNING
-    return format_html(
+    return markup(
         '<svg class="st s-{0}" viewBox="0 0 16 16" aria-hidden="true">'
         '<use href="{1}#st-{0}"/></svg>',
         name,
@@ -111,7 +110,7 @@ def _ticking(moment: datetime | None, sense: str) -> SafeString | str:
         text = f"in {quantities.duration_text(-seconds)}" if seconds < 0 else "now"
     else:
         text = quantities.duration_text(seconds)
-    return format_html(
+    return markup(
         '<time datetime="{}" title="{}" data-age="{}" data-sense="{}">{}</time>',
         moment.isoformat(timespec="milliseconds"),
         zones.moment_text(moment),
@@ -140,7 +139,7 @@ def day_and_time(moment: datetime | None) -> SafeString | str:
 
 
 def _time(moment: datetime, text: str) -> SafeString:
-    return format_html(
+    return markup(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(timespec="milliseconds"),
         zones.moment_text(moment),
@@ -192,7 +191,7 @@ def bar(part: float | None, whole: float | None, kind: str = "used") -> SafeStri
     """How much of a whole is taken. The numbers stand beside it, so it is decoration."""
     share = 100 * min(1.0, max(0.0, (part or 0) / whole)) if whole else 0.0
     over = " over" if whole and (part or 0) > whole else ""
-    return format_html(
+    return markup(
         '<svg class="cap{}" aria-hidden="true"><rect class="{}" width="{}%" height="100%"/></svg>',
         over,
         kind,
@@ -207,7 +206,7 @@ def layers(used: float | None, given: float | None, whole: float | None) -> Safe
     if not whole:
         return SafeString('<svg class="cap" aria-hidden="true"></svg>')
     shares = [100 * min(1.0, max(0.0, (part or 0) / whole)) for part in (given, used)]
-    return format_html(
+    return markup(
         '<svg class="cap{}" aria-hidden="true">'
         '<rect class="reserved" width="{}%" height="100%"/>'
         '<rect class="used" width="{}%" height="100%"/></svg>',

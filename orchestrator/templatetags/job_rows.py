@@ -2,7 +2,7 @@
 
 They are put together here and not by a template: Django's engine needs a millisecond of
 processor time for one such row and fifty for the page, this a tenth of it. Everything goes
-through `format_html`, which escapes it.
+through `markup`, which escapes it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from urllib.parse import quote
 from django import template
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.glances import shape_of, short_reason, trigger_text
@@ -24,6 +23,7 @@ from jobs.records import Usual, coarse
 from jobs.states import JobState
 from jobs.usual import MARK, ran_seconds, share
 from orchestrator.templatetags.gantry import age, icon, shape, since
+from projects.markup import markup
 from projects.quantities import duration_text
 
 register = template.Library()
@@ -75,7 +75,7 @@ def job_rows(
     rows = []
     for job in jobs:
         rows.append(
-            format_html(
+            markup(
                 _ROW,
                 pk=job.pk,
                 name=job.name,
@@ -134,12 +134,12 @@ def _ran(job: Job, usual: Usual | None, now: datetime) -> SafeString | str:
         return ""
     text = duration_text(ran) if job.finished_at is not None else since(job.started_at)
     bar = _bar(job, usual, ran) if usual is not None else ""
-    return format_html('<span class="dur"><span>{}</span>{}</span>', text, bar)
+    return markup('<span class="dur"><span>{}</span>{}</span>', text, bar)
 
 
 def _bar(job: Job, usual: Usual, ran: float) -> SafeString:
     """How long it ran against what is usual for its name: a bar with a mark at the usual."""
-    return format_html(
+    return markup(
         _BAR,
         kind="w" if ran > usual.most else "r" if job.state == JobState.RUNNING else "e",
         usual=round(usual.half, 1),
@@ -156,15 +156,15 @@ def _attempt(job: Job) -> SafeString | str:
         return ""
     most = getattr(job, "max_attempts", None)
     text = f"{job.attempt} / {most}" if most else str(job.attempt)
-    return format_html('<span class="muted">{}</span>', text) if job.attempt == 1 else text
+    return markup('<span class="muted">{}</span>', text) if job.attempt == 1 else text
 
 
 def _change(job: Job, bulk: str, query: str) -> SafeString | str:
     """The button that ends it, or runs it again."""
     if job.finished_at is not None:
         words = f"Run {job.name} {job.pk} again"
-        return format_html(_CHANGE, bulk, "rerun", job.pk, query, "Run again", words, icon("retry"))
+        return markup(_CHANGE, bulk, "rerun", job.pk, query, "Run again", words, icon("retry"))
     if job.cancel_requested_at is not None:
         return ""
     words = f"Cancel {job.name} {job.pk}"
-    return format_html(_CHANGE, bulk, "cancel", job.pk, query, "Cancel", words, icon("stop"))
+    return markup(_CHANGE, bulk, "cancel", job.pk, query, "Cancel", words, icon("stop"))
