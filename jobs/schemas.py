@@ -30,9 +30,15 @@ class JobOut(BaseModel):
     created_at: datetime
     queued_at: datetime
     not_before: datetime | None = Field(description="When a retry is due.")
-    started_at: datetime | None
-    finished_at: datetime | None
-    run_seconds: float | None
+    started_at: datetime | None = Field(
+        description="When the program of its latest try that started did so, by its engine's clock."
+    )
+    finished_at: datetime | None = Field(description="When its end was stored, by Gantry's clock.")
+    run_seconds: float | None = Field(
+        description="How long the program of its latest try ran, by its engine's clock; null until "
+        "the job has ended, and where that program never started or nobody knows when it ended. "
+        "finished_at - started_at is longer: it holds what came after, as the rest of the log."
+    )
     cancel_requested_at: datetime | None
     cancel_requested_by: str | None
     submitted_by: str | None
@@ -113,9 +119,15 @@ class AttemptOut(BaseModel):
     provider_id: int
     progress: dict[str, Any]
     phases: PhaseTimes
-    started_at: datetime | None
-    finished_at: datetime | None
-    run_seconds: float | None
+    started_at: datetime | None = Field(
+        description="When its program started, the first time, by its engine's clock."
+    )
+    finished_at: datetime | None = Field(
+        description="When its program ended, by its engine's clock."
+    )
+    run_seconds: float | None = Field(
+        description="From one to the other; null until both are known."
+    )
     not_seen_since: datetime | None
     removed_at: datetime | None = Field(
         description="When its container was confirmed to be gone from the engine."

@@ -146,6 +146,13 @@ def test_operations_have_plain_names_and_words(client: Client) -> None:
             assert parameter["in"] == "path" or parameter["description"], (path, parameter["name"])
 
 
+@pytest.mark.parametrize("schema", ["JobOut", "JobDetailOut", "AttemptOut"])
+def test_the_times_of_a_run_tell_whose_clock_they_are_of(schema: str) -> None:
+    told = api.document["components"]["schemas"][schema]["properties"]
+    for name in ("started_at", "finished_at", "run_seconds"):
+        assert told[name].get("description"), f"{schema} does not say what {name} is"
+
+
 def test_the_docs_page_shows_every_operation_without_script_of_its_own(client: Client) -> None:
     client.force_login(make_user(project=make_project("default")))
     response = client.get("/api/v1/docs")
