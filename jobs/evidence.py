@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from jobs.endings import STOP_GRACE_SECONDS
 from jobs.models import Attempt, Job
 from jobs.orders import SpecUnreadable, timeout_seconds
+from jobs.presenters import run_seconds
 from jobs.reasons import reason_text
 from jobs.states import Outcome
 from jobs.use import of
@@ -42,14 +43,13 @@ def _of_attempt(job: Job, one: Attempt) -> Iterator[Fact]:
     if job.reason in _OF_IMAGE:
         yield "Image", job.image
         yield "Pulled by", one.provider.name
-    ran = _ran(one)
+    ran = run_seconds(one.started_at, one.finished_at)  # what is lost ended nobody knows when
     if job.reason == "timeout" and ran is not None:
         limit = int(job.spec["resources"]["timeout_seconds"])
         yield "Ran", f"{duration_text(ran)}, with a limit of {duration_text(limit)}"
     elif ran is not None:
         code = f"exit code {one.exit_code} " if one.exit_code is not None else ""
-        ended = one.finished_at or one.ended_at
-        at = f"at {clock_text(ended)} " if ended else ""
+        at = f"at {clock_text(one.finished_at)} " if one.finished_at else ""
         yield "Ended", f"{code}{at}on {one.provider.name}, after {duration_text(ran)}"
     if _outstayed(job, one):
         grace = duration_text(STOP_GRACE_SECONDS)
@@ -129,10 +129,3 @@ def _waited(job: Job) -> str:
     ended = job.finished_at or job.queued_at
     seconds = max(0.0, (ended - job.queued_at).total_seconds())
     return f"{duration_text(seconds)}, from {clock_text(job.queued_at)} to {clock_text(ended)}"
-
-
-def _ran(one: Attempt) -> float | None:
-    start, end = one.started_at or one.running_at, one.finished_at or one.ended_at
-    if start is None or end is None:
-        return None
-    return max(0.0, (end - start).total_seconds())

@@ -16,7 +16,7 @@ from jobs.left_overs import name_of
 from jobs.list_page import count_text, encoded
 from jobs.models import Attempt, Job
 from jobs.phases import timeline
-from jobs.presenters import told_rev
+from jobs.presenters import run_seconds, told_rev
 from jobs.query import EXACTLY, Term
 from jobs.reasons import reason_text
 from jobs.selectors import attempts_of, events_of, last_rerun
@@ -219,9 +219,8 @@ def _title(job: Job, reason: str) -> str:
 
 
 def _ran(attempt: Attempt | None) -> float | None:
-    """How long the program ran, by the engine's own clock where it told."""
+    """How long the program ran, by its engine's clock; None where that never told: of what is
+    lost, or was removed by another hand, nobody knows when it ended."""
     if attempt is None or attempt.phase != Phase.ENDED:
         return None
-    start = attempt.started_at or attempt.running_at
-    end = attempt.finished_at or attempt.ended_at
-    return max(0.0, (end - start).total_seconds()) if start and end else None
+    return run_seconds(attempt.started_at, attempt.finished_at)

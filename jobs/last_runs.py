@@ -29,8 +29,9 @@ class Run:
     ran: float | None = None
 
     def seconds(self, now: datetime) -> float:
-        """How long it ran, or has run until now; 0 where it never began or nobody knows."""
-        if self.state in TERMINAL or self.started_at is None:
+        """How long it ran, or has run until now; 0 where it never began, waits for another try or
+        nobody knows."""
+        if self.state != JobState.RUNNING or self.started_at is None:
             return self.ran or 0.0
         return max(0.0, (now - self.started_at).total_seconds())
 

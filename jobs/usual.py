@@ -10,6 +10,7 @@ from django.utils import timezone
 from jobs.last_runs import name_of
 from jobs.models import Job
 from jobs.records import NO_RECORD, Usual, records
+from jobs.states import JobState
 
 MARK = 0.6
 """Where on its bar the usual length is: beyond it there is room for what takes longer."""
@@ -30,7 +31,7 @@ def share(ran: float, usual: Usual) -> float:
 
 def ran_seconds(job: Job, now: datetime | None = None) -> float | None:
     """How long it has run since its program started, or its last run took by its engine's clock;
-    None before that, or where nobody knows."""
-    if job.finished_at is not None or job.started_at is None:
+    None before that, while it waits for another try, or where nobody knows."""
+    if job.state != JobState.RUNNING or job.started_at is None:
         return job.run_seconds
     return max(0.0, ((now or timezone.now()) - job.started_at).total_seconds())

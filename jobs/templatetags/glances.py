@@ -53,7 +53,7 @@ def job_short_reason(job: Job) -> str:
 
 @register.filter
 def ran_seconds(job: Job) -> float | None:
-    """From its program's first start to its end, waits between attempts included."""
+    """How long its last run took; None until it has ended, or where that is not known."""
     return usual.ran_seconds(job) if job.finished_at else None
 
 

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from jobs.models import Job
 from jobs.states import TERMINAL, JobState
+from jobs.transitions.last_run import LAST_RUN
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.notify import JobChange
@@ -60,6 +61,7 @@ def cancel(jobs: Sequence[Job], actor: Actor) -> Cancelled:
         reason="cancelled",
         reason_detail=by,
         finished_at=Now(),
+        run_seconds=LAST_RUN,
         not_before=None,
         rev=F("rev") + 1,
         **asked,

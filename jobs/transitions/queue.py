@@ -15,6 +15,7 @@ from jobs.reasons import reason_text
 from jobs.sql import fetch
 from jobs.states import JobState
 from jobs.transitions.cancel import cancel, locked
+from jobs.transitions.last_run import LAST_RUN
 from projects.actor import Actor
 from projects.events import Happening, record
 from projects.models import ActorKind
@@ -129,6 +130,7 @@ def expire(fence: Fence, limit: int = 1000) -> list[JobChange]:
             reason="queue_timeout",
             reason_detail=detail,
             finished_at=Now(),
+            run_seconds=LAST_RUN,
             rev=F("rev") + 1,
         )
         happenings.append(

@@ -28,6 +28,9 @@ from projects.quantities import duration_text
 
 register = template.Library()
 
+_STARTED = frozenset({JobState.RUNNING, JobState.COMPLETED})
+"""States that a job has only while, or once, the program of its last attempt started."""
+
 _ROW = (
     '<tr id="job-{pk}" data-name="{name}" data-project="{project}">'
     '<td class="c-x"><input type="checkbox" name="job" value="{pk}" form="bulk"'
@@ -124,7 +127,10 @@ def _queued(job: Job) -> SafeString | str:
         return since(job.queued_at)
     if job.started_at is None:
         return ""
-    return duration_text(max(0.0, (job.started_at - job.queued_at).total_seconds()))
+    waited = (job.started_at - job.queued_at).total_seconds()
+    if waited < 0 and job.state not in _STARTED:
+        return ""  # it was queued again, and has not started since
+    return duration_text(max(0.0, waited))  # an engine's clock may be behind
 
 
 def _ran(job: Job, usual: Usual | None, now: datetime) -> SafeString | str:
@@ -132,7 +138,7 @@ def _ran(job: Job, usual: Usual | None, now: datetime) -> SafeString | str:
     ran = ran_seconds(job, now)
     if ran is None:
         return ""
-    text = duration_text(ran) if job.finished_at is not None else since(job.started_at)
+    text = since(job.started_at) if job.state == JobState.RUNNING else duration_text(ran)
     bar = _bar(job, usual, ran) if usual is not None else ""
     return markup('<span class="dur"><span>{}</span>{}</span>', text, bar)
 
