@@ -39,7 +39,7 @@ def must_manage(actor: Actor, project: Project) -> None:
     may not even see it."""
     share_get(actor, project.slug)
     if not may_manage(actor, project):
-        raise Forbidden(f"Only admins of {project.slug} may change its members.")
+        raise _forbidden(project)
 
 
 def member_add(actor: Actor, slug: str, fields: Mapping[str, Any]) -> Membership:
@@ -52,7 +52,7 @@ def member_add(actor: Actor, slug: str, fields: Mapping[str, Any]) -> Membership
     given = parse_strict(MemberIn, fields, most_bytes=MAX_BYTES)
     user = person_named(given.user, "/user")
     with transaction.atomic():
-        _lock(project)
+        _in_turn(actor, project)
         before = project.memberships.filter(user=user).first()
         if before is not None:
             raise Conflict(
@@ -68,7 +68,7 @@ def membership_set(actor: Actor, *, project: Project, user: User, role: Role) ->
     """
     must_manage(actor, project)
     with transaction.atomic():
-        _lock(project)
+        _in_turn(actor, project)
         before = project.memberships.filter(user=user).first()
         if before is not None and role != Role.ADMIN:
             _must_leave_an_admin(actor, before)
@@ -82,7 +82,7 @@ def membership_remove(actor: Actor, *, project: Project, user: User) -> None:
     """
     must_manage(actor, project)
     with transaction.atomic():
-        _lock(project)
+        _in_turn(actor, project)
         before = project.memberships.filter(user=user).first()
         if before is None:
             raise NotFound(f"{user.get_username()} is no member of {project.slug}.")
@@ -106,9 +106,17 @@ def person_named(name: str, pointer: str) -> User:
     return found
 
 
-def _lock(project: Project) -> None:
-    """Members change in turn: of two admins who remove each other, one stays."""
+def _in_turn(actor: Actor, project: Project) -> None:
+    """Members change in turn: of two admins who remove each other, one stays. Raises Forbidden for
+    who was an admin when they asked, and is none any more now that it is their turn."""
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    own = project.memberships.filter(user=actor.id, role=Role.ADMIN)
+    if not actor.is_superuser and not own.exists():
+        raise _forbidden(project)
+
+
+def _forbidden(project: Project) -> Forbidden:
+    return Forbidden(f"Only admins of {project.slug} may change its members.")
 
 
 def _must_leave_an_admin(actor: Actor, before: Membership) -> None:

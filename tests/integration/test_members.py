@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from projects.actor import Actor
@@ -14,7 +14,9 @@ from projects.errors import Conflict, Forbidden, Invalid, NotFound
 from projects.members import member_add, membership_remove, membership_set
 from projects.models import Event, Project, Role
 from tests.support.builders import make_actor, make_project, make_user
+from tests.support.connections import blocked_sessions, other_session
 from tests.support.pages import signed_in, words_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -131,14 +133,18 @@ def test_the_last_admin_stays_unless_a_superuser_says_otherwise(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_admins_who_remove_each_other_at_once_one_stays(project: Project, ada: User) -> None:
+@pytest.mark.parametrize(("own", "refusal"), [(False, Forbidden), (True, Conflict)])
+def test_of_two_admins_who_go_at_once_one_stays(
+    project: Project, ada: User, own: bool, refusal: type[Exception]
+) -> None:
+    """Each removes the other, or themselves."""
     eve = make_user("eve", project=project, role=Role.ADMIN)
-    pairs = [(make_actor(ada), eve), (make_actor(eve), ada)]
+    pairs = [(make_actor(ada), ada if own else eve), (make_actor(eve), eve if own else ada)]
 
     def remove(pair: tuple[Actor, User]) -> bool:
         try:
             membership_remove(pair[0], project=project, user=pair[1])
-        except Conflict:
+        except refusal:
             return False
         finally:
             connection.close()
@@ -147,6 +153,49 @@ def test_of_two_admins_who_remove_each_other_at_once_one_stays(project: Project,
     with ThreadPoolExecutor(2) as threads:
         assert sorted(threads.map(remove, pairs)) == [False, True]
     assert len(roles(project)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ["add", "change", "remove"])
+def test_who_was_an_admin_until_it_was_their_turn_changes_nothing(
+    project: Project, ada: User, act: str
+) -> None:
+    eve = make_user("eve", project=project, role=Role.ADMIN)
+    make_user("bob", project=project, role=Role.ADMIN)
+    make_user("friend")
+    actor, first = make_actor(eve), make_actor(ada)
+    with other_session() as other, ThreadPoolExecutor(1) as threads:
+        other.do(lambda: transaction.set_autocommit(False))
+        other.do(lambda: membership_remove(first, project=project, user=eve))
+
+        def late() -> None:
+            try:
+                if act == "add":
+                    member_add(actor, "etl", {"user": "friend", "role": "admin"})
+                elif act == "change":
+                    membership_set(actor, project=project, user=ada, role=Role.VIEWER)
+                else:
+                    membership_remove(actor, project=project, user=ada)
+            finally:
+                connection.close()
+
+        answer = threads.submit(late)
+        wait_until(lambda: blocked_sessions() > 0, 10, "it waits for its turn")
+        other.do(lambda: connection.commit())
+        with pytest.raises(Forbidden, match="Only admins of etl may change its members"):
+            answer.result(10)
+    assert roles(project) == {"ada": "admin", "bob": "admin"}
+
+
+def test_who_is_switched_off_is_told_to_be_in_the_list(
+    admin: Client, ada: User, project: Project
+) -> None:
+    off = make_user("off", project=project, role=Role.ADMIN)
+    User.objects.filter(pk=off.pk).update(is_active=False)
+    words = words_of(admin.post(f"/projects/etl/members/{ada.pk}/remove", follow=True))
+    assert "ada is the last admin of etl" in words
+    assert "off Admin, switched off" in words
+    assert "ada Admin, switched off" not in words
 
 
 def test_an_admin_adds_changes_and_removes_a_member_on_the_page(
