@@ -104,6 +104,7 @@ def provider_list(actor: Actor, wanted: Asked) -> dict[str, Any]:
         "has_gpus": any(one.provider.total_gpus for one in found),
         "has_slots": any(one.provider.slots is not None for one in found),
         "may_operate": actor.may_operate,
+        "nowhere": actor.belongs_nowhere,
     }
 
 

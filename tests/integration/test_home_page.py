@@ -67,13 +67,14 @@ def failed(project: Project, **columns: Any) -> Job:
 # the start
 
 
-@pytest.mark.parametrize("url", ["/", "/queue", "/jobs"])
+@pytest.mark.parametrize("url", ["/", "/queue", "/jobs", "/providers"])
 def test_who_belongs_to_no_project_is_told_so_and_whom_to_ask(url: str) -> None:
     make_provider("local")
     words = words_of(signed_in(make_user("nora")).get(url))
     assert "You belong to no project yet" in words
     assert "Ask an admin of one" in words
     assert "Add a provider" not in words
+    assert "No provider yet" not in words
     assert "first job" not in words.replace("Run your first job · Gantry", "")
 
 
