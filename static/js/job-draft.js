@@ -1,6 +1,7 @@
 /* What was sent of the job form is kept in this tab, for this person and address, and written
    again for whoever goes back to the form, or is told after a login that it was not done. A form
-   that is opened otherwise begins anew. Values of secrets are never kept. */
+   that is opened otherwise, or by another person, begins anew, and one that was refused has come back
+   whole. Values of secrets are never kept. */
 (() => {
   const DRAFT = "job-draft", NOT_KEPT = ["csrfmiddlewaretoken", "secret_value"];
   const form = document.getElementById("job-form");
@@ -9,15 +10,20 @@
   form.addEventListener("submit", (event) => {
     if (event.defaultPrevented) return;
     const fields = [...new FormData(form)].filter(([name]) => !NOT_KEPT.includes(name));
-    try { sessionStorage.setItem(DRAFT, JSON.stringify({ draftOf, fields })); } catch { /* it is not kept */ }
+    try {
+      sessionStorage.removeItem(DRAFT);  // where there is no room for this one, an older one is none of it
+      sessionStorage.setItem(DRAFT, JSON.stringify({ draftOf, fields }));
+    } catch { /* it is not kept */ }
   });
 
   function kept() {
+    if ("answer" in form.dataset) return null;
     const [came] = performance.getEntriesByType("navigation");
     try {
-      if (came.type === "navigate" && !document.querySelector("[data-not-done]")) sessionStorage.removeItem(DRAFT);
       const draft = JSON.parse(sessionStorage.getItem(DRAFT));
-      return draft?.draftOf === draftOf ? draft.fields : null;
+      const anew = came.type === "navigate" && !document.querySelector("[data-not-done]");
+      if (anew || !draft?.draftOf.startsWith(`${Gantry.prefs.user} `)) { sessionStorage.removeItem(DRAFT); return null; }
+      return draft.draftOf === draftOf ? draft.fields : null;
     } catch { return null; }
   }
 

@@ -20,7 +20,7 @@ from projects.actor import Actor
 from providers.models import Mode, Provider
 from providers.services import provider_set_mode
 from tests.support.browsers import Opens
-from tests.support.builders import make_job, make_provider
+from tests.support.builders import make_actor, make_job, make_project, make_provider, make_user
 from tests.support.figures import tell
 from tests.support.waiting import wait_until
 
@@ -29,6 +29,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.django_db(transa
 LINE = "echo one two three four five six seven eight nine ten\n"
 KEY_MS = 60
 EVENTS_A_SECOND = 10
+_FILLED_UP = """() => {
+    for (const size of [1e6, 1e4, 100]) {
+        try { for (let i = 0; ; i++) sessionStorage.setItem(`${size} ${i}`, "x".repeat(size)); }
+        catch { /* less fits */ }
+    }
+}"""
 
 
 @pytest.fixture
@@ -299,6 +305,49 @@ def test_what_was_sent_with_the_mark_of_another_session_is_there_again_on_going_
     page.go_back()
     page.reload()
     expect_it_whole_but_for_secrets(page)
+
+
+def test_what_was_refused_is_there_again_on_going_back_and_nothing_older(page: Page) -> None:
+    opened(page)
+    fill(page, "older")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_url(re.compile("/jobs$"))
+    page.go_back()
+    expect(page.locator("[data-written]")).to_be_visible()
+    fill(page, "newer")
+    page.get_by_label("Memory", exact=True).fill("1,5")
+    page.get_by_label("Value of secret 1").fill("hush")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("[data-faults]")).to_be_visible()
+    expect(page.locator("[data-written]")).to_be_hidden()  # the answer has it all, secrets too
+    expect(page.get_by_label("Value of secret 1")).to_have_value("hush")
+    page.go_back()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("newer")
+    expect(page.get_by_label("Memory", exact=True)).to_have_value("1,5")
+    # No room is left to keep what is sent next.
+    page.evaluate(_FILLED_UP)
+    fill(page, "newest")
+    page.get_by_label("Script", exact=True).fill("echo " + "x" * 50_000)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("[data-faults]")).to_be_visible()
+    page.go_back()
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+    expect(page.get_by_label("Name", exact=True)).not_to_have_value("newer")
+    expect(page.locator("[data-written]")).to_be_hidden()
+
+
+def test_who_signs_in_after_another_keeps_nothing_of_what_that_one_sent(
+    page: Page, actor: Actor
+) -> None:
+    filled_in_whole(page)
+    Session.objects.all().delete()
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    signs_in(page, make_actor(make_user("eve", project=make_project("default"))))
+    expect(page.locator(".notes")).to_contain_text("that was not done")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("")
+    page.wait_for_function("() => document.readyState === 'complete'")
+    assert page.evaluate("sessionStorage.getItem('job-draft')") is None
 
 
 def test_going_back_after_a_job_was_made_shows_what_it_was_made_of_and_makes_no_twin(
