@@ -13,6 +13,8 @@ from typing import Any
 MOST_AT_WORK = 32
 AT_REST = "gantry.at_rest"
 """In a request's scope: what to call when it begins to wait for news."""
+CUT_OFF = "gantry.cut_off"
+"""There too: what to call with the error when the answer fails after its beginning."""
 PROBES = frozenset({"/health", "/ready"})
 """What asks for health: never refused, and answered by threads of its own (web_handler.py)."""
 

@@ -12,6 +12,7 @@ a process whose pages are slow is not taken for a dead one.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,15 +21,18 @@ from typing import Any
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.core.signals import request_started
+from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from orchestrator.admission import AT_REST, MOST_AT_WORK, PROBES
+from orchestrator.admission import AT_REST, CUT_OFF, MOST_AT_WORK, PROBES
+from orchestrator.log_lines import request_number
 from projects.http import Unhurried
 from projects.offload import in_thread
 
+log = logging.getLogger("gantry.web")
 _threads = ThreadPoolExecutor(MOST_AT_WORK, thread_name_prefix="request")
 _for_probes = ThreadPoolExecutor(2, thread_name_prefix="probe")
 
@@ -58,21 +62,42 @@ class WebHandler(ASGIHandler):
         if isinstance(response, Unhurried):
             if at_rest := request.scope.get(AT_REST):
                 at_rest()
-            if not await self._while_there(receive, response.news()):
+            if not await self._wait(request, response, receive):
                 return
             # Asked anew from the beginning: who may see it is checked again, too.
-            again = ASGIRequest(request.scope, request._stream)
-            again.in_a_hurry = True  # type: ignore[attr-defined]
-            response = await self._ask(again)
-        if response.streaming:
-            await self._while_there(receive, self.send_response(response, send))
-            await in_thread(_threads, response.close)
-        else:
+            request = ASGIRequest(request.scope, request._stream)
+            request.in_a_hurry = True  # type: ignore[attr-defined]
+            response = await self._ask(request)
+        if not response.streaming:
             await self.send_response(response, send)
+            return
+        try:
+            sending = self.send_response(response, send)
+            await self._while_there(receive, sending)
+        except Exception as error:
+            _say_broken_off(request, error)
+            cut_off = request.scope.get(CUT_OFF)
+            if cut_off is None:
+                raise
+            cut_off(error)
+        finally:
+            await in_thread(_threads, response.close)
+
+    async def _wait(self, request: ASGIRequest, response: Unhurried, receive: Any) -> bool:
+        """Wait for news as long as the client is there; whether it still is. Where that fails the
+        view, asked anew, tells of it: it has an answer for every error."""
+        try:
+            return await self._while_there(receive, response.news())
+        except Exception as error:
+            _say_broken_off(request, error)
+            return True
 
     async def _ask(self, request: ASGIRequest) -> HttpResponseBase:
         threads = _for_probes if request.path in PROBES else _threads
-        return await in_thread(threads, self._answer, request)
+        response = await in_thread(threads, self._answer, request)
+        # It was set in the thread's context; what is logged of a stream or a wait is logged here.
+        request_number.set(getattr(request, "request_id", ""))
+        return response
 
     def _answer(self, request: ASGIRequest) -> HttpResponseBase:
         """The whole of Django, with its signals; the answer is closed if nothing is left to do
@@ -104,3 +129,9 @@ class WebHandler(ASGIHandler):
         if done:
             doing.result()
         return done
+
+
+def _say_broken_off(request: ASGIRequest, error: Exception) -> None:
+    """That of the database is a line, as everywhere; what nobody expected has its traceback."""
+    unexpected = None if isinstance(error, DatabaseError) else error
+    log.error("%s %r broke off: %s", request.method, request.path, error, exc_info=unexpected)

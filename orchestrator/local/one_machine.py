@@ -90,13 +90,13 @@ class OneMachine:
     def services(self) -> list[Service]:
         """The three processes of Gantry."""
         python = sys.executable
-        daphne = [python, "-m", "daphne", "-v", "0", "-b", self.bind, "-p", str(self.port)]
+        web = [python, "-m", "orchestrator.web_server", "-v", "0"]
         # Threads would otherwise get memory pools of their own, which are never given back.
         small = {"MALLOC_ARENA_MAX": "2"}
         return [
             Service(
                 "web",
-                [*daphne, "orchestrator.asgi:application"],
+                [*web, "-b", self.bind, "-p", str(self.port), "orchestrator.asgi:application"],
                 small | {"GANTRY_PROCESS": "web", "GANTRY_DB_POOL": WEB_CONNECTIONS},
             ),
             Service(

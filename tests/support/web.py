@@ -1,4 +1,4 @@
-"""A real web process (daphne) on the test's own database, for tests with a browser."""
+"""A real web process on the test's own database, for tests with a browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class WebProcess:
-    """Daphne as `up` starts it; may be stopped and started again on the same port."""
+    """A web process as `up` starts it; may be stopped and started again on the same port."""
 
     def __init__(self, database_url: str) -> None:
         self.port = free_port()
@@ -44,7 +44,7 @@ class WebProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "daphne", "-v", "0", "-b", "127.0.0.1"]
+        command = [sys.executable, "-m", "orchestrator.web_server", "-v", "0", "-b", "127.0.0.1"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "-p", str(self.port), "orchestrator.asgi:application"],

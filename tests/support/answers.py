@@ -1,0 +1,50 @@
+"""An ASGI application whose answers try a server (tests/integration/test_web_server.py)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.admission import CUT_OFF, Receive, Scope, Send
+
+_counted: dict[str, int] = {}
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer by the address's name."""
+    await _ANSWERS[scope["path"]](scope, receive, send)
+
+
+async def breaks(scope: Scope, receive: Receive, send: Send) -> None:
+    """An answer that fails after its beginning."""
+    await _begin(send)
+    raise RuntimeError("broke off")
+
+
+async def cut_off(scope: Scope, receive: Receive, send: Send) -> None:
+    """One that fails and tells the server of it."""
+    await _begin(send)
+    scope[CUT_OFF](RuntimeError("broke off"))
+
+
+async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+    """What became of the others."""
+    await _begin(send)
+    await send(_body(json.dumps(_counted).encode()))
+
+
+async def _begin(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send(_body(b"begun\n", more=True))
+
+
+def _body(content: bytes, *, more: bool = False) -> Mapping[str, Any]:
+    return {"type": "http.response.body", "body": content, "more_body": more}
+
+
+_ANSWERS = {
+    "/breaks": breaks,
+    "/cut-off": cut_off,
+    "/counted": counted,
+}
