@@ -1,12 +1,15 @@
-"""Daphne, with one thing that an HTTP answer could do to the whole process put right.
+"""Daphne, with two things that one HTTP client could do to the whole process put right.
 
-An answer that fails after its beginning would end the round in which it looks after all its
+It keeps what an answer sends in memory until its reader has taken it, however slow he is; and
+an answer that fails after its beginning ends the round in which it looks after all its
 connections, so that nothing is ever given back again and the reader waits for ever. `python -m
 orchestrator.web_server` takes the arguments of `daphne`.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from daphne import server as daphne_server  # before other parts of it: it sets the reactor
@@ -17,7 +20,45 @@ from orchestrator.admission import CUT_OFF
 
 
 class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
-    """A request and its answer."""
+    """A request and its answer, which waits while its reader has enough to read."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def handle_reply(self, message: Mapping[str, Any]) -> None:
+        """A part of the answer."""
+        going = not self.finished and self.channel is not None
+        if message["type"] == "http.response.start" and going and self.producer is None:
+            self.registerProducer(self, True)
+            # Of an earlier answer on this connection, which is not read yet.
+            if getattr(self.channel, "_waitingForTransport", False):
+                self.pauseProducing()
+        super().handle_reply(message)
+
+    async def room(self) -> None:
+        """Until the reader has taken so much that there is room for more, or has gone."""
+        await self._room.wait()
+
+    def pauseProducing(self) -> None:
+        """The connection has enough to send for now."""
+        self._room.clear()
+
+    def resumeProducing(self) -> None:
+        """It has sent that."""
+        self._room.set()
+
+    def stopProducing(self) -> None:
+        """It is gone, and nobody is to wait for it."""
+        self._room.set()
+
+    def finish(self) -> None:
+        """The answer is complete."""
+        if self.producer is not None:
+            self.unregisterProducer()
+        self._room.set()
+        super().finish()
 
     def handle_exception(self, exception: Exception) -> None:
         """It failed. Once the answer has begun only a cut connection tells of that: daphne would
@@ -48,6 +89,12 @@ class WebServer(daphne_server.Server):  # type: ignore[misc]
         if isinstance(protocol, Request):
             scope[CUT_OFF] = protocol.handle_exception
         return super().create_application(protocol, scope)
+
+    async def handle_reply(self, protocol: Any, message: Mapping[str, Any]) -> None:
+        """Send a part of an answer; returns when there is room for the next."""
+        await super().handle_reply(protocol, message)
+        if isinstance(protocol, Request):
+            await protocol.room()
 
 
 class _CommandLine(CommandLineInterface):  # type: ignore[misc]

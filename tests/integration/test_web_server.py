@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.answers import PIECE, PIECES
 from tests.support.running import free_port
 from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 BEGUN = b"begun\n"
 SECONDS = 20
+SOON_SECONDS = 8
+"""Less than the server gives an application to end after its client has gone."""
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +70,28 @@ def test_an_answer_that_breaks_off_is_cut_off_for_its_reader_each_time(
             connection.getresponse().read()
         assert broken.value.partial == BEGUN
         connection.close()
+
+
+def test_an_answer_waits_for_its_reader_and_comes_whole(port: int) -> None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    before = int(str(asked(port, "/counted")["sent"]))
+    connection.request("GET", "/long")
+    answer = connection.getresponse()
+    assert answer.read(len(BEGUN)) == BEGUN
+    sent = int(str(asked(port, "/counted")["sent"])) - before
+    assert sent < PIECES / 2, "what nobody has read yet is kept in memory"
+    assert len(answer.read()) == PIECE * PIECES
+    connection.request("GET", "/counted")  # and the next one comes on the same connection
+    assert json.loads(connection.getresponse().read().removeprefix(BEGUN))["under_way"] == 0
+    connection.close()
+
+
+def test_an_answer_that_waits_for_a_reader_ends_when_he_goes(port: int) -> None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    connection.request("GET", "/long")
+    answer = connection.getresponse()
+    assert answer.read(len(BEGUN)) == BEGUN
+    assert asked(port, "/counted")["under_way"] == 1
+    answer.close()
+    connection.close()
+    wait_until(lambda: asked(port, "/counted")["under_way"] == 0, SOON_SECONDS, "it has ended")

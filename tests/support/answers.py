@@ -8,7 +8,9 @@ from typing import Any
 
 from orchestrator.admission import CUT_OFF, Receive, Scope, Send
 
-_counted: dict[str, int] = {}
+PIECE = 64 * 1024
+PIECES = 1024
+_counted = {"sent": 0, "under_way": 0}
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,8 +30,21 @@ async def cut_off(scope: Scope, receive: Receive, send: Send) -> None:
     scope[CUT_OFF](RuntimeError("broke off"))
 
 
+async def long(scope: Scope, receive: Receive, send: Send) -> None:
+    """A long one, which never waits of itself."""
+    _counted["under_way"] += 1
+    try:
+        await _begin(send)
+        for _ in range(PIECES):
+            await send(_body(bytes(PIECE), more=True))
+            _counted["sent"] += 1
+        await send(_body(b""))
+    finally:
+        _counted["under_way"] -= 1
+
+
 async def counted(scope: Scope, receive: Receive, send: Send) -> None:
-    """What became of the others."""
+    """What became of the long ones."""
     await _begin(send)
     await send(_body(json.dumps(_counted).encode()))
 
@@ -46,5 +61,6 @@ def _body(content: bytes, *, more: bool = False) -> Mapping[str, Any]:
 _ANSWERS = {
     "/breaks": breaks,
     "/cut-off": cut_off,
+    "/long": long,
     "/counted": counted,
 }
