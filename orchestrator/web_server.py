@@ -1,9 +1,10 @@
-"""Daphne, with two things that one HTTP client could do to the whole process put right.
+"""Daphne, with three things that one HTTP client could do to the whole process put right.
 
-It keeps what an answer sends in memory until its reader has taken it, however slow he is; and
-an answer that fails after its beginning ends the round in which it looks after all its
-connections, so that nothing is ever given back again and the reader waits for ever. `python -m
-orchestrator.web_server` takes the arguments of `daphne`.
+It takes a request's body whole, into memory, however long it is; it keeps what an answer sends
+in memory until its reader has taken it, however slow he is; and an answer that fails after its
+beginning ends the round in which it looks after all its connections, so that nothing is ever
+given back again and the reader waits for ever. `python -m orchestrator.web_server` takes the
+arguments of `daphne`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from daphne import server as daphne_server  # before other parts of it: it sets the reactor
 from daphne.cli import CommandLineInterface
 from daphne.http_protocol import HTTPFactory, WebRequest
+from django.conf import settings
 
 from orchestrator.admission import CUT_OFF
 
@@ -24,8 +26,24 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._came = 0
         self._room = asyncio.Event()
         self._room.set()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """A part of the body came; what is too long is not kept, but for its length."""
+        self._came += len(data)
+        if not self._is_too_long:
+            super().handleContentChunk(data)
+
+    def process(self) -> Any:
+        """All of it came. The length is told as it was, and so refused where it is too long, in
+        the words that the address has for it."""
+        if self._is_too_long:
+            self.content.seek(0)
+            self.content.truncate()
+            self.requestHeaders.setRawHeaders(b"content-length", [b"%d" % self._came])
+        return super().process()
 
     def handle_reply(self, message: Mapping[str, Any]) -> None:
         """A part of the answer."""
@@ -67,6 +85,10 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
             self.loseConnection()
         else:
             super().handle_exception(exception)
+
+    @property
+    def _is_too_long(self) -> bool:
+        return self._came > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 class _Factory(HTTPFactory):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from http.client import HTTPConnection, IncompleteRead
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from tests.support.answers import PIECE, PIECES
 from tests.support.running import free_port
@@ -95,3 +96,20 @@ def test_an_answer_that_waits_for_a_reader_ends_when_he_goes(port: int) -> None:
     answer.close()
     connection.close()
     wait_until(lambda: asked(port, "/counted")["under_way"] == 0, SOON_SECONDS, "it has ended")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_is_too_long_is_told_by_its_length_alone(port: int, chunked: bool) -> None:
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+    def tell(size: int) -> dict[str, object]:
+        body = bytes(size)
+        if not chunked:
+            return asked(port, "/told", body=body)
+        return asked(port, "/told", body=iter([body]), encode_chunked=True, headers=CHUNKED)
+
+    assert tell(most)["size"] == most
+    assert tell(most + 1) == {"length": str(most + 1), "size": 0}
+
+
+CHUNKED = {"Transfer-Encoding": "chunked"}

@@ -49,6 +49,17 @@ async def counted(scope: Scope, receive: Receive, send: Send) -> None:
     await send(_body(json.dumps(_counted).encode()))
 
 
+async def told(scope: Scope, receive: Receive, send: Send) -> None:
+    """What came of a request."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size, more = size + len(message["body"]), message["more_body"]
+    length = dict(scope["headers"]).get(b"content-length", b"").decode()
+    await _begin(send)
+    await send(_body(json.dumps({"length": length, "size": size}).encode()))
+
+
 async def _begin(send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send(_body(b"begun\n", more=True))
@@ -63,4 +74,5 @@ _ANSWERS = {
     "/cut-off": cut_off,
     "/long": long,
     "/counted": counted,
+    "/told": told,
 }
