@@ -23,7 +23,7 @@ from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefi
 from django.core.signals import request_started
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
-from django.http import FileResponse
+from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
@@ -69,10 +69,10 @@ class WebHandler(ASGIHandler):
             request.in_a_hurry = True  # type: ignore[attr-defined]
             response = await self._ask(request)
         if not response.streaming:
-            await self.send_response(response, send)
+            await self.send_response(_head_of(request, response), send)
             return
         try:
-            sending = self.send_response(response, send)
+            sending = self.send_response(_head_of(request, response), send)
             await self._while_there(receive, sending)
         except Exception as error:
             _say_broken_off(request, error)
@@ -129,6 +129,16 @@ class WebHandler(ASGIHandler):
         if done:
             doing.result()
         return done
+
+
+def _head_of(request: ASGIRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """What is to be sent: to HEAD none of what would follow, which daphne would send after all
+    where it comes in pieces, as if it were the answer to the next request."""
+    if request.method != "HEAD":
+        return response
+    head = HttpResponse(status=response.status_code)
+    head.headers, head.cookies = response.headers, response.cookies
+    return head
 
 
 def _say_broken_off(request: ASGIRequest, error: Exception) -> None:

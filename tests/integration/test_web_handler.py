@@ -1,4 +1,4 @@
-"""Answers that fail, wait or stream, and what is logged of them."""
+"""Answers that fail, wait or stream, and what is logged of them; the answer to HEAD."""
 
 from __future__ import annotations
 
@@ -138,3 +138,17 @@ def test_a_wait_that_fails_is_answered_by_the_view(
     asyncio.run(scenario())
     told = f"GET '/api/v1/jobs/{job.pk}' broke off: the connection is lost (request {NUMBER})"
     assert told in console.getvalue()
+
+
+@pytest.mark.parametrize("query", ["follow=1", ""])
+def test_head_is_answered_at_once_with_headers_alone(
+    ada: dict[str, str], attempt: Attempt, query: str
+) -> None:
+    path = f"/api/v1/jobs/{attempt.job_id}/logs"
+    sent = asyncio.run(sent_to(scope_of(path, query, ada, "HEAD")))
+    assert [message.get("body") for message in sent] == [None, b""]
+    assert not sent[-1]["more_body"]
+    headers = dict(sent[0]["headers"])
+    assert headers[b"Content-Type"] == b"text/plain; charset=utf-8"
+    assert (b"Content-Length" in headers) == (query == "")
+    assert headers[b"X-Request-Id"] == NUMBER.encode()
