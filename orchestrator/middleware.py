@@ -70,7 +70,10 @@ class LoginRequired(LoginRequiredMiddleware):
             return super().handle_no_permission(request, view_func)
         if _was_pressed(request):
             _say_not_done(request)
-        came_from = urlsplit(request.headers.get("Referer", ""))
+        try:
+            came_from = urlsplit(request.headers.get("Referer", ""))
+        except ValueError:  # no address: it is the client's, who may write anything
+            came_from = urlsplit("")
         back = came_from._replace(scheme="", netloc="", fragment="").geturl()
         known = came_from.netloc == request.get_host() and back.startswith("/")
         return redirect_to_login(back if known else "/", self.get_login_url(view_func))

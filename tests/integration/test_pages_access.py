@@ -163,6 +163,7 @@ def test_signing_in_leads_back_to_where_one_wanted_to_go(client: Client) -> None
     [
         ("http://testserver/jobs/7?tab=events", "/login?next=/jobs/7%3Ftab%3Devents"),
         ("http://elsewhere.example/jobs/7", "/login?next=/"),
+        ("http://[", "/login?next=/"),
         ("", "/login?next=/"),
     ],
 )
