@@ -19,6 +19,7 @@ from django.db import connections
 
 from projects.hub import Hub, Key, hub
 from projects.notify import LIVE_CHANNEL
+from projects.pool import look_over_pool
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class Relay:
             await link.execute(f"LISTEN {LIVE_CHANNEL}")
             self._listening.set()
             self._hub.hears(True)
+            await asyncio.to_thread(look_over_pool)  # before everybody asks anew
             self._hub.resync()
             while True:
                 async for notice in link.notifies(timeout=QUIET_SECONDS):

@@ -31,6 +31,7 @@ from orchestrator.admission import AT_REST, CUT_OFF, MOST_AT_WORK, PROBES
 from orchestrator.log_lines import request_number
 from projects.http import Unhurried
 from projects.offload import in_thread
+from projects.pool import look_over_if_lost
 
 log = logging.getLogger("gantry.web")
 _threads = ThreadPoolExecutor(MOST_AT_WORK, thread_name_prefix="request")
@@ -112,6 +113,7 @@ class WebHandler(ASGIHandler):
             if not response.streaming and not isinstance(response, Unhurried):
                 response.close()
         finally:
+            look_over_if_lost()
             close_old_connections()
         return response
 

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+from django.contrib.auth.models import User
+from django.db import connection
 from psycopg import sql
 
 from jobs.models import Attempt, Job
+from projects.actor import Actor
+from tests.support.browsers import Opens
 from tests.support.databases import migrate, name_of, own_database
 from tests.support.engine_process import EngineProcess, EngineWorld
+from tests.support.sessions import sign_in
 from tests.support.waiting import wait_until
+from tests.support.web import WebProcess
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 
@@ -106,6 +115,63 @@ def test_a_database_that_is_away_for_longer_than_the_leases_stops_no_program(
     assert_whole(world, jobs)
     world.wait_for(later, "completed", 30)
     assert engine.process.poll() is None
+
+
+Ask = Callable[[], int]
+
+
+@pytest.fixture
+def ask(web: WebProcess, actor: Actor) -> Ask:
+    """The status of a page, of a web process that holds as many sessions as it may."""
+    cookie = f"{web.cookie}={sign_in(User.objects.get(username=actor.name))}"
+    request = urllib.request.Request(f"{web.url}/jobs", headers={"Cookie": cookie})
+
+    def status() -> int:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    with ThreadPoolExecutor(8) as together:
+        assert {f.result() for f in [together.submit(status) for _ in range(40)]} == {200}
+    assert len(sessions("gantry-web")) > 2
+    return status
+
+
+def sessions(name: str) -> set[int]:
+    """Those of the processes of this name."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = %s",
+            [name],
+        )
+        return {pid for (pid,) in cursor.fetchall()}
+
+
+def end_sessions(*names: str) -> None:
+    """As the server does when it is restarted."""
+    pids = sorted(set().union(*map(sessions, names)))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) AS pid", [pids])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sessions_that_the_database_ended_refuse_one_page_in_all(ask: Ask) -> None:
+    end_sessions("gantry-web")
+    assert [ask() for _ in range(12)].count(503) <= 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_was_restarted_refuses_no_page_once_web_hears_of_it_again(
+    ask: Ask, opens: Opens
+) -> None:
+    opens().new_page().goto("/jobs")
+    wait_until(lambda: sessions("gantry-relay"), 20, "web listens")
+    end_sessions("gantry-web", "gantry-relay")
+    wait_until(lambda: sessions("gantry-relay") and sessions("gantry-web"), 20, "web is back")
+    assert [ask() for _ in range(12)] == [200] * 12
 
 
 def test_an_engine_process_waits_while_migrations_are_pending(
