@@ -11,7 +11,7 @@ def look_over_pool() -> None:
 
     The pool's own check at each use finds them one by one, with growing pauses, for seconds.
     """
-    pool = connection.pool
+    pool = connection.pool  # type: ignore[attr-defined]  # the stubs do not know it
     if pool is not None and not pool.closed:
         pool.check()
 
