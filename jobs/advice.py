@@ -7,12 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
 from jobs.models import Job
 from jobs.states import JobState
 from projects.quantities import duration_text, memory_text
+
+
+class Told(Enum):
+    """What the end of its log has to say."""
+
+    ERROR = auto()
+    LINES = auto()
+    """Lines, none of which reads as an error."""
+    NOTHING = auto()
+    """It printed nothing."""
+    UNKNOWN = auto()
+    """What it printed was lost, or is not kept any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,7 @@ RERUN = Action("rerun", "Rerun as it was", "retry")
 EDIT = Action("edit", "Edit the spec", "edit")
 EVENTS = Action("events", "See the events", "activity")
 ERROR = Action("error", "Jump to the error", "end")
+_LAST = Action("error", "See the end of its log", "end")
 _COMMAND = Action("edit", "Edit the command", "edit")
 _IMAGE = Action("edit", "Change the image", "edit")
 _PLACE = Action("provider", "Look at the provider", "server")
@@ -62,9 +77,6 @@ _ADVICE: Mapping[str, Advice] = {
         "Check that the command exists in the image and may be executed.", (_COMMAND, _IMAGE)
     ),
     "rejected": Advice("Change what the provider refused.", (EDIT, _PLACE)),
-    "exit_code": Advice(
-        "The program itself said that it failed; its last lines tell why.", (ERROR, RERUN, EDIT)
-    ),
     "removed_outside": Advice(
         "Somebody removed the container on the provider. Run it again.", (RERUN, EVENTS)
     ),
@@ -104,8 +116,27 @@ _CRASH = (
 )
 
 
-def advice_for(job: Job) -> Advice | None:
-    """A suggestion for a job that has ended other than well; None for one that has not."""
+_ITSELF = "The program itself said that it failed"
+_LAST_LINES: Mapping[Told, str] = {
+    Told.ERROR: f"{_ITSELF}; its last lines tell why.",
+    Told.LINES: f"{_ITSELF}; its last lines may tell why.",
+    Told.NOTHING: f"{_ITSELF}, and it printed nothing. Let it print more, or check its command.",
+    Told.UNKNOWN: f"{_ITSELF}.",
+}
+
+
+def advice_for(job: Job, told: Told = Told.UNKNOWN) -> Advice | None:
+    """A suggestion for a job that has ended other than well; None for one that has not. It leads
+    to the log only where there is one."""
+    advice = _advice_for(job, told)
+    if advice is None or told is Told.ERROR:
+        return advice
+    last = (_LAST,) if told is Told.LINES else ()
+    actions = [last if action is ERROR else (action,) for action in advice.actions]
+    return replace(advice, actions=tuple(chain.from_iterable(actions)))
+
+
+def _advice_for(job: Job, told: Told) -> Advice | None:
     if job.state == JobState.CANCELLED:
         return Advice("It can be run again at any time.", (RERUN, EDIT))
     if job.state == JobState.COMPLETED and "part_killed_mb" in job.reason_detail:
@@ -120,22 +151,27 @@ def advice_for(job: Job) -> Advice | None:
             text = f"Give it {words}: another try with the same limit would end the same way."
             return Advice(text, (_with_memory(job), RERUN, _edited(_with_memory(job))))
         case "timeout":
-            return _for_timeout(job)
+            return _for_timeout(job, told)
         case "signalled":
             number = _number(job.reason_detail)
             actions = (RERUN, EVENTS) if number in _SIGNALS else (ERROR, RERUN, EDIT)
             return Advice(_SIGNALS.get(number, _CRASH), actions)
         case "exit_code" if job.exit_code in _SHELLS:
             return Advice(_SHELLS[job.exit_code], (_COMMAND, ERROR, RERUN))
+        case "exit_code":
+            return Advice(_LAST_LINES[told], (ERROR, RERUN, EDIT))
     return _ADVICE.get(job.reason)
 
 
-def _for_timeout(job: Job) -> Advice:
+def _for_timeout(job: Job, told: Told) -> Advice:
     limit = int(job.spec["resources"]["timeout_seconds"])
     words = duration_text(limit * 2)
     longer = Action("rerun", f"Rerun with {words}", "retry", {"timeout_seconds": limit * 2})
-    text = "Give it more time, or look for what it waited for at the end of its log."
-    return Advice(text, (longer, ERROR, _edited(longer)))
+    more = {
+        Told.NOTHING: ", or let it print what it does: it printed nothing",
+        Told.UNKNOWN: "",
+    }.get(told, ", or look for what it waited for at the end of its log")
+    return Advice(f"Give it more time{more}.", (longer, ERROR, _edited(longer)))
 
 
 def _more_memory(job: Job) -> int:

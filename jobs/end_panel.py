@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
-from jobs.advice import Action, advice_for
+from jobs.advice import Action, Told, advice_for
 from jobs.evidence import Fact, evidence
-from jobs.log.words import LastLine, last_lines
+from jobs.log.words import NONE, LastLine, LastWords, last_words
 from jobs.models import Attempt, Job
 from jobs.states import JobState
 from jobs.why_waiting import fits_of, missing, need_of
@@ -31,8 +31,9 @@ class EndPanel:
     shape: str
     facts: list[Fact]
     lines: list[LastLine]
-    error_line: int | None
-    """The first of the last lines that is an error, or the last of them."""
+    told: Told
+    line: int | None
+    """Where the error begins, or else the last line."""
     text: str
     room: str
     actions: list[Action]
@@ -40,30 +41,38 @@ class EndPanel:
 
 def end_panel(actor: Actor, job: Job, attempts: Sequence[Attempt]) -> EndPanel | None:
     """The panel; None for a job that has not ended, or has ended well."""
-    advice = advice_for(job)
+    latest = attempts[-1] if attempts else None
+    words = last_words(latest) if latest and job.state == JobState.FAILED else NONE
+    told = _told(latest, words)
+    advice = advice_for(job, told)
     if advice is None:
         return None
-    latest = attempts[-1] if attempts else None
-    lines = last_lines(latest) if latest is not None and job.state == JobState.FAILED else []
-    errors = [line.number for line in lines if line.is_error] or [n.number for n in lines[-1:]]
     may_change = actor.may(Role.SUBMITTER, job.project_id)
     possible = {
         "rerun": may_change,
         "edit": may_change,
         "provider": latest is not None and latest.provider.deleted_at is None,
-        "error": bool(errors),
     }
     tone, shape = _TONES.get(JobState(job.state), ("", "cancelled"))
     return EndPanel(
         tone=tone,
         shape=shape,
         facts=evidence(job, attempts),
-        lines=lines,
-        error_line=errors[0] if errors else None,
+        lines=words.lines,
+        told=told,
+        line=words.error or (words.lines[-1].number if words.lines else None),
         text=advice.text,
         room=_room(actor, job, advice.actions[0]),
         actions=[action for action in advice.actions if possible.get(action.kind, True)],
     )
+
+
+def _told(latest: Attempt | None, words: LastWords) -> Told:
+    """What its last lines have to say. What was lost or is not kept any more may have said it."""
+    if words.lines:
+        return Told.ERROR if words.error else Told.LINES
+    silent = latest is not None and not latest.log_seq and latest.log_complete is not False
+    return Told.NOTHING if silent else Told.UNKNOWN
 
 
 def _room(actor: Actor, job: Job, action: Action) -> str:

@@ -151,6 +151,39 @@ def test_the_last_error_lines_stand_harmless_in_the_failure_panel(
     assert "<script>boom" not in page.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("printed", "told", "button"),
+    [
+        ("fine\nERROR: no such table\nbye\n", "its last lines tell why", "the error, line 2"),
+        ("a\nERROR: b\n" + "more\n" * 7, "its last lines tell why", "the error, line 2"),
+        ("fine\nbye\n", "its last lines may tell why", "See the end of its log"),
+        ("", "and it printed nothing. Let it print more", ""),
+    ],
+)
+def test_a_failure_leads_to_its_log_by_what_that_says(
+    browser: Client, project: Project, printed: str, told: str, button: str
+) -> None:
+    job = make_job(state="failed", project=project, reason="exit_code", exit_code=1)
+    attempt = failed_attempt(job, running_at=ago(9), log_complete=True)
+    lines = printed.encode().splitlines(keepends=True)
+    append(attempt, [LogFrame(Stream.STDOUT, n, line, True, True) for n, line in enumerate(lines)])
+    words = said(browser, job)
+    assert f"The program itself said that it failed{';' if printed else ','} {told}" in words
+    found = [way for way in ("the error, line 2", "See the end of its log") if way in words]
+    assert found == [button] * bool(button)
+    assert ("Jump to the error" in words) is ("ERROR" in printed)
+    assert ("It printed nothing." in words) is (not printed)
+
+
+def test_a_log_that_was_lost_is_not_told_to_be_empty(browser: Client, project: Project) -> None:
+    job = make_job(state="failed", project=project, reason="exit_code", exit_code=1)
+    failed_attempt(job, running_at=ago(9), log_complete=False)
+    words = said(browser, job)
+    assert "printed nothing" not in words
+    assert "last lines" not in words
+    assert "to the error" not in words
+
+
 def test_tries_beyond_those_of_the_job_are_told_to_be_gantrys_own(
     browser: Client, project: Project
 ) -> None:

@@ -12,7 +12,7 @@ from jobs.log.archive import Gap, archive_log
 from jobs.log.frames import Piece, Position, unpack
 from jobs.log.reading import LogLine, position, raw_bytes, read_lines, tail_lines
 from jobs.log.seek import seq_before_line, seq_before_tail
-from jobs.log.words import last_lines
+from jobs.log.words import last_words
 from jobs.models import Attempt, LogChunk
 from providers.driver import LogFrame, Stream
 from tests.support.attempts import make_attempt
@@ -148,7 +148,7 @@ def test_the_last_words_of_an_endless_line_are_those_near_its_end() -> None:
     attempt = make_attempt(phase="ended")
     append(attempt, [written(b"begin" + b"x" * 600_000)])
     attempt.refresh_from_db()
-    (line,) = last_lines(attempt)
+    (line,) = last_words(attempt).lines
     assert line.text.startswith("…xxx")
 
 
