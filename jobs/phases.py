@@ -147,7 +147,7 @@ def _of_attempt(attempt: Attempt, start: datetime, now: datetime) -> Iterator[St
     for kind, at in (
         ("pulling", attempt.pulling_at),
         ("starting", attempt.creating_at or attempt.starting_at),
-        ("running", attempt.running_at),
+        ("running", _start_of(attempt)),
         ("finishing", _exit_of(attempt)),
     ):
         if at is not None:
@@ -163,10 +163,20 @@ def _of_attempt(attempt: Attempt, start: datetime, now: datetime) -> Iterator[St
         )
 
 
+def _start_of(attempt: Attempt) -> datetime | None:
+    """When its program began. Of one that was over at the first look at it both are stamped after
+    that look, which takes seconds where a kill is looked into: its engine's clock knows better."""
+    told, begun = attempt.running_at, attempt.starting_at
+    if not (told and begun and attempt.started_at) or told != attempt.finishing_at:
+        return told
+    ahead = timedelta(milliseconds=attempt.provider.clock_offset_ms or 0)
+    return min(told, max(begun, attempt.started_at - ahead))
+
+
 def _exit_of(attempt: Attempt) -> datetime | None:
     """When its program ended: as long after its start as its engine says, which may be well before
     that was found out."""
-    told, began = attempt.finishing_at, attempt.running_at
+    told, began = attempt.finishing_at, _start_of(attempt)
     if told and began and attempt.started_at and attempt.finished_at:
         return min(told, began + max(timedelta(0), attempt.finished_at - attempt.started_at))
     return told

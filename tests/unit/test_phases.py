@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jobs.models import Attempt, Job
 from jobs.phases import Timeline, timeline
+from providers.models import Provider
 
 T0 = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -55,6 +56,16 @@ def test_a_program_runs_as_long_as_its_engine_says_however_late_its_end_was_foun
     found = timeline(job("completed", finished_at=at(13)), [one], at(99))
     lasted = {entry.kind: entry.seconds for entry in found.entries}
     assert (lasted["running"], lasted["finishing"]) == (4, 7)
+
+
+def test_a_program_that_was_over_at_the_first_look_had_started_before_it() -> None:
+    one = attempt(placed=1, creating=1, starting=2, running=6, finishing=6, ended=6)
+    one.phase, one.outcome = "ended", "failed"
+    one.started_at, one.finished_at = at(303), at(303.5)  # an engine whose clock is 300 s ahead
+    one.provider = Provider(clock_offset_ms=300_000)
+    found = timeline(job("failed", finished_at=at(6)), [one], at(99))
+    lasted = {entry.kind: entry.seconds for entry in found.entries}
+    assert (lasted["starting"], lasted["running"], lasted["finishing"]) == (2, 0.5, 2.5)
 
 
 def test_a_failed_attempt_ends_in_a_red_cap_and_its_wait_is_drawn() -> None:
