@@ -121,16 +121,21 @@ def cancel_batch(actor: Actor, jobs: Sequence[int]) -> Counter[Fate]:
     return +fates
 
 
-def rerun_batch(actor: Actor, jobs: Sequence[int], *, token: str) -> Counter[Fate]:
-    """Submit these jobs again; with the same token a job is submitted again only once."""
+def rerun_batch(
+    actor: Actor, jobs: Sequence[int], *, token: str
+) -> tuple[Counter[Fate], list[int]]:
+    """Submit these jobs again; with the same token a job is submitted again only once. What came
+    of them, and the new jobs."""
     allowed, fates = allowed_of(actor, jobs)
+    made = []
     for job_id in sorted(allowed):
         if allowed[job_id] not in TERMINAL:
             fates[Fate.UNFINISHED] += 1
             continue
         try:
             key = f"again-{token}-{job_id}" if token else None
-            services.job_rerun(actor, job_id=job_id, idempotency_key=key)
+            again, _ = services.job_rerun(actor, job_id=job_id, idempotency_key=key)
+            made.append(again.pk)
             fates[Fate.RERUN] += 1
         except NotFound:
             fates[Fate.GONE] += 1
@@ -140,7 +145,7 @@ def rerun_batch(actor: Actor, jobs: Sequence[int], *, token: str) -> Counter[Fat
             fates[Fate.REFUSED] += 1
         except LimitReached:
             fates[Fate.LIMITED] += 1
-    return +fates
+    return +fates, made
 
 
 def allowed_of(actor: Actor, jobs: Sequence[int]) -> tuple[dict[int, str], Counter[Fate]]:

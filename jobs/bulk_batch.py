@@ -19,14 +19,18 @@ FIELDS: Mapping[Action, str] = {
 
 def carry_out(
     actor: Actor, action: Action, jobs: Sequence[int], *, given: str, token: str
-) -> Counter[Fate]:
-    """What came of these jobs; `given` is the text of the action's field. Raises Invalid for one
-    that cannot be: then nothing was changed."""
+) -> tuple[Counter[Fate], Sequence[int]]:
+    """What came of these jobs, and those to show: them, or the new ones. `given` is the text of
+    the action's field. Raises Invalid for one that cannot be: then nothing was changed."""
+    if action is Action.RERUN:
+        return bulk.rerun_batch(actor, jobs, token=token)
+    return _changed(actor, action, jobs, given), jobs
+
+
+def _changed(actor: Actor, action: Action, jobs: Sequence[int], given: str) -> Counter[Fate]:
     match action:
         case Action.CANCEL:
             return bulk.cancel_batch(actor, jobs)
-        case Action.RERUN:
-            return bulk.rerun_batch(actor, jobs, token=token)
         case Action.HOLD:
             return bulk_waiting.hold_batch(actor, jobs, acts.read_note({"note": given}))
         case Action.RELEASE:

@@ -16,6 +16,7 @@ from django.db.models import Model, Q
 from django.db.models.functions import Now
 
 from jobs.name_words import has_words_of
+from jobs.number_lists import Run, read_numbers
 from jobs.query import (
     EXACTLY,
     FREE,
@@ -100,9 +101,14 @@ class JobFilter:
         for term in self.terms:
             if term.key == "name" and not term.negated:
                 begun |= _named(term.value)
-            elif term.key not in ("state", "key") and term.key not in _NAMED:
+            elif term.key not in ("state", "key", "id") and term.key not in _NAMED:
                 where &= ~_holds(term) if term.negated else _holds(term)
-        return where & begun & self._condition_of_keys()
+        return where & begun & self._condition_of_keys() & self._condition_of_numbers()
+
+    def numbers(self, *, negated: bool = False) -> list[Run]:
+        """The numbers that jobs are asked by, or excluded by, in runs."""
+        lists = (read_numbers(text) for text in self.values("id", negated=negated))
+        return [run for runs in lists for run in runs or ()]
 
     def moment(self, key: str) -> Any:
         """The time that `since` or `until` names, for the database; None where it is not given."""
@@ -122,6 +128,12 @@ class JobFilter:
         keys, excluded = self.values("key"), self.values("key", negated=True)
         where = Q(concurrency_key__in=keys) if keys else Q()
         return where & ~Q(concurrency_key__in=excluded) if excluded else where
+
+    def _condition_of_numbers(self) -> Q:
+        """Those of several lists are alternatives."""
+        wanted, excluded = self.numbers(), self.numbers(negated=True)
+        where = _among(wanted) if wanted else Q()
+        return where & ~_among(excluded) if excluded else where
 
     def _condition_of_names(self, key: str, column: str, model: type[Model], name: str) -> Q:
         wanted, excluded = self.values(key), self.values(key, negated=True)
@@ -194,6 +206,15 @@ def _named(text: str) -> Q:
     if text.startswith(EXACTLY):
         return Q(name=text.removeprefix(EXACTLY))
     return _begins_with(text)
+
+
+def _among(runs: Sequence[Run]) -> Q:
+    single = [low for low, high in runs if low == high]
+    where = Q(pk__in=single) if single else Q()
+    for low, high in runs:
+        if low != high:
+            where |= Q(pk__gte=low, pk__lte=high)
+    return where
 
 
 def _begins_with(text: str) -> Q:

@@ -13,13 +13,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from jobs.number_lists import read_numbers
 from jobs.states import JobState
 from projects.strict import text_problem
 
-KEYS = ("state", "project", "provider", "by", "name", "key", "label", "since", "until")
+KEYS = ("state", "project", "provider", "by", "id", "name", "key", "label", "since", "until")
 LISTED = ("state", "project", "provider", "by")
 TIMES = ("since", "until")
 MAX_TEXT = 255
+MAX_NUMBERS = 1900
+"""So long may a list of numbers be: with other words it still is a query."""
 MAX_TERMS = 50
 MAX_LENGTH = 2000
 FREE = ""
@@ -86,8 +89,11 @@ def problem_of(key: str, value: str, *, negated: bool = False, word: str = "") -
         return f"“{shown}” says nothing; write a value after the colon, or leave it out."
     if text_problem(value):
         return str(text_problem(value))
-    if len(value) > MAX_TEXT:
-        return f"“{shown}” is too long: at most {MAX_TEXT} characters."
+    most = MAX_NUMBERS if key == "id" else MAX_TEXT
+    if len(value) > most:
+        return f"“{shown}” is too long: at most {most:,} characters."
+    if key == "id" and read_numbers(value) is None:
+        return f"“{shown}” names no jobs; write numbers, and runs of them: id:41-80,83."
     if key == "state" and value not in set(JobState):
         return f"“{shown}”: there is no state “{value[:40]}”; use one of: {', '.join(JobState)}."
     if key == "label" and value.startswith("="):

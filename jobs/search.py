@@ -40,12 +40,14 @@ class Found:
 
 
 def ids_of(wanted: JobFilter) -> Ids:
-    """The ids among which all jobs of a filter are: from the first to the last there is, and
-    between the times that it names."""
+    """The ids among which all jobs of a filter are: from the first to the last there is, of the
+    numbers and between the times that it names."""
     ends = Job.objects.aggregate(low=Min("pk"), high=Max("pk"))
     if ends["low"] is None:
         return NONE
     found = Ids(ends["low"], ends["high"])
+    if runs := wanted.numbers():
+        found = found.within(min(low for low, _ in runs), max(high for _, high in runs))
     since, until = wanted.moment("since"), wanted.moment("until")
     if since is not None:
         after = Job.objects.filter(created_at__gte=since).order_by("created_at")[:SHUFFLED]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from itertools import chain, islice
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -20,7 +22,10 @@ from django.views.decorators.http import require_http_methods
 from jobs import bulk
 from jobs.bulk_batch import FIELDS, carry_out
 from jobs.bulk_words import WORDS, Action, Fate, counted, sentence, words_of
-from jobs.list_page import asked, count_text, encoded
+from jobs.filters import JobFilter
+from jobs.list_page import address_of, asked, count_text, encoded
+from jobs.number_lists import numbers_text, read_numbers
+from jobs.query import MAX_NUMBERS, Term
 from jobs.states import JobState
 from projects.actor import Actor
 from projects.errors import BadRequest, Invalid
@@ -81,19 +86,22 @@ def _batch(request: HttpRequest, actor: Actor) -> HttpResponse:
     fates = _fates(form.get("fates", ""))
     try:
         given = form.get(FIELDS.get(action, ""), "")
-        fates += carry_out(actor, action, now, given=given, token=token)
+        came, to_show = carry_out(actor, action, now, given=given, token=token)
     except Invalid as error:
         words = " ".join(problem.detail for problem in error.problems)
         again = _form(actor, action, jobs, fates, len(jobs), form)
+        again |= _to_show(action, _shown_before(form))
         return _shown(request, again | {"token": token, "problem": words})
+    fates += came
     whole = form.get("whole", "")
     total = int(whole) if whole.isdecimal() and len(whole) < 6 else len(jobs)
     context = _form(actor, action, rest, fates, total, form)
+    context |= _to_show(action, [*_shown_before(form), *to_show])
     if rest:
         return _shown(request, context | {"token": token, "done": max(0, total - len(rest))})
     if _by_script(request):
         return _shown(request, context | {"finished": True})
-    messages.success(request, context["sentence"])
+    messages.success(request, render_to_string("jobs/_bulk_came.html", context))
     return redirect(_way_back(form))
 
 
@@ -160,6 +168,26 @@ def _fates(text: str) -> Counter[Fate]:
         if name in set(Fate) and number.isdecimal() and len(number) < 6:
             fates[Fate(name)] += int(number)
     return fates
+
+
+def _shown_before(form: QueryDict) -> list[int]:
+    """The jobs to show of the batches before, as the form brought them back; only ever listed."""
+    runs = read_numbers(form.get("shown", "")) or []
+    numbers = chain.from_iterable(range(low, high + 1) for low, high in runs)
+    return list(islice(numbers, bulk.MOST))
+
+
+def _to_show(action: Action, jobs: list[int]) -> dict[str, Any]:
+    """Where to see what it was about; nowhere, where their numbers are too many for an address."""
+    numbers = numbers_text(jobs)
+    way = ""
+    if 0 < len(numbers) <= MAX_NUMBERS:
+        one = reverse("jobs:detail", args=jobs) if len(jobs) == 1 else ""
+        listed = address_of(JobFilter((Term("id", numbers),)))
+        way = one or f"{reverse('jobs:list')}?{listed}"
+    new = " new" if action is Action.RERUN else ""
+    words = f"Show the{new} job{'' if len(jobs) == 1 else 's'}"
+    return {"shown": numbers, "show_url": way, "show_words": words}
 
 
 def _way_back(query: QueryDict) -> str:

@@ -41,6 +41,10 @@ _FILTERS: dict[str, tuple[Document, str]] = {
     "project": ({"type": "array", "items": _TEXT, "maxItems": 50}, "Slugs."),
     "provider": ({"type": "array", "items": _TEXT, "maxItems": 50}, "Names of providers."),
     "by": ({"type": "array", "items": _TEXT, "maxItems": 50}, "User names of submitters."),
+    "id": (
+        {"type": "array", "items": {"type": "string", "example": "41-80,83"}, "maxItems": 50},
+        "Numbers, and runs of them; one of them holds.",
+    ),
     "name": (
         {"type": "array", "items": _TEXT, "maxItems": 50},
         "What the name begins with, or after = what it is; one of them holds.",

@@ -17,7 +17,7 @@
       say(`Nothing was done: the server answered ${error.message}.`);
       return;
     }
-    say("");
+    say();
     dialog.showModal();
     dialog.querySelector("#bulk-given, button[type=submit], [data-close]")?.focus();
   }
@@ -32,7 +32,7 @@
       problem(form, `It was broken off (${error.message}); what was done is done. Try again for the rest.`);
       return;
     }
-    if (dialog.querySelector("[data-finished]")) finish(dialog.querySelector("[data-sentence]").textContent);
+    if (dialog.querySelector("[data-finished]")) finish(dialog.querySelector("[data-sentence]"));
     else if (dialog.open && dialog.querySelector("[data-going]")) go(dialog.querySelector("form"));
   }
 
@@ -45,14 +45,14 @@
     form.prepend(line);
   }
 
-  function finish(words) {
+  function finish(came) {
     dialog.close();
-    say(words);
+    say(...came.childNodes);
     document.dispatchEvent(new CustomEvent("gantry:bulk-done"));
   }
 
-  function say(words) {
-    said.textContent = words;
+  function say(...parts) {
+    said.replaceChildren(...parts);
   }
 
   document.addEventListener("submit", (event) => {
@@ -75,7 +75,7 @@
   });
   dialog.addEventListener("close", () => {
     if (dialog.querySelector("[data-going]")) {
-      say(dialog.querySelector("[data-going] p").textContent);
+      say(...dialog.querySelector("[data-so-far]").cloneNode(true).childNodes);
       document.dispatchEvent(new CustomEvent("gantry:bulk-done"));
     }
   });

@@ -157,7 +157,7 @@ def test_check_17_all_31_matching_are_cancelled_after_a_preview_with_an_exact_re
     expect(dialog).to_contain_text("12 had already finished")
     dialog.get_by_role("button", name="Cancel 19 jobs").click()
     expect(page.locator("[data-said]")).to_have_text(
-        "13 cancelled, 6 are being stopped, 12 had already finished."
+        "13 cancelled, 6 are being stopped, 12 had already finished. Show the jobs"
     )
     expect(dialog).to_be_hidden()
     expect(page.locator("#job-rows").get_by_text("Cancelled")).to_have_count(13)
@@ -166,6 +166,8 @@ def test_check_17_all_31_matching_are_cancelled_after_a_preview_with_an_exact_re
     assert events.filter(actor_id=actor.id, via="web").count() == events.count() == 19
     bystander.refresh_from_db()
     assert bystander.state == "pending"
+    page.get_by_role("link", name="Show the jobs").click()
+    expect(page.locator("#job-rows tbody tr")).to_have_count(19)
 
 
 def test_check_17_the_same_without_javascript(opens: Opens) -> None:
@@ -205,10 +207,12 @@ def test_check_17_many_batches_go_on_by_themselves_and_tell_how_far_they_are(pag
     expect(dialog).to_contain_text("They are done 25 at a time while this page is open.")
     dialog.evaluate(PROGRESS)
     page.get_by_role("button", name="Run 60 again").click()
-    expect(page.locator("[data-said]")).to_have_text("60 submitted again.", timeout=60_000)
+    expect(page.locator("[data-said]")).to_have_text(
+        "60 submitted again. Show the new jobs", timeout=60_000
+    )
     assert page.evaluate("window.progress") == [
-        "Submitting again: 25 of 60, 25/60, So far: 25 submitted again.",
-        "Submitting again: 50 of 60, 50/60, So far: 50 submitted again.",
+        "Submitting again: 25 of 60, 25/60, So far: 25 submitted again. Show the new jobs",
+        "Submitting again: 50 of 60, 50/60, So far: 50 submitted again. Show the new jobs",
     ]
     assert Job.objects.filter(rerun_of__isnull=False).count() == 60
 

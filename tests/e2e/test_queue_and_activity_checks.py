@@ -64,7 +64,7 @@ def test_a_held_job_is_released_and_another_cancelled_in_the_queue(
     expect(page.locator(f"#waiting-{held.pk} .place")).to_have_text("2", timeout=SOON)
     page.get_by_role("link", name=f"Cancel load {other.pk}").click()
     page.get_by_role("button", name="Cancel 1 job").click()
-    expect(page.locator("[data-said]")).to_have_text("1 cancelled.")
+    expect(page.locator("[data-said]")).to_have_text("1 cancelled. Show the job")
     expect(page.locator(f"#waiting-{other.pk}")).to_have_class("gone", timeout=SOON)
     assert Job.objects.get(pk=other.pk).state == "cancelled"
 
@@ -89,7 +89,7 @@ def test_selected_jobs_of_the_queue_are_given_a_priority_and_stay_selected_until
     expect(field).to_have_value("lots")
     field.fill("80")
     field.press("Enter")
-    expect(page.locator("[data-said]")).to_have_text("2 have the new priority.")
+    expect(page.locator("[data-said]")).to_have_text("2 have the new priority. Show the jobs")
     expect(page.locator(f"#waiting-{jobs[0].pk} .c-i")).to_have_text("80", timeout=SOON)
     expect(page.locator("#queue-rows .pick input:checked")).to_have_count(0)
     assert {Job.objects.get(pk=job.pk).priority for job in jobs[:2]} == {80}

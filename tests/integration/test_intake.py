@@ -164,7 +164,7 @@ def test_buttons_and_bulk_reruns_count_too(project: Project) -> None:
     browser = signed_in(user)
     ended = [make_job(state="failed", project=project).pk for _ in range(3)]
     limit(project, max_queued=2)
-    fates = rerun_batch(make_actor(user), ended, token="t")
+    fates, _ = rerun_batch(make_actor(user), ended, token="t")
     assert fates == {Fate.RERUN: 2, Fate.LIMITED: 1}
     again = browser.post(f"/jobs/{ended[0]}/rerun", follow=True)
     assert "No more than 2 jobs of default may wait at once" in words_of(again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -137,10 +138,48 @@ def test_ended_jobs_run_again_once_however_often_the_form_is_sent(
     for _ in range(2):
         pressed(browser, asked)
         words = words_of(browser.get("/jobs"))
-        assert "3 submitted again, 4 have not finished." in words
+        assert "3 submitted again, 4 have not finished. Show the new jobs" in words
     again = Job.objects.filter(rerun_of__isnull=False).values_list("rerun_of", flat=True)
     assert len(again) == 3
     assert set(again) == {job.pk for job in jobs[4:]}
+
+
+def listed_behind(browser: Client, page: Any, words: str) -> set[int]:
+    """The jobs of the list to which the link of these words on the page leads."""
+    link = re.search(rf'href="(/jobs\?[^"]+)">{words}<', page.content.decode())
+    assert link is not None
+    rows = browser.get(html.unescape(link[1])).content.decode()
+    return {int(number) for number in re.findall(r'id="job-(\d+)"', rows)}
+
+
+def test_what_came_of_it_leads_to_just_the_jobs_it_was_about_or_to_the_new_ones(
+    browser: Client, etl: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Action, "batch", property(lambda action: 2))
+    jobs = [make_job(project=etl).pk for _ in range(8)]
+    selected = jobs[:3] + jobs[6:]
+    asked = "&".join(f"job={pk}" for pk in selected)
+    for action, words in (("cancel", "Show the jobs"), ("rerun", "Show the new jobs")):
+        page = browser.get(f"/jobs/bulk?action={action}&{asked}")
+        while page.status_code == 200:
+            page = pressed(browser, page)
+        new = set(Job.objects.filter(rerun_of__isnull=False).values_list("pk", flat=True))
+        shown = listed_behind(browser, browser.get("/jobs?all"), words)
+        assert shown == (new if action == "rerun" else set(selected))
+    assert len(new) == len(selected)
+
+
+def test_one_job_is_shown_itself_and_what_made_none_leads_nowhere(
+    browser: Client, etl: Project
+) -> None:
+    job = make_job(project=etl)
+    pressed(browser, browser.get(f"/jobs/bulk?action=cancel&job={job.pk}"))
+    page = browser.get("/jobs?q=state:failed").content.decode()
+    assert f'href="/jobs/{job.pk}">Show the job<' in page
+    browser.post("/jobs/bulk", {"action": "rerun", "ids": str(job.pk + 1)})
+    words = words_of(browser.get("/jobs"))
+    assert "1 is no longer there." in words
+    assert "Show the" not in words
 
 
 def test_jobs_of_others_are_not_touched_whatever_the_form_says(

@@ -292,3 +292,20 @@ def test_jobs_of_a_concurrency_key_are_found_by_it(client: Client) -> None:
     assert listed('q=key:deploy+key:"train,+nightly"') == {"one", "two", "three"}
     assert listed("q=-key:deploy") == {"three", "none"}
     assert listed("q=key:nobodys") == set()
+
+
+def test_jobs_are_found_by_lists_of_their_numbers(client: Client) -> None:
+    headers = bearer(make_user("bob", project=make_project("default")))
+    ids = [make_job(name=f"n{number}").pk for number in range(6)]
+    hidden = make_job(project=make_project("secret")).pk
+
+    def listed(query: str) -> list[str]:
+        found = client.get(f"/api/v1/jobs?{query}", **headers)  # type: ignore[arg-type]
+        return sorted(job["name"] for job in found.json()["items"])
+
+    some = f"{ids[0]},{ids[2]}-{ids[4]},{hidden}"
+    assert listed(f"q=id:{some}") == listed(f"id={some}") == ["n0", "n2", "n3", "n4"]
+    assert listed(f"id={ids[0]}&id={ids[5]}") == ["n0", "n5"]
+    assert listed(f"q=-id:{some}") == ["n1", "n5"]
+    assert listed(f"id={hidden}") == []
+    assert client.get("/api/v1/jobs?id=x", **headers).status_code == 422  # type: ignore[arg-type]

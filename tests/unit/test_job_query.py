@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.number_lists import numbers_text, read_numbers
 from jobs.query import FREE, KEYS, Term, moment_of, problem_of, read_terms
 
 
@@ -51,6 +52,9 @@ def test_quotation_marks_keep_blanks_and_take_a_colon_for_itself() -> None:
         ("-since:24h", "“-since:24h”: a time cannot be excluded; write until:24h."),
         ("project:", "“project:” says nothing"),
         ("label:=x", "“label:=x” names no label"),
+        ("id:3-1", "“id:3-1” names no jobs; write numbers, and runs of them"),
+        ("id:0,4", "“id:0,4” names no jobs"),
+        ("id:" + "7," * 970 + "7", "is too long: at most 1,900"),
         ("name:=", "“name:=” names nothing; write name:=orders"),
         ('name:"a b', "A quotation mark is not closed: "),
         ("x" * 300, "is too long: at most 255"),
@@ -69,6 +73,14 @@ def test_a_term_is_read_again_from_its_word(key: str, value: str, negated: bool)
     term = Term(key, value[:200], negated)
     if not problem_of(key, term.value, negated=negated):
         assert read_terms(str(term)) == ([term], [])
+
+
+@given(st.sets(st.integers(1, 2**63 - 1) | st.integers(1, 40)))
+def test_a_list_of_numbers_is_read_again_from_its_words(numbers: set[int]) -> None:
+    text = numbers_text(numbers)
+    runs = read_numbers(text) or []
+    assert {number for low, high in runs for number in range(low, high + 1)} == numbers
+    assert len(runs) == len([number for number in numbers if number - 1 not in numbers])
 
 
 def test_a_time_is_a_moment_a_day_or_how_long_ago() -> None:
