@@ -4,8 +4,21 @@
   const dialog = document.querySelector(".bulkdialog"), said = document.querySelector("[data-said]");
   if (!dialog) return;
 
+  /* The session that the page was opened in is over: what mends that, as a link. */
+  class Over extends Error {
+    constructor(message, words, href) {
+      super(message);
+      this.way = document.createElement("a");
+      this.way.href = href;
+      this.way.textContent = words;
+    }
+  }
+
   async function ask(url, options = {}) {
     const answer = await fetch(url, { ...options, headers: { "HX-Request": "true" } });
+    const here = location.pathname + location.search;
+    if (new URL(answer.url).pathname === "/login") throw new Over("You are signed out", "Sign in", `/login?next=${encodeURIComponent(here)}`);
+    if (answer.status === 403) throw new Over("You signed in or out meanwhile", "Reload this page", here);
     if (!answer.ok || answer.redirected) throw new Error(`${answer.status} ${answer.statusText}`);
     return answer.text();
   }
@@ -14,7 +27,8 @@
     try {
       dialog.innerHTML = await ask(url);
     } catch (error) {
-      say(`Nothing was done: the server answered ${error.message}.`);
+      if (error instanceof Over) say(`${error.message}, so nothing was done.`, error.way);
+      else say(`Nothing was done: the server answered ${error.message}.`);
       return;
     }
     say();
@@ -28,6 +42,10 @@
     try {
       dialog.innerHTML = await ask(form.getAttribute("action"), { method: "POST", body: new FormData(form) });
     } catch (error) {
+      if (error instanceof Over) {
+        problem(form, `${error.message}; what was done is done. `, error.way, ", then do it again for the rest.");
+        return; // this form is the old session's
+      }
       if (button) { button.disabled = false; button.textContent = "Try again"; }
       problem(form, `It was broken off (${error.message}); what was done is done. Try again for the rest.`);
       return;
@@ -36,11 +54,11 @@
     else if (dialog.open && dialog.querySelector("[data-going]")) go(dialog.querySelector("form"));
   }
 
-  function problem(form, words) {
+  function problem(form, ...parts) {
     const line = document.createElement("p");
     line.className = "problem";
     line.setAttribute("role", "alert");
-    line.textContent = words;
+    line.append(...parts);
     form.querySelector(".problem")?.remove();
     form.prepend(line);
   }

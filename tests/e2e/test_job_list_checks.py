@@ -183,6 +183,30 @@ def test_check_17_the_same_without_javascript(opens: Opens) -> None:
     expect(page).to_have_url(re.compile(r"/jobs\?q=nightly$"))
 
 
+def test_whoever_was_signed_out_meanwhile_is_led_to_the_login_by_a_dialog(
+    page: Page, web: WebProcess
+) -> None:
+    mixed(5)
+    live(page, "/jobs?q=nightly")
+    page.locator("#job-rows [data-page]").check()
+    bar = page.get_by_role("form", name="Selection")
+    bar.get_by_role("button", name="Cancel", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Cancel 3 jobs?")
+    page.context.clear_cookies(name=web.cookie)
+    dialog.get_by_role("button", name="Cancel 3 jobs").click()
+    expect(dialog.get_by_role("alert")).to_have_text(
+        "You are signed out; what was done is done. Sign in, then do it again for the rest."
+    )
+    dialog.get_by_role("link", name="Keep them").click()
+    bar.get_by_role("button", name="Cancel", exact=True).click()
+    said = page.locator("[data-said]")
+    expect(said).to_contain_text("You are signed out, so nothing was done.")
+    said.get_by_role("link", name="Sign in").click()
+    expect(page).to_have_url(re.compile(r"/login\?next=%2Fjobs%3Fq%3Dnightly$"))
+    assert not Job.objects.filter(cancel_requested_at__isnull=False).exists()
+
+
 PROGRESS = """(dialog) => {
   window.progress = [];
   new MutationObserver(() => {
