@@ -47,6 +47,11 @@ class Fault:
     missing: bool = False
     """Nothing is wrong with it but that it is empty."""
 
+    @property
+    def mark(self) -> str:
+        """What it is known by on its page."""
+        return self.target or self.words
+
 
 def field_of(path: str) -> str:
     """What the form's field would be called for a problem at this path of the spec, which has

@@ -6,6 +6,7 @@ and from another job (`source`), whose secrets, mounts and script arguments come
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import uuid4
 
@@ -80,7 +81,8 @@ def page(
         "most_mib": settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20,
     }
     judged = form if form.is_bound else judge(actor, form.as_sent(), source)
-    return context | check(actor, judged, source, providers, url)
+    told = {fault.mark for fault in form.faults()} if form.is_bound else ()
+    return context | check(actor, judged, source, providers, url, told)
 
 
 def judge(actor: Actor, form: JobForm, source: Job | None) -> JobForm:
@@ -104,11 +106,19 @@ def changes_of(form: JobForm, source: Job | None) -> dict[str, Any]:
 
 
 def check(
-    actor: Actor, form: JobForm, source: Job | None, providers: list[Provider], url: str
+    actor: Actor,
+    form: JobForm,
+    source: Job | None,
+    providers: list[Provider],
+    url: str,
+    told: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Where the job would go, what is still to mend, and what the API would take."""
-    faults = form.faults()
+    """Where the job would go, what is still to mend, and what the API would take. `told`: the
+    marks of what a refusal lists above the form, and is not listed here once more."""
+    found = form.faults()
+    faults = [fault for fault in found if fault.mark not in told]
     return {
+        "told_above": len(faults) < len(found),
         "foreseen": foreseen(actor, form, providers),
         "missing": [fault for fault in faults if fault.missing],
         "faults": [fault for fault in faults if not fault.missing],

@@ -82,7 +82,8 @@ def check(request: HttpRequest) -> HttpResponse:
     providers = provider_list(actor)
     form = JobForm(request.POST, **new_page.choices(actor, providers))
     new_page.judge(actor, form, source)
-    context = new_page.check(actor, form, source, providers, _submit_url(request))
+    told = request.POST.getlist("told")
+    context = new_page.check(actor, form, source, providers, _submit_url(request), told)
     return render(request, "jobs/_check.html", context | {"again": True})
 
 

@@ -3,7 +3,7 @@
    that is opened otherwise, or by another person, begins anew, and one that was refused has come back
    whole. Values of secrets are never kept. */
 (() => {
-  const DRAFT = "job-draft", NOT_KEPT = ["csrfmiddlewaretoken", "secret_value"];
+  const DRAFT = "job-draft", NOT_KEPT = ["csrfmiddlewaretoken", "secret_value", "told"];
   const form = document.getElementById("job-form");
   const draftOf = `${Gantry.prefs.user} ${location.pathname}${location.search}`;
 

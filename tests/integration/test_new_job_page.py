@@ -263,6 +263,7 @@ def test_everything_wrong_is_told_at_once_and_the_page_opens_at_the_first(browse
     order = [words.index(w) for w in ("Name:", "Memory:", "1BAD:", "Priority:")]
     assert order == sorted(order)
     page = response.content.decode()
+    assert page.count("Must be at least 6 MiB.") == 2, "above the form, and at its field"
     assert re.search(r'<input[^>]*name="name"[^>]* autofocus', page)
     row = send(browser, env_name=["A", "1BAD"], env_value=["x", "y"]).content.decode()
     assert re.search(r'id="env_name_2"[^>]* autofocus', row, re.S)
