@@ -7,6 +7,7 @@ takes jobs now, whether or not it is full at the moment.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,13 +92,16 @@ def answers_of(
     use: ProviderUse,
     classes: Sequence[WaitingClass],
     now: datetime,
-) -> Mapping[Answer, int]:
-    """How many waiting jobs get which answer from one provider."""
-    counts: dict[Answer, int] = {}
+) -> tuple[Mapping[Answer, int], int]:
+    """How many waiting jobs get which answer from one provider; and how many of those for whom it
+    has room wait for something else."""
+    counts: Counter[Answer] = Counter()
+    held_up = 0
     for one in classes:
         answer = fit(one.need, provider, use, now).answer
-        counts[answer] = counts.get(answer, 0) + one.count
-    return {answer: counts[answer] for answer in Answer if answer in counts}
+        counts[answer] += one.count
+        held_up += one.held_up if answer is Answer.FITS else 0
+    return {answer: counts[answer] for answer in Answer if answer in counts}, held_up
 
 
 def _place(need: Need, provider: Provider, used: Mapping[int, ProviderUse], now: datetime) -> bool:

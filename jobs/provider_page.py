@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,10 @@ _WORDS: Mapping[str, str] = {
     Phase.FINISHING: "Finishing",
 }
 _ANSWERS: Mapping[Answer, tuple[str, str]] = {
-    Answer.FITS: ("has room here now", "have room here now"),
+    Answer.FITS: (
+        "fits into what is free here now",
+        "fit into what is free here now, each by itself",
+    ),
     Answer.FULL: ("fits here and waits for room", "fit here and wait for room"),
     Answer.BESIDE: ("keeps apart from what runs here", "keep apart from what runs here"),
     Answer.DOWN: ("would fit, were it taking jobs", "would fit, were it taking jobs"),
@@ -57,6 +60,10 @@ _ANSWERS: Mapping[Answer, tuple[str, str]] = {
     Answer.UNSUITED: ("asks for another provider", "ask for another provider"),
     Answer.OFF: ("waits while it is switched off", "wait while it is switched off"),
 }
+_HELD_UP = (
+    "fits into what is free here, and waits for something else: a limit, or its retry",
+    "fit into what is free here, and wait for something else: a limit, or their retry",
+)
 _ANSWER_SHAPES: Mapping[Answer, str] = {
     Answer.FITS: "completed",
     Answer.FULL: "pending",
@@ -98,7 +105,7 @@ def provider_page(actor: Actor, provider_id: int) -> dict[str, Any]:
     running = _running(actor, provider, {one.attempt: one.reading for one in last})
     lately = _lately(actor, provider)
     classes = waiting_classes()
-    answers = answers_of(provider, reading.use, classes, reading.now)
+    answers, held_up = answers_of(provider, reading.use, classes, reading.now)
     operates = actor.may_operate
     return {
         "reading": reading,
@@ -106,12 +113,9 @@ def provider_page(actor: Actor, provider_id: int) -> dict[str, Any]:
         "running": running,
         "hidden": max(0, reading.use.running - len(running)),
         "lately": lately,
-        "queue": [
-            (_ANSWER_SHAPES.get(answer, "cancelled"), count, _ANSWERS[answer][count != 1])
-            for answer, count in answers.items()
-        ],
+        "queue": list(_queue(answers, held_up)),
         "waiting": sum(answers.values()),
-        "nothing_yet": _nothing_yet(reading, answers) if not (lately or running) else "",
+        "nothing_yet": _nothing_yet(reading, answers, held_up) if not (lately or running) else "",
         "charts": load_charts(provider),
         "outages": outages(health_changes_of(provider, limit=HEALTH_CHANGES))[:MOST_OUTAGES],
         "events": latest_events_of_provider(provider, limit=MOST_LATELY),
@@ -165,7 +169,18 @@ def _lately(actor: Actor, provider: Provider) -> list[Attempt]:
     return list(rows.order_by("-pk")[:MOST_LATELY])
 
 
-def _nothing_yet(reading: ProviderReading, answers: Mapping[Answer, int]) -> str:
+def _queue(answers: Mapping[Answer, int], held_up: int) -> Iterator[tuple[str, int, str]]:
+    """What waits, by what this provider is to it: a shape, how many, and the words. Room is no
+    promise to what waits for something else."""
+    for answer, count in answers.items():
+        free = count - held_up if answer is Answer.FITS else count
+        if free:
+            yield _ANSWER_SHAPES.get(answer, "cancelled"), free, _ANSWERS[answer][free != 1]
+        if answer is Answer.FITS and held_up:
+            yield "pending", held_up, _HELD_UP[held_up != 1]
+
+
+def _nothing_yet(reading: ProviderReading, answers: Mapping[Answer, int], held_up: int) -> str:
     """Why nothing was placed there yet, the nearest cause first."""
     provider = reading.provider
     if provider.mode == Mode.INACTIVE:
@@ -176,10 +191,12 @@ def _nothing_yet(reading: ProviderReading, answers: Mapping[Answer, int]) -> str
         return "It does not answer; jobs come when it does."
     if not reading.takes:
         return f"It takes nothing now: {reading.why_not}."
-    if answers.get(Answer.FITS):
+    if answers.get(Answer.FITS, 0) > held_up:
         return "Jobs that fit are waiting; the first comes at the planner's next look."
     if not answers:
         return "No job waits. The next one that fits may come here."
+    if held_up:
+        return "Jobs that fit wait for something else than room: a limit, or their retry."
     return "Jobs wait, and none of them fits here."
 
 

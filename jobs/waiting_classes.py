@@ -14,20 +14,28 @@ from jobs.whole_line import WholeLine
 from projects.actor import Actor
 from providers.fit import Need
 
+BESIDES_ROOM = (
+    *("paused", "project_limit", "above_project_limit", "key_limit", "kept_limit"),
+    *("kept_free", "apart"),
+)
+"""Reasons to wait for a provider's room that is free."""
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingClass:
-    """Jobs that ask for the same, and how many they are."""
+    """Jobs that ask for the same, and how many they are; `held_up`: how many of them wait for
+    something else than room, as the planner's last look or their retry has it."""
 
     need: Need
     count: int
+    held_up: int = 0
 
 
 def waiting_classes() -> list[WaitingClass]:
     """The classes of all that waits and is not held, the largest first; one query."""
     return [
-        WaitingClass(QueuedDemand(*demand).need, count)
-        for *demand, count in fetch("waiting_classes")
+        WaitingClass(QueuedDemand(*demand).need, count, held_up)
+        for *demand, count, held_up in fetch("waiting_classes", {"besides": list(BESIDES_ROOM)})
     ]
 
 

@@ -83,8 +83,26 @@ def test_what_ended_there_and_what_waits_for_it_is_told(operator: Client) -> Non
     make_job(spec={"resources": {"memory_mb": 8192}})
     words = words_of(operator.get(f"/providers/{provider.pk}"))
     assert "The program exited with code 3." in words
-    assert "1 has room here now" in words
+    assert "1 fits into what is free here now" in words
     assert "1 is larger than all of it" in words
+
+
+def test_room_is_no_promise_to_what_waits_for_something_else(operator: Client) -> None:
+    provider = make_provider("node-1")
+    page = f"/providers/{provider.pk}"
+    for reason in ("project_limit", "key_limit", "paused"):
+        make_job(reason=reason)
+    make_job(not_before=timezone.now() + timedelta(minutes=5), attempt=1)
+    words = words_of(operator.get(page))
+    assert "4 fit into what is free here, and wait for something else: a limit, or their" in words
+    assert "free here now" not in words
+    assert "Nothing was placed here yet. Jobs that fit wait for something else" in words
+    for _ in range(2):
+        make_job()
+    words = words_of(operator.get(page))
+    assert "2 fit into what is free here now, each by itself" in words
+    assert "4 fit into what is free here, and wait for something else" in words
+    assert "Nothing was placed here yet. Jobs that fit are waiting" in words
 
 
 def test_one_on_which_nothing_was_placed_yet_says_why(operator: Client) -> None:
