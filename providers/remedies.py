@@ -13,6 +13,46 @@ _LOCAL = "unix://"
 
 _BY_WORDS: tuple[tuple[str, str], ...] = (
     (
+        r"tls: a client",
+        "Give the paths of both, certificate and key, or of neither.",
+    ),
+    (
+        r"tls: the .* are no",
+        "Give a certificate and the key that belongs to it, both in PEM, the key without a "
+        "password.",
+    ),
+    (
+        r"tls: the ",
+        "Mend the path, or put the file there: on each machine on which an engine process runs, "
+        "and so that its user may read it.",
+    ),
+    (
+        r"does not speak tls",
+        "Give it no CA and no certificate, or let the engine listen with TLS.",
+    ),
+    (
+        r"http request to an https server",
+        "The engine speaks TLS: give its CA, and a client certificate with its key.",
+    ),
+    (
+        r"broke off the tls handshake",
+        "Give a client certificate, and its key, of the CA that the engine trusts.",
+    ),
+    (
+        r"not trusted: .*(not valid for|mismatch)",
+        "Its certificate is made for another name: use that name as the address, or have a "
+        "certificate made for this one.",
+    ),
+    (
+        r"not trusted: .*(expired|not yet valid)",
+        "Renew the engine's certificate, and see that both clocks are right.",
+    ),
+    (
+        r"not trusted",
+        "Give the CA that has signed the engine's certificate; its path is on the engine "
+        "process's machine.",
+    ),
+    (
         r"permission denied",
         "The engine process may not use that socket. Let its user into the group that owns the "
         "socket (usually `docker`), then start Gantry again.",

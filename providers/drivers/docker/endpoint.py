@@ -16,6 +16,7 @@ from docker.utils import kwargs_from_env, parse_host
 
 from providers.driver import Rejected
 from providers.drivers.docker.options import DockerOptions
+from providers.drivers.docker.tls import own_tls
 
 _UNIX = "http+unix://"
 
@@ -75,7 +76,7 @@ def find_endpoint(options: DockerOptions, environ: Mapping[str, str] = os.enviro
     Raises Rejected for an address, a context or a TLS file that makes no sense.
     """
     if options.base_url:
-        return _endpoint(options.base_url, _own_tls(options))
+        return _endpoint(options.base_url, own_tls(options))
     if not options.context and environ.get("DOCKER_HOST"):
         found = kwargs_from_env(dict(environ))
         return _endpoint(found["base_url"], found.get("tls"))
@@ -94,10 +95,3 @@ def _endpoint(address: str, tls: TLSConfig | None) -> Endpoint:
     if not base_url.startswith((_UNIX, "http://", "https://")):
         raise Rejected("rejected", f"{address}: use unix://, tcp:// or https://")
     return Endpoint(base_url, tls)
-
-
-def _own_tls(options: DockerOptions) -> TLSConfig | None:
-    if not (options.tls_ca or options.tls_cert or options.tls_key):
-        return None
-    pair = (options.tls_cert, options.tls_key) if options.tls_cert or options.tls_key else None
-    return TLSConfig(client_cert=pair, ca_cert=options.tls_ca or None, verify=options.tls_verify)

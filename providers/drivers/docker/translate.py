@@ -10,6 +10,7 @@ import requests
 from docker.errors import DockerException, InvalidVersion, TLSParameterError
 
 from providers.driver import EngineFault, NoCapacity, Rejected, Unreachable
+from providers.drivers.docker.tls import tls_words
 
 # The kernel's own words for ENOSPC and ENOMEM as Go prints them: the engine answers 500
 # with a free text for every internal error, so its status alone cannot tell.
@@ -48,7 +49,10 @@ def translated(doing: str, *, takes_room: bool = False) -> Iterator[None]:
         if error.status >= 500:
             raise EngineFault(f"could not {doing}: {error.message}") from error
         raise Rejected("rejected", error.message) from error
-    except (InvalidVersion, TLSParameterError) as error:
+    except TLSParameterError as error:
+        words = "the CA, certificate or key of DOCKER_CERT_PATH or the context is not there"
+        raise Rejected("rejected", f"could not {doing}: TLS: {words}") from error
+    except InvalidVersion as error:
         raise Rejected("rejected", f"could not {doing}: {error}") from error
     except requests.JSONDecodeError as error:
         raise Unreachable(f"could not {doing}: what answers is no Docker engine") from error
@@ -60,6 +64,8 @@ def translated(doing: str, *, takes_room: bool = False) -> Iterator[None]:
 
 def _cause(error: BaseException) -> str:
     """The innermost operating-system error's words: those above it only repeat class names."""
+    if words := tls_words(error):
+        return words
     found = error
     seen: set[int] = set()
     inner: BaseException | None = error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from providers.driver import ProviderConfig, Unreachable
 from providers.drivers.docker import DockerDriver
 from providers.drivers.docker.endpoint import find_endpoint
 from providers.drivers.docker.options import DockerOptions
+from providers.remedies import remedy
 
 HANDLE = {"v": 1, "id": "0" * 64}
 LINE = b"2026-11-23T15:28:07.666608051Z over TLS\n"
@@ -61,18 +63,17 @@ def test_the_current_context_counts(config: Path) -> None:
     assert find_endpoint(DockerOptions(), {}).base_url == "http://far.example:2375"
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A key and a certificate of 127.0.0.1 that vouches for itself, in one file."""
+def make_certificate(path: Path, address: str = "127.0.0.1") -> Path:
+    """A key and a certificate of that address that vouches for itself, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "engine")])
     now = datetime.now(UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    of = x509.IPAddress(ipaddress.ip_address(address))
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([of]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -81,9 +82,14 @@ def certificate(tmp_path: Path) -> Path:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    path = tmp_path / "engine.pem"
     path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
     return path
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """The engine's."""
+    return make_certificate(tmp_path / "engine.pem")
 
 
 @pytest.fixture
@@ -146,3 +152,66 @@ def test_an_engine_that_nobody_vouches_for_is_not_spoken_to(
     with pytest.raises(Unreachable, match=r"(?i)certificate"):
         stranger.list_owned()
     stranger.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "told", "advice"),
+    [
+        ({"tls_ca": "{tmp}/none.pem"}, r"TLS: the CA file .*/none.pem is not there", "Mend"),
+        ({"tls_ca": "{tmp}/text.pem"}, r"the CA file .*/text.pem holds no certificate", "Mend"),
+        ({"tls_cert": "{own}"}, "TLS: a client certificate is given without its key", "both"),
+        ({"tls_key": "{own}"}, "TLS: a client key is given without its certificate", "both"),
+        (
+            {"tls_cert": "{own}", "tls_key": "{tmp}/none.pem"},
+            r"TLS: the key file .*/none.pem is not there",
+            "Mend the path",
+        ),
+        (
+            {"tls_cert": "{own}", "tls_key": "{other}"},
+            r"the certificate file .*engine.pem and the key file .*other.pem are no pair",
+            "the key that belongs to it",
+        ),
+        ({"tls_ca": "{other}"}, "its certificate is not trusted: self-signed", "Give the CA"),
+        ({"tls_ca": "{own}"}, "it broke off the TLS handshake", "Give a client certificate"),
+    ],
+)
+def test_what_is_wrong_with_tls_is_named_with_what_to_do(
+    tls_engine: str,
+    certificate: Path,
+    tmp_path: Path,
+    options: dict[str, str],
+    told: str,
+    advice: str,
+) -> None:
+    (tmp_path / "text.pem").write_text("no certificate")
+    files = {"tmp": tmp_path, "own": certificate, "other": make_certificate(tmp_path / "other.pem")}
+    driver = driver_at(tls_engine, **{n: path.format(**files) for n, path in options.items()})
+    words = driver.probe().detail
+    driver.close()
+    assert re.search(told, words), words
+    assert not re.search(r"_ssl\.c|ca_cert|client_cert|docs\.docker|HTTPSConnectionPool", words)
+    assert advice in remedy(words)
+
+
+def test_an_engine_of_another_name_or_without_tls_is_told_so(
+    certificate: Path, tmp_path: Path, tls_engine: str
+) -> None:
+    elsewhere = driver_at(tls_engine.replace("127.0.0.1", "localhost"), tls_ca=str(certificate))
+    words = elsewhere.probe().detail
+    assert "not valid for 'localhost'" in words
+    assert "made for another name" in remedy(words)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = Thread(target=answer)
+        thread.start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        words = driver_at(address, tls_ca=str(certificate)).probe().detail
+        thread.join()
+    assert "what listens there does not speak TLS" in words
+    assert "let the engine listen with TLS" in remedy(words)
