@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from orchestrator.api import api
-from orchestrator.problems import TITLES
+from orchestrator.context import frame
+from orchestrator.problems import TITLES, WHAT_TO_DO, statuses
 
 _PATH_EXAMPLES = {"job_id": "42", "provider_id": "1", "request_id": "7", "slug": "default"}
 
@@ -48,11 +50,26 @@ def api_docs(request: HttpRequest) -> HttpResponse:
     origin = request.build_absolute_uri("/").rstrip("/")
     context = {
         "sections": sections(api.document, origin),
-        "problems": sorted(TITLES.items()),
+        "problems": _problems(),
         "origin": origin,
         "schemas": _schemas(api.document),
     }
     return render(request, "api/docs.html", context)
+
+
+@require_safe
+@login_not_required
+def api_problems(request: HttpRequest) -> HttpResponse:
+    """What each problem means, for anybody: the `type` of a refusal leads here, also that of who
+    has no token yet."""
+    return render(request, "api/problems.html", frame(request) | {"problems": _problems()})
+
+
+def _problems() -> list[tuple[str, int, str, str]]:
+    """Code, status, title, and what to do, by status."""
+    told = statuses()
+    found = [(code, told[code], TITLES[code], WHAT_TO_DO[code]) for code in TITLES]
+    return sorted(found, key=lambda one: (one[1], one[0]))
 
 
 def sections(document: Mapping[str, Any], origin: str) -> list[Section]:

@@ -18,7 +18,7 @@ from django.urls import URLPattern, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from orchestrator.api import api
-from orchestrator.api_docs import api_docs
+from orchestrator.api_docs import api_docs, api_problems
 from orchestrator.problems import problem
 
 View = Callable[..., HttpResponseBase]
@@ -61,6 +61,7 @@ def _operations() -> list[URLPattern]:
 
 urlpatterns = [
     path("v1/docs", api_docs, name="api-docs"),
+    path("v1/problems", api_problems, name="api-problems"),
     *(
         path("v1/" + str(pattern.pattern), pattern.callback, name=f"api-{pattern.name}")
         for pattern in _operations()

@@ -1,7 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457): what went wrong and what to do.
 
-`type` leads to the docs page, `code` is for programs, `errors` names each wrong field by
-JSON pointer (for query parameters: `/name`), `request_id` is what to quote to an operator.
+`type` leads to a page that tells what it means, `code` is for programs, `errors` names each wrong
+field by JSON pointer (for query parameters: `/name`), `request_id` is what to quote to an operator.
 """
 
 from __future__ import annotations
@@ -73,6 +73,21 @@ TITLES = {
     "internal": "Something broke on our side",
     "unavailable": "Not available now",
 }
+WHAT_TO_DO = {
+    "bad_request": "Mend what `detail` names: a parameter, the body's JSON, or how it was sent.",
+    "unauthenticated": "Send `Authorization: Bearer gtr_…` with a token that is valid still.",
+    "csrf_failed": "With a session and no token, send its CSRF token in `X-CSRFToken`.",
+    "forbidden": "It is there, and you may not do that: ask its admin or an operator.",
+    "not_found": "It is not there, or not for you to see: the two are answered alike.",
+    "method_not_allowed": "Use a method that the `Allow` header names.",
+    "conflict": "Look at it again: it has changed, or its state does not allow that.",
+    "too_large": "Send less, or in several requests.",
+    "unsupported_media_type": "Send JSON, with `Content-Type: application/json`.",
+    "invalid": "Mend each field that `errors` names by its JSON pointer.",
+    "limit_reached": "Try again later, after `Retry-After` where it is told, or ask for more.",
+    "internal": "Quote the `request_id` to an operator; whether it was done is not known.",
+    "unavailable": "Try again after `Retry-After`; an `Idempotency-Key` makes nothing twice.",
+}
 _BY_STATUS = {
     400: "bad_request",
     401: "unauthenticated",
@@ -88,6 +103,12 @@ _BY_STATUS = {
 }
 
 
+def statuses() -> dict[str, int]:
+    """The HTTP status of each code."""
+    by_class = {code: status for _, status, code in _BY_CLASS}
+    return {"internal": 500} | {code: status for status, code in _BY_STATUS.items()} | by_class
+
+
 def problem(
     request: HttpRequest,
     status: int,
@@ -99,7 +120,7 @@ def problem(
     """One problem document. Without `code`, the status' own."""
     code = code or _BY_STATUS.get(status, "internal")
     body = {
-        "type": f"/api/v1/docs#problem-{code}",
+        "type": f"/api/v1/problems#{code}",
         "title": TITLES[code],
         "status": status,
         "detail": detail or TITLES[code] + ".",

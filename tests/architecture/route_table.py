@@ -153,6 +153,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "_/requests/<int:request_id>"): REQUEST_PAGE,
     # API
     ("GET", "api/v1/docs"): SIGNED_IN,
+    ("GET", "api/v1/problems"): PUBLIC,
     ("GET", "api/v1/"): API,
     ("GET", "api/v1/whoami"): API,
     ("GET", "api/v1/openapi.json"): API,

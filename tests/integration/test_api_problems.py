@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from jobs import selectors
-from orchestrator.problems import TITLES
+from orchestrator.problems import TITLES, WHAT_TO_DO, statuses
 from projects.http import MAX_BODY_BYTES
 from tests.support.builders import bearer, make_project, make_spec, make_user
 
@@ -35,7 +35,7 @@ def check(response: Any, status: int, code: str) -> dict[str, Any]:
     assert body.keys() == FIELDS
     assert (body["status"], body["code"]) == (status, code)
     assert body["title"] == TITLES[code]
-    assert body["type"] == f"/api/v1/docs#problem-{code}"
+    assert body["type"] == f"/api/v1/problems#{code}"
     assert body["request_id"] == response["X-Request-Id"]
     return body
 
@@ -161,3 +161,19 @@ def test_the_docs_explain_every_code(client: Client) -> None:
     page = client.get("/api/v1/docs").content.decode()
     for code in TITLES:
         assert f'id="problem-{code}"' in page
+
+
+def test_whoever_is_refused_may_read_what_it_means_and_nothing_else(client: Client) -> None:
+    refused = client.get("/api/v1/jobs").json()
+    where, _, anchor = refused["type"].partition("#")
+    response = client.get(where)
+    page = response.content.decode()
+    assert (response.status_code, anchor) == (200, "unauthenticated")
+    for code, status in statuses().items():
+        assert f'<dt id="{code}"><code>{status} {code}</code>' in page
+        assert TITLES[code] in page
+    assert statuses().keys() == TITLES.keys() == WHAT_TO_DO.keys()
+    assert "/api/v1/jobs/" not in page
+    client.force_login(make_user(project=make_project("default")))
+    assert 'aria-label="Pages"' not in page
+    assert 'aria-label="Pages"' in client.get(where).content.decode()
