@@ -10,6 +10,10 @@ from django.http import QueryDict
 from projects.errors import FieldProblem
 from projects.models import Role
 
+# A select on a phone has room for a word; what each role may stands below it.
+_ROLES = [(value, words.partition(":")[0]) for value, words in Role.choices]
+_WHAT_THEY_MAY = ". ".join(str(words) for _, words in Role.choices) + "."
+
 
 class MemberForm(forms.Form):
     """Who, and as what."""
@@ -25,8 +29,9 @@ class MemberForm(forms.Form):
         ),
     )  # fmt: skip
     role = forms.ChoiceField(
-        choices=Role.choices,
+        choices=_ROLES,
         initial=Role.SUBMITTER,
+        help_text=_WHAT_THEY_MAY,
         widget=forms.Select(attrs={"class": "input"}),
     )
 

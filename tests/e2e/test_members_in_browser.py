@@ -31,6 +31,17 @@ def actor(project: Project) -> Actor:
     return make_actor(make_user("ada", project=project, role=Role.ADMIN), via="web")
 
 
+ROOM_LEFT = """(select) => {
+  const longest = select.cloneNode(true);
+  longest.style.cssText = "position: absolute; width: max-content; min-width: 0";
+  select.after(longest);
+  const room = select.offsetWidth - longest.offsetWidth;
+  longest.remove();
+  return room;
+}"""
+"""How much wider a select is than its longest option asks for."""
+
+
 def row(page: Page, name: str) -> Locator:
     return page.locator(".members li").filter(has_text=name)
 
@@ -70,6 +81,8 @@ def test_every_form_of_members_can_be_seen_and_reached_whatever_the_width(
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
         assert panel.evaluate("panel => panel.scrollWidth <= panel.clientWidth")
+        for select in panel.locator("select").all():
+            assert select.evaluate(ROOM_LEFT) >= 0, "its text is cut"
         assert width_in(page, width, 800) <= width
         assert judged(page, WCAG) == []
         panel.get_by_role("button").last.click(trial=True)  # no bar lies over it
