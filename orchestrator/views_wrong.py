@@ -112,7 +112,10 @@ def _too_large(exception: Exception) -> Wrong:
         if isinstance(exception, TooManyFieldsSent)
         else f"A form may hold at most {size // 2**20} MiB, and this one holds more."
     )
-    advice = ("Nothing was changed. What you typed is usually still there when you go back.",)
+    advice = (
+        "Nothing was changed. When you go back, your browser may have kept only part of what you"
+        " typed: look it through before you send it again.",
+    )
     return Wrong(400, "This form is too large", why, advice)
 
 

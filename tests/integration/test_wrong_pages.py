@@ -44,6 +44,16 @@ def page(browser: Client, url: str, status: int, **more: Any) -> str:
     return words
 
 
+def test_a_form_beyond_what_is_read_promises_nothing_of_what_was_typed(settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2**20
+    browser = signed_in(make_user(project=make_project("default")))
+    response = browser.post("/jobs/new", {"name": "x" * 2**21})
+    words = words_of(response)
+    assert (response.status_code, "This form is too large" in words) == (400, True)
+    assert "Nothing was changed." in words
+    assert "may have kept only part of what you typed" in words
+
+
 def test_a_missing_job_says_what_may_have_become_of_it() -> None:
     InstanceSettings.objects.update(job_retention_days=45)
     browser = signed_in(make_user("ada", project=make_project("etl")))
