@@ -179,7 +179,10 @@ class OwnDockerd:
             f'[grpc]\naddress = "{folder}/containerd.sock"\n'
         )
         disk = f"mount -t tmpfs -o size={self._disk_mib}m tmpfs {folder}/data && "
-        begin = disk if self._disk_mib else ""
+        # dockerd 20.10 keeps there what it calls itself, and so would be the machine's own.
+        (folder / "identity").mkdir(exist_ok=True)
+        known = f"mkdir -p /etc/docker && mount --bind {folder}/identity /etc/docker && "
+        begin = known + (disk if self._disk_mib else "")
         # It ends with the process of the tests, however that ends.
         words = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid"]
         words += ["--fork", "--kill-child", "--mount-proc", "docker-init", "-s", "--"]

@@ -84,6 +84,8 @@ class Engine:
         self._endpoint: Endpoint | None = None
         self._current: _Connected | None = None
         self._turns = BoundedSemaphore(CALLS)
+        self.identity = ""
+        """Which engine answers here, by the last probe: its own word, which outlives restarts."""
 
     @property
     def endpoint(self) -> Endpoint:

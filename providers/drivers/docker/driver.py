@@ -37,7 +37,7 @@ from providers.drivers.docker.events import saw_end
 from providers.drivers.docker.logs import DockerLogStream
 from providers.drivers.docker.looking import look
 from providers.drivers.docker.options import DockerOptions
-from providers.drivers.docker.probing import probe_engine
+from providers.drivers.docker.probing import identity_of, probe_engine
 from providers.drivers.docker.pulling import pull_image
 from providers.drivers.docker.removing import remove_container
 from providers.drivers.docker.restarts import with_engines_part
@@ -88,7 +88,7 @@ class DockerDriver:
         with translated("create the container", takes_room=True):
             try:
                 answer = self._engine.act("POST", "/containers/create", body, name=name)
-                return _handle(parsed(answer)["Id"])
+                return self._handle(parsed(answer)["Id"])
             except EngineError as error:
                 if error.status == 404:
                     raise Rejected("image_not_found", error.message) from error
@@ -107,7 +107,10 @@ class DockerDriver:
     def observe(self, handle: Handle) -> Observation:
         container = _container(handle)
         with translated("look at the container"):
-            return with_engines_part(self._engine, container, look(self._engine, container))
+            seen = look(self._engine, container)
+            if seen.state is RunState.GONE:
+                self._unless_elsewhere(handle)
+            return with_engines_part(self._engine, container, seen)
 
     def list_owned(self) -> Sequence[Owned]:
         """Ours, in the engine's order and as its list has them: it keeps that apart from the
@@ -115,7 +118,7 @@ class DockerDriver:
         filters = json.dumps({"label": [f"{LABEL_INSTANCE}={self._instance}"]})
         with translated("list the containers"):
             listed = self._engine.get("/containers/json", all=1, filters=filters)
-        found = (_owned(item) for item in listed)
+        found = (_owned(item, self._handle) for item in listed)
         return [owned for owned in found if owned is not None]
 
     def logs(self, handle: Handle, cursor: Cursor | None, *, follow: bool) -> LogStream:
@@ -151,6 +154,21 @@ class DockerDriver:
     def close(self) -> None:
         self._engine.close()
 
+    def _handle(self, container: str) -> Handle:
+        identity = self._engine.identity
+        return {"v": 1, "id": container} | ({"engine": identity} if identity else {})
+
+    def _unless_elsewhere(self, handle: Handle) -> None:
+        """Only the engine that made a container can tell that it is gone. At the same address
+        may be another one: that of another machine's socket, where an engine process there has
+        taken over, or a new one. Raises EngineFault then."""
+        made_on, here = handle.get("engine"), identity_of(self._engine.get("/info"))
+        if made_on and here and here != made_on:
+            address = self._engine.endpoint.socket_path or self._engine.endpoint.base_url
+            raise EngineFault(
+                f"another Docker engine answers at {address} than the one that has its container"
+            )
+
     def _already_made(self, name: str, spec: RunSpec, conflict: EngineError) -> Handle:
         """The handle behind a name that is taken, if it is this attempt's."""
         try:
@@ -162,7 +180,7 @@ class DockerDriver:
         labels = found["Config"]["Labels"] or {}
         if labels.get(LABEL_UID) != spec.uid or labels.get(LABEL_INSTANCE) != spec.instance:
             raise Rejected("rejected", conflict.message) from conflict
-        return _handle(found["Id"])
+        return self._handle(found["Id"])
 
     def _refused_start(self, container: str, error: EngineError) -> None:
         """Say what a start that the engine answered with an error came to.
@@ -185,7 +203,7 @@ class DockerDriver:
             raise EngineFault(f"could not start the container: {error.message}") from error
 
 
-def _owned(item: Mapping[str, Any]) -> Owned | None:
+def _owned(item: Mapping[str, Any], handle_of: Callable[[str], Handle]) -> Owned | None:
     """One line of the engine's list; None for what is not whole, or is being removed."""
     labels = item["Labels"] or {}
     state = run_state(item["State"])
@@ -193,7 +211,7 @@ def _owned(item: Mapping[str, Any]) -> Owned | None:
         return None
     try:
         return Owned(
-            handle=_handle(item["Id"]),
+            handle=handle_of(item["Id"]),
             instance=labels[LABEL_INSTANCE],
             job=int(labels[LABEL_JOB]),
             attempt=int(labels[LABEL_ATTEMPT]),
@@ -204,10 +222,6 @@ def _owned(item: Mapping[str, Any]) -> Owned | None:
         )
     except (KeyError, ValueError):
         return None  # somebody else's container that borrows one of our labels
-
-
-def _handle(container: str) -> Handle:
-    return {"v": 1, "id": container}
 
 
 def _container(handle: Handle) -> str:

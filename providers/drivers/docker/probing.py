@@ -30,6 +30,7 @@ def probe_engine(engine: Engine) -> Probe:
             answered = datetime.now(UTC)
     except DriverError as error:
         return Probe(Health.UNREACHABLE, detail=str(error))
+    engine.identity = identity_of(info)
     free, total = _disk(engine, info)
     old = _api(version) < OLDEST_API
     name = str(version.get("Version", ""))
@@ -46,6 +47,11 @@ def probe_engine(engine: Engine) -> Probe:
         facts=_facts(engine, version, info),
         images=_images(engine),
     )
+
+
+def identity_of(info: Mapping[str, Any]) -> str:
+    """What an engine calls itself, empty where it does not."""
+    return str(info.get("ID") or "")
 
 
 def _images(engine: Engine) -> frozenset[str] | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import docker
 import pytest
 
-from providers.driver import Handle, Rejected, RunState, SupportsStats
+from providers.driver import EngineFault, Handle, Rejected, RunState, SupportsStats
 from tests.integration.docker_driver.place import Place
 from tests.support.waiting import wait_until
 
@@ -103,6 +103,19 @@ def test_removals_at_the_same_time_all_succeed(place: Place) -> None:
         for done in [pool.submit(place.driver.remove, handle, force=False) for _ in range(4)]:
             done.result()
     assert place.driver.observe(handle).state is RunState.GONE
+
+
+def test_only_the_engine_that_made_a_container_tells_that_it_is_gone(place: Place) -> None:
+    place.driver.probe()
+    handle = place.shell("exit 0")
+    place.finish(handle)
+    elsewhere = {**handle, "engine": "ANOTHER"}
+    assert place.driver.observe(elsewhere).exit_code == 0  # what is there is seen
+    place.driver.remove(handle, force=False)
+    assert place.driver.observe(handle).state is RunState.GONE
+    with pytest.raises(EngineFault, match="another Docker engine answers at"):
+        place.driver.observe(elsewhere)
+    assert place.driver.observe({"v": 1, "id": handle["id"]}).state is RunState.GONE  # of old
 
 
 def test_a_container_that_only_borrows_the_instances_label_is_not_listed(place: Place) -> None:
