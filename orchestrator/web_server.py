@@ -1,10 +1,11 @@
-"""Daphne, with three things that one HTTP client could do to the whole process put right.
+"""Daphne, with four things that one HTTP client could do to the whole process put right.
 
-It takes a request's body whole, into memory, however long it is; it keeps what an answer sends
-in memory until its reader has taken it, however slow he is; and an answer that fails after its
-beginning ends the round in which it looks after all its connections, so that nothing is ever
-given back again and the reader waits for ever. `python -m orchestrator.web_server` takes the
-arguments of `daphne`.
+It takes a request's body whole, into memory, however long it is; of a form it takes the fields
+apart, which Django then does anew within its bounds, while everybody else waits for seconds; it
+keeps what an answer sends in memory until its reader has taken it, however slow he is; and an
+answer that fails after its beginning ends the round in which it looks after all its connections,
+so that nothing is ever given back again and the reader waits for ever.
+`python -m orchestrator.web_server` takes the arguments of `daphne`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
     """A request and its answer, which waits while its reader has enough to read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, parsePOSTFormSubmission=False, **kwargs)
         self._came = 0
         self._room = asyncio.Event()
         self._room.set()

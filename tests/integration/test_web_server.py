@@ -112,4 +112,10 @@ def test_a_body_that_is_too_long_is_told_by_its_length_alone(port: int, chunked:
     assert tell(most + 1) == {"length": str(most + 1), "size": 0}
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "multipart/form-data"])
+def test_a_form_is_left_to_the_application(port: int, kind: str) -> None:
+    body = b"no part of a form"  # whoever takes it apart refuses it
+    assert asked(port, "/told", body=body, headers={"Content-Type": kind})["size"] == len(body)
+
+
 CHUNKED = {"Transfer-Encoding": "chunked"}
