@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -176,6 +176,10 @@ class Event(models.Model):
 
 LEAST_PATIENCE = 60
 """The shortest patience of an instance, in seconds."""
+MOST_DAYS = 36_500
+"""The longest that jobs and logs are kept: a time much longer ago is none that a date can say."""
+LEAST_LOG_BYTES = 2**20
+"""The least that is kept of an attempt's output: with nothing all of what runs would be lost."""
 
 
 class InstanceSettings(models.Model):
@@ -184,15 +188,21 @@ class InstanceSettings(models.Model):
     id = models.SmallIntegerField(primary_key=True, default=1)
     instance_id = models.UUIDField(default=uuid.uuid4)
     # Not at once: the engine process of one that was ended by hand may still write what it has.
-    job_retention_days = models.PositiveIntegerField(default=90, validators=[MinValueValidator(1)])
-    log_retention_days = models.PositiveIntegerField(default=30)
+    job_retention_days = models.PositiveIntegerField(
+        default=90, validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)]
+    )
+    log_retention_days = models.PositiveIntegerField(
+        default=30, validators=[MaxValueValidator(MOST_DAYS)]
+    )
     patience_seconds = models.PositiveIntegerField(
         default=6 * 3600,
         db_default=6 * 3600,
         help_text="Seconds after which a waiting job is the next of all, whatever its priority.",
     )
     log_limit_bytes = models.BigIntegerField(
-        default=128 * 2**20, help_text="Most bytes kept of one attempt's output."
+        default=128 * 2**20,
+        validators=[MinValueValidator(LEAST_LOG_BYTES)],
+        help_text="Most bytes kept of one attempt's output.",
     )
 
     class Meta:
@@ -202,6 +212,14 @@ class InstanceSettings(models.Model):
             models.CheckConstraint(
                 condition=Q(patience_seconds__gte=LEAST_PATIENCE),
                 name="instance_settings_patience",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    job_retention_days__range=(1, MOST_DAYS),
+                    log_retention_days__range=(0, MOST_DAYS),
+                    log_limit_bytes__gt=0,
+                ),
+                name="instance_settings_kept",
             ),
         ]
 

@@ -18,9 +18,11 @@ from django_q.models import Schedule
 
 from jobs.models import Job, LogChunk, SavedView, Seen, StatPage
 from jobs.queue_models import QueueClass, WaitSpan
+from jobs.tasks import keep_retention
 from orchestrator.schedules import sync_schedules
 from projects import admin_base
 from projects.models import (
+    MOST_DAYS,
     ApiToken,
     Event,
     InstanceSettings,
@@ -405,6 +407,34 @@ def test_a_change_of_the_settings_is_recorded(root: Client) -> None:
     too_short = root.post(change, data | {"patience_seconds": "59"})
     assert "Ensure this value is greater than or equal to 60." in too_short.content.decode()
     assert InstanceSettings.objects.get().patience_seconds == 3600
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("job_retention_days", "0"),
+        ("job_retention_days", "999999"),  # "for ever": before the year 1, where dates end
+        ("log_retention_days", "999999"),
+        ("log_limit_bytes", "0"),  # "without a limit": it would keep nothing of what runs
+        ("log_limit_bytes", "-1"),
+    ],
+)
+def test_settings_that_housekeeping_or_logs_cannot_use_are_refused(
+    root: Client, name: str, wrong: str
+) -> None:
+    settings, _ = InstanceSettings.objects.get_or_create(pk=1)
+    change = reverse("admin:projects_instancesettings_change", args=[1])
+    names = ("job_retention_days", "log_retention_days", "log_limit_bytes", "patience_seconds")
+    answer = root.post(change, {each: getattr(settings, each) for each in names} | {name: wrong})
+    assert "Ensure this value is" in answer.content.decode()
+    settings.refresh_from_db()
+    assert str(getattr(settings, name)) != wrong
+
+
+def test_the_longest_that_is_kept_is_a_time_that_housekeeping_can_reckon_with(db: None) -> None:
+    kept = {"job_retention_days": MOST_DAYS, "log_retention_days": MOST_DAYS}
+    InstanceSettings.objects.update_or_create(pk=1, defaults=kept)
+    assert keep_retention() == ""
 
 
 def test_schedules_can_be_seen_and_not_written(root: Client) -> None:
