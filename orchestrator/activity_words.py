@@ -33,6 +33,7 @@ _WORDS = {
     "project.created": "Project made",
     "project.limits": "Limits changed",
     "project.paused": "Queue paused",
+    "project.renamed": "Renamed",
     "project.resumed": "Queue resumed",
     "provider.health": "Health changed",
     "provider.mode": "Mode changed",

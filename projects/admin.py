@@ -38,7 +38,7 @@ from projects.models import (
     Project,
     Role,
 )
-from projects.services import project_create, token_revoke
+from projects.services import project_create, project_rename, token_revoke
 
 
 class MembershipInline(TabularInline):
@@ -110,9 +110,9 @@ class ProjectAdmin(GantryAdmin):
         return ["slug", *self.readonly_fields] if obj else self.readonly_fields
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """A new one is made through the service, which records it."""
+        """Made and renamed through the services, which record it."""
         if change:
-            super().save_model(request, obj, form, change)
+            project_rename(admin_actor(request), obj.slug, {"name": form.cleaned_data["name"]})
         else:
             fields = {name: form.cleaned_data[name] for name in ("slug", "name")}
             obj.pk = project_create(admin_actor(request), fields).pk

@@ -20,6 +20,7 @@ from projects.members import UserName, first_admin_set, person_named
 from projects.models import ApiToken, InstanceSettings, Project
 from projects.notify import LiveChanges, notify_live
 from projects.rules import one_line, slug
+from projects.selectors import share_get
 from projects.sql import fetch
 from projects.strict import StrictModel, parse_strict
 
@@ -27,18 +28,23 @@ MAX_BYTES = 4096
 
 
 Slug = Annotated[str, AfterValidator(slug)]
+ProjectName = Annotated[str, Field(max_length=120), AfterValidator(one_line)]
 
 
 class ProjectIn(StrictModel):
     """A new project."""
 
     slug: Slug = Field(description="What jobs name and addresses have; it stays as it is.")
-    name: Annotated[str, Field(max_length=120), AfterValidator(one_line)] = Field(
-        default="", description="As people call it; its slug, if left out."
-    )
+    name: ProjectName = Field(default="", description="As people call it; its slug, if left out.")
     admin: UserName | None = Field(
         default=None, description="The user name of its first admin; you, if left out."
     )
+
+
+class ProjectNameIn(StrictModel):
+    """Another name for a project."""
+
+    name: ProjectName
 
 
 def project_create(actor: Actor, fields: Mapping[str, Any]) -> Project:
@@ -59,6 +65,26 @@ def project_create(actor: Actor, fields: Mapping[str, Any]) -> Project:
         if first is not None:
             first_admin_set(actor, project, first)
         notify_live(LiveChanges(resync={project.pk}))
+    return project
+
+
+def project_rename(actor: Actor, slug: str, fields: Mapping[str, Any]) -> Project:
+    """Call a project otherwise; its slug stays. `fields` are those of `ProjectNameIn`. Operators
+    only. Raises Invalid, Forbidden, NotFound."""
+    project = share_get(actor, slug)
+    if not actor.may_operate:
+        raise Forbidden("Only operators (staff) may rename projects.")
+    name = parse_strict(ProjectNameIn, fields, most_bytes=MAX_BYTES).name.strip() or slug
+    with transaction.atomic():
+        project = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+        if project.name != name:
+            changes = {"name": [project.name, name]}
+            project.name = name
+            project.save(update_fields=["name"])
+            detail = {"changes": changes}
+            renamed = Happening("project", project.pk, "project.renamed", project.pk, detail=detail)
+            record([renamed], actor)
+            notify_live(LiveChanges(resync={project.pk}))
     return project
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -341,6 +342,28 @@ def test_a_project_is_made_through_the_service_and_keeps_its_slug(root: Client) 
     assert answer.status_code == 302, answer.context["errors"]
     project.refresh_from_db()
     assert (project.slug, project.name) == ("etl", "Load")
+    renamed = Event.objects.get(project=project, type="project.renamed")
+    assert renamed.detail == {"changes": {"name": ["Loading", "Load"]}}
+    answer = root.post(change, project_form(name="\u202elive") | kept, follow=True)
+    assert "control characters" in said(answer)  # type: ignore[arg-type]
+    project.refresh_from_db()
+    assert project.name == "Load"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ['{"a": "\\ud800"}', '{"a":' + "[" * 2000 + "]" * 2000 + "}", '{"a": ' + "9" * 5000 + "}"],
+    ids=["half of a pair", "too deep", "too many digits"],
+)
+def test_json_that_nothing_can_be_done_with_is_refused_at_its_field(
+    root: Client, typed: str
+) -> None:
+    for field in ("options", "labels", "mount_allow_list"):
+        data = provider_form(**{field: typed})
+        answer = root.post(reverse("admin:providers_provider_add"), data)
+        assert field in answer.context["adminform"].form.errors
+        assert typed in html.unescape(answer.content.decode())
+    assert not Provider.objects.filter(name="new").exists()
 
 
 def test_what_the_services_refuse_is_shown_at_its_field(root: Client) -> None:
