@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -55,12 +56,28 @@ _EDITABLE = [
 ]  # fmt: skip
 
 
+class TypedJSON(forms.JSONField):
+    """JSON as it was typed, which is shown again as it was, however little of it can be read."""
+
+    def to_python(self, value: Any) -> Any:
+        """Refuses also what the reader gives up on: too deep, or a number of too many digits."""
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Not read for it: what is no text in the end, as half of a pair, could not be written."""
+        return None if data is None else InvalidJSONInput(data)
+
+
 class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
     """Refuses what the services would refuse, at the field they name."""
 
     class Meta:
         model = Provider
         fields = ["kind", *_EDITABLE]
+        field_classes = dict.fromkeys(("options", "labels", "mount_allow_list"), TypedJSON)
         widgets = {"kind": forms.Select(choices=[(kind, kind) for kind in FACTORIES])}
 
     def values(self) -> dict[str, Any]:
