@@ -9,12 +9,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from jobs.acts import HoldIn, MoveIn, PriorityIn
-from jobs.batch_submit import JobBatch
+from jobs.batch_submit import MAX_BATCH_KEY, JobBatch
 from jobs.filters import NAMES
 from jobs.schemas import LogLineOut
 from jobs.sorts import Sort
 from jobs.spec import JobSpec
 from jobs.states import JobState
+from jobs.submission import MAX_KEY
 from jobs.waiting import MOST_SECONDS
 from orchestrator.openapi_examples import REQUESTS, RESPONSES
 from orchestrator.problems import CONTENT_TYPE
@@ -87,10 +88,7 @@ _LOG: dict[str, tuple[Document, str]] = {
     "gzip": ({"enum": ["0", "1"]}, "The same as a .gz file."),
 }
 _STATS: dict[str, tuple[Document, str]] = {
-    "attempt": (
-        {"oneOf": [{"type": "integer", "minimum": 1}, {"enum": ["all"]}]},
-        "Its number; without it the latest; `all`: each under a line with its number.",
-    ),
+    "attempt": ({"type": "integer", "minimum": 1}, "Its number; without it the latest."),
     "points": (
         {"type": "integer", "minimum": 1, "maximum": 5000, "default": 500},
         "Most readings in the answer.",
@@ -123,14 +121,12 @@ PARAMETERS: dict[str, dict[str, tuple[Document, str]]] = {
         "abandon": ({"enum": ["0", "1"]}, "Delete it also while containers are left there.")
     },
 }
-SUBMITS = ("jobs_api_job_submit", "jobs_api_job_submit_many", "jobs_api_job_rerun")
-_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "Any text of your own; repeating it with the same body makes nothing new.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+SUBMITS = {
+    "jobs_api_job_submit": MAX_KEY,
+    "jobs_api_job_submit_many": MAX_BATCH_KEY,
+    "jobs_api_job_rerun": MAX_KEY,
 }
+"""What submits jobs, with the longest key that it takes."""
 BODIES: dict[str, tuple[type[BaseModel], bool]] = {
     "jobs_api_job_submit": (JobSpec, True),
     "jobs_api_job_submit_many": (JobBatch, True),
@@ -200,7 +196,7 @@ def _complete(operation: Document, path: str, method: str, schemas: Document) ->
         for each, (schema, description) in PARAMETERS.get(name, {}).items()
     ]
     if name in SUBMITS:
-        operation["parameters"].append(_KEY)
+        operation["parameters"].append(_key(SUBMITS[name]))
     if name in BODIES:
         operation["requestBody"] = _body(name, schemas)
     operation["responses"] = {
@@ -220,7 +216,12 @@ def _complete(operation: Document, path: str, method: str, schemas: Document) ->
 
 def _refusals(path: str, method: str, name: str) -> dict[str, str]:
     """Which problems an operation may answer."""
-    found = {"400": "Cannot be read", "401": "Not signed in", "403": "Not allowed"}
+    found = {
+        "400": "Cannot be read",
+        "401": "Not signed in",
+        "403": "Not allowed",
+        "503": "Too much to do, or the database does not answer; Retry-After tells the seconds",
+    }
     if "{" in path:
         found["404"] = "Not there, or not for you to see"
     if method in ("post", "delete", "patch"):
@@ -235,6 +236,23 @@ def _refusals(path: str, method: str, name: str) -> dict[str, str]:
             "of the latter Retry-After tells the seconds until there is one again"
         )
     return found
+
+
+def _key(longest: int) -> Document:
+    """The header that makes a submission safe to repeat."""
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "Any text of your own; repeating it with the same body makes nothing new.",
+        # Blanks inside are taken; those at its ends are no part of a header.
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": longest,
+            "pattern": "^[!-~]([ -~]*[!-~])?$",
+        },
+    }
 
 
 def _add_model(schemas: Document, model: type[BaseModel]) -> None:

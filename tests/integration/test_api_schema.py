@@ -28,6 +28,7 @@ from jobs.states import JobState
 from orchestrator.api import api
 from orchestrator.api_urls import urlpatterns
 from orchestrator.local.image import SAMPLE
+from orchestrator.openapi import SUBMITS
 from orchestrator.openapi_examples import SPEC
 from providers.services import provider_request
 from tests.support.attempts import make_attempt
@@ -62,6 +63,11 @@ class World:
     headers: dict[str, str]
     ids: dict[str, int]
 
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The header as Django's test client takes it."""
+        return {"HTTP_AUTHORIZATION": self.headers["Authorization"]}
+
 
 @pytest.fixture
 def world() -> World:
@@ -92,6 +98,49 @@ def test_every_answer_is_one_that_the_document_names(case: Any, world: World) ->
         case.path_parameters["slug"] = "default"
     case.query.pop("follow", None)  # it would wait for the job; test_api_logs.py follows
     case.call_and_validate(headers=world.headers, checks=CHECKS)
+
+
+def allowed_values(schema: dict[str, Any]) -> list[str]:
+    """What a parameter's schema names: its words and its bounds."""
+    found = [str(word) for word in schema.get("enum", [])]
+    found += [str(schema[bound]) for bound in ("minimum", "maximum") if bound in schema]
+    return found + [value for one in schema.get("oneOf", []) for value in allowed_values(one)]
+
+
+def test_no_value_that_a_parameter_may_have_is_refused(client: Client, world: World) -> None:
+    refused, tried = [], 0
+    for method, path, operation in operations():
+        for parameter in operation["parameters"]:
+            if method != "get" or parameter["in"] != "query" or parameter["name"] == "follow":
+                continue
+            for value in allowed_values(parameter["schema"]):
+                # An order of running or of pending jobs needs that state.
+                state = {"longest-running": "running"}.get(value, "pending")
+                more = {"state": state} if parameter["name"] == "sort" else {}
+                query = {parameter["name"]: value} | more
+                tried += 1
+                answer = client.get(path.format(**world.ids, slug="default"), query, **world.meta)
+                if answer.status_code == 422:
+                    refused.append((path, query))
+    assert tried > 30
+    assert refused == []
+
+
+@pytest.mark.parametrize(("name", "longest"), SUBMITS.items())
+def test_the_longest_key_that_is_told_is_taken_and_no_longer_one(
+    client: Client, world: World, name: str, longest: int
+) -> None:
+    (path,) = [path for _, path, found in operations() if found["operationId"] == name]
+    held = SPEC | {"hold": True}
+    body = {"jobs_api_job_submit": held, "jobs_api_job_submit_many": {"jobs": [held]}}.get(name, {})
+
+    def answered(key: str) -> int:
+        where, kind = path.format(**world.ids), "application/json"
+        meta = world.meta | {"HTTP_IDEMPOTENCY_KEY": key}
+        return client.post(where, body, content_type=kind, **meta).status_code
+
+    key = "a b".ljust(longest, "x")
+    assert (answered(key), answered(key + "x")) == (201, 422)
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
