@@ -6,12 +6,12 @@ the request how to ask again (`request.reauthenticate`), for answers that last l
 
 from __future__ import annotations
 
-from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
+from orchestrator.viewer import viewer_of
 from projects.actor import Actor, actor_of
 from projects.errors import Forbidden, GantryError
 from projects.tokens import authenticate
@@ -62,9 +62,11 @@ class SessionCookie(AuthBase):
         if check_csrf(request) is not None:
             raise CsrfFailed("Send the CSRF token in X-CSRFToken, or use an API token.")
 
+        key = request.session.session_key or ""
+
         def ask() -> Actor | None:
-            now = User.objects.filter(pk=user.pk, is_active=True).first()
-            return actor_of(now, via="web", request_id=_request_id(request)) if now else None
+            # The session and not the person: it ends by signing out and with the password.
+            return viewer_of(key, request_id=_request_id(request))
 
         request.reauthenticate = ask  # type: ignore[attr-defined]
         return actor_of(user, via="web", request_id=_request_id(request))

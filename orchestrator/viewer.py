@@ -1,4 +1,5 @@
-"""Who opens a socket: the origin of the page, and the person of the session."""
+"""Who opens a socket, or stays with an answer that lasts: the origin of the page, and the person of
+the session."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def session_key(scope: Mapping[str, Any]) -> str:
     return str(cookies.get(settings.SESSION_COOKIE_NAME, ""))
 
 
-def viewer_of(key: str) -> Actor | None:
+def viewer_of(key: str, *, request_id: str = "") -> Actor | None:
     """The person signed in under that session key, with their present roles.
 
     None when the session has ended, the person was deactivated or changed the password.
@@ -43,7 +44,9 @@ def viewer_of(key: str) -> Actor | None:
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     user = get_user(request)
-    return actor_of(user, via="web") if isinstance(user, User) else None
+    if not isinstance(user, User):
+        return None
+    return actor_of(user, via="web", request_id=request_id)
 
 
 def _own_origins() -> set[tuple[str, str, int] | None]:

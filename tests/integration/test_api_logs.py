@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, connections, transaction
 from django.test import Client
 
@@ -291,6 +292,33 @@ def test_a_follower_who_may_no_longer_read_is_let_go(
         async with log_of(attempt, ada, "follow=1") as reply:
             await reply.read_until(b"one\n")
             await in_database(take)
+            assert await reply.read_all() == b"one\n"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("by", ["signing out", "another password"])
+def test_a_follower_whose_session_has_ended_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    monkeypatch.setattr(log_replies, "RECHECK_SECONDS", 0.0)
+    user, browser = make_user("bo", project=make_project("default")), Client()
+    browser.force_login(user)
+    cookie = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={browser.session.session_key}"}
+    attempt = make_attempt()
+    append(attempt, [frame(b"one\n")])
+
+    def end() -> None:
+        if by == "signing out":
+            browser.logout()
+        else:
+            user.set_password("another")
+            user.save()
+
+    async def scenario() -> None:
+        async with log_of(attempt, cookie, "follow=1") as reply:
+            await reply.read_until(b"one\n")
+            await in_database(end)
             assert await reply.read_all() == b"one\n"
 
     run(scenario())
