@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 
-from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
-from psycopg.errors import IdleInTransactionSessionTimeout
 
 from jobs import stat_store, transitions
 from jobs.log import store as log_store
@@ -37,6 +36,7 @@ from orchestrator.store import (
     Word,
 )
 from projects import secrets
+from projects.database_down import is_down
 from projects.models import InstanceSettings
 from projects.notify import JobChange, LiveChanges, notify_engine, notify_live
 from projects.storable import storable_values
@@ -55,17 +55,15 @@ R = TypeVar("R")
 def _or_down(
     method: Callable[Concatenate[PostgresStore, P], R],
 ) -> Callable[Concatenate[PostgresStore, P], R]:
-    """A lost connection becomes `StoreDown`, and the next call opens a new one."""
+    """A lost connection, or one without use, becomes `StoreDown`, and the next call opens a new
+    one. Whether the connection is usable does not tell: Django has opened a new one."""
 
     @wraps(method)
     def call(self: PostgresStore, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(self, *args, **kwargs)
-        except (OperationalError, InterfaceError, InternalError) as error:
-            # The server ends a session that hangs in its transaction by an InternalError.
-            # Whether the connection is usable does not tell: Django has opened a new one.
-            ended = isinstance(error.__cause__, IdleInTransactionSessionTimeout)
-            if isinstance(error, InternalError) and not ended:
+        except (DatabaseError, InterfaceError) as error:
+            if not is_down(error):
                 raise
             connection.close()
             raise StoreDown(str(error).strip()) from error

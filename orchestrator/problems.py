@@ -11,7 +11,6 @@ import logging
 from collections.abc import Sequence
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from ninja import NinjaAPI
@@ -19,6 +18,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from psycopg.errors import QueryCanceled
 
 from orchestrator.auth import CsrfFailed, Unauthenticated
+from projects.database_down import is_down
 from projects.errors import (
     BadRequest,
     Conflict,
@@ -37,6 +37,7 @@ RETRY_SECONDS = 2
 """After so long something that is not available now may be asked for again."""
 
 TOOK_TOO_LONG = "The database needed too long for this. Ask for less, or try again in a moment."
+DATABASE_DOWN = "The database does not answer, has no room, or takes no changes now."
 
 # Class of error → status and code, the most special first.
 _BY_CLASS: tuple[tuple[type[Exception], int, str], ...] = (
@@ -164,9 +165,9 @@ def problem_of(request: HttpRequest, error: Exception) -> HttpResponse:
     if took_too_long(error):
         log.error("%s %r failed: the database needed too long", request.method, request.path)
         return problem(request, 503, TOOK_TOO_LONG)
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_down(error):
         log.error("%s %r failed: the database: %s", request.method, request.path, error)
-        return problem(request, 503, "The database does not answer, or has no room. Try again.")
+        return problem(request, 503, DATABASE_DOWN + " Try again.")
     log.error("%s %r failed", request.method, request.path, exc_info=error)
     return problem(
         request, 500, "The error is logged; quote the request_id to an operator.", code="internal"

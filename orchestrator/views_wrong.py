@@ -13,7 +13,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
@@ -21,7 +20,15 @@ from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 
 from orchestrator.context import frame, frame_unread
-from orchestrator.problems import RETRY_SECONDS, TOOK_TOO_LONG, is_api, problem, took_too_long
+from orchestrator.problems import (
+    DATABASE_DOWN,
+    RETRY_SECONDS,
+    TOOK_TOO_LONG,
+    is_api,
+    problem,
+    took_too_long,
+)
+from projects.database_down import is_down
 from projects.selectors import instance_settings
 
 _JOB = re.compile(r"/jobs/(\d{1,19})(?:/.*)?\Z")
@@ -83,8 +90,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exception()
     if took_too_long(error):
         return _answer(request, Wrong(503, "This takes too long now", TOOK_TOO_LONG))
-    if isinstance(error, OperationalError | InterfaceError):
-        why = "The database does not answer, or has no room. Jobs that run go on meanwhile."
+    if is_down(error):
+        why = DATABASE_DOWN + " Jobs that run go on meanwhile."
         return _answer(request, Wrong(503, "Gantry cannot look that up now", why, (_AGAIN,)))
     why = "It is not because of anything you did. The process that serves pages has logged it."
     return _answer(request, Wrong(500, "Something broke on our side", why, (_AGAIN,)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
 
 from jobs import selectors
@@ -140,6 +140,20 @@ def test_a_database_without_room_or_without_an_answer_is_no_bug_and_may_be_asked
     assert "has no room" in body["detail"]
     assert words not in body["detail"]
     assert words in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_takes_no_writes_is_no_bug_and_may_be_asked_again(
+    client: Client, ada: dict[str, str]
+) -> None:
+    spec = {"name": "late", "image": "busybox", "command": ["true"]}
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        response = client.post("/api/v1/jobs", spec, content_type="application/json", **ada)  # type: ignore[arg-type]
+    finally:
+        connection.close()
+    assert "takes no changes" in check(response, 503, "unavailable")["detail"]
 
 
 def test_what_breaks_before_an_operation_is_a_problem_too(

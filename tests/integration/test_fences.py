@@ -188,6 +188,31 @@ def test_a_store_whose_session_was_ended_in_its_transaction_is_down_and_comes_ba
     assert taken.term == fence.term + 1
 
 
+def test_a_store_whose_database_takes_no_writes_is_down_and_comes_back(
+    stale: OtherSession,
+) -> None:
+    """As a standby after a failover, or one that its keeper shuts while the disk is full."""
+    attempt, fence = placed()
+    store = PostgresStore("shut", 10)
+
+    def shut() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = on")
+
+    moves = [move(attempt, fence, Phase.CREATING)]
+    for ask in (
+        lambda: store.acquire(["provider:0"], []),
+        lambda: store.append_logs([append_to(attempt, fence)]),
+        lambda: store.apply(moves, None, wake_scheduler=False),
+    ):
+        stale.do(shut)
+        with pytest.raises(StoreDown):
+            stale.do(ask)
+    assert row(attempt)["phase"] == "placed"
+    later = stale.begin(lambda: store.apply(moves, None, wake_scheduler=False))
+    assert later.result(10).written == [Written.DONE]
+
+
 def test_a_stale_term_writes_nothing_anywhere() -> None:
     attempt, fence = placed()
     waiting, provider = make_job(), make_provider()
