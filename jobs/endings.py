@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs.reasons import Blame, blame
-from jobs.states import JobState, Outcome
+from jobs.states import JobState, Outcome, Phase
 from providers.driver import Observation, RunState
 
 STOP_GRACE_SECONDS = 10.0
@@ -208,6 +208,23 @@ def lost_with(provider: str, why: str, *, may_run: bool) -> Ending:
     if may_run:
         return Ending(Outcome.FAILED, "provider_lost", {"provider": provider, "message": why})
     return Ending(Outcome.FENCED, "fenced", {"message": f"{provider} was given up for lost: {why}"})
+
+
+_TAKEN_AWAY = {
+    (Phase.CREATING, "image_not_found"): "its image was removed from the engine after the pull, "
+    "before its container was made",
+    (Phase.STARTING, "removed_outside"): "its container was removed by someone else before it was "
+    "started",
+}
+"""What was there, or could be had, a moment before: by where the attempt was, and the reason."""
+
+
+def refused(reason: str, message: str, image: str, *, at: Phase) -> Ending:
+    """The end of an attempt that its engine refused in that phase, before its program ran. One
+    of which something was taken away on the way is had again free of charge."""
+    if words := _TAKEN_AWAY.get((at, reason)):
+        return Ending(Outcome.FENCED, "fenced", {"message": words})
+    return Ending(Outcome.FAILED, reason, {"message": message, "image": image})
 
 
 def overdue_stop(seen: Observation, limit_seconds: float) -> StopCause | None:

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs.endings import Ending, StopCause, classify, lost_with, overdue, restarted_outside
+from jobs.endings import (
+    Ending,
+    StopCause,
+    classify,
+    lost_with,
+    overdue,
+    refused,
+    restarted_outside,
+)
 from jobs.notes import Note, late_start
 from jobs.states import NEVER_STARTED, STARTED_PHASES, Outcome, Phase
 from orchestrator.loop.attempt_contact import AttemptContact
@@ -200,6 +208,7 @@ class AttemptRun:
 
     def _bring(self) -> bool:
         """Pull, create and start. False when the attempt has ended on the way."""
+        image = self.order.run.image
         try:
             self._pull()
             with self._host.starts:
@@ -220,24 +229,16 @@ class AttemptRun:
                 self._start()
                 crash_point("after_start")
         except Rejected as error:
-            detail = {"message": str(error), "image": self.order.run.image}
-            ending = Ending(Outcome.FAILED, error.reason, detail)
-            if error.reason == "removed_outside":  # before its start: nothing has run
-                words = "its container was removed by someone else before it was started"
-                ending = Ending(Outcome.FENCED, "fenced", {"message": words})
-            self._end(ending)
-            return False
+            self._end(refused(error.reason, str(error), image, at=self._moves.phase))
         except RegistryUnreachable as error:
-            detail = {"message": str(error), "image": self.order.run.image}
-            self._end(Ending(Outcome.FAILED, "registry_unreachable", detail))
-            return False
+            self._end(refused("registry_unreachable", str(error), image, at=self._moves.phase))
         except EngineFailed as error:
             self._end(Ending(Outcome.FAILED, "engine_failed", {"message": str(error)}))
-            return False
         except NoCapacity as error:
             self._end(Ending(Outcome.FENCED, "no_capacity_left", {"message": str(error)}))
-            return False
-        return True
+        else:
+            return True
+        return False
 
     def _pull(self) -> None:
         image = self.order.run.image

@@ -200,7 +200,7 @@ class Invariants:
                 assert container.started_at is not None
                 ran_for = container.ends_at - container.started_at
                 return "" if ran_for >= limit - CLOCK_SLACK else f"it ran for {ran_for:.2f} s"
-            case "image_not_found":
+            case "rejected":
                 refused = container is None
                 return "" if refused else "its container was made"
             case "provider_lost":

@@ -124,7 +124,7 @@ def program(r: random.Random) -> Program:
     """What one attempt's container does."""
     seconds = SHORTEST_RUN + r.choice((0.0, 0.05, 0.3, 1.0, 2.5)) * r.random()
     if r.random() < 0.03:
-        return Program(0, 0, (), refused="image_not_found")
+        return Program(0, 0, (), refused="rejected")
     writes = sorted(
         (
             r.random() * seconds,

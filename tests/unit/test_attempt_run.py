@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from jobs.log.frames import Position
-from jobs.states import Phase
+from jobs.states import Outcome, Phase
 from jobs.transitions import Move, Written
 from orchestrator.loop import attempt_contact, attempt_log, attempt_stop, late_end
 from orchestrator.loop.attempt_log import AttemptLog
@@ -22,9 +22,11 @@ from orchestrator.loop.log_writer import LogWriter
 from orchestrator.store import CancelWish, Order, Store
 from providers.driver import (
     EngineFault,
+    Handle,
     LogBatch,
     LogFrame,
     Observation,
+    Rejected,
     RunSpec,
     RunState,
     Stream,
@@ -351,3 +353,59 @@ def test_a_stop_of_ours_that_came_too_late_leaves_the_end_to_a_former_drivers(
     run.run()
     assert host.asked[-1].ending is not None
     assert host.asked[-1].ending.reason == reason
+
+
+class Refusing(Engine):
+    """Refuses at one call on the way to a start, as the engine of a host where somebody tidies."""
+
+    def __init__(self, at: str, reason: str) -> None:
+        super().__init__([Observation(RunState.CREATED)])
+        self.at, self.reason = at, reason
+
+    def _unless(self, call: str) -> None:
+        if call == self.at:
+            raise Rejected(self.reason, "it is not there")
+
+    def pull(self, image: str, credential: object, progress: object) -> str:
+        self._unless("pull")
+        return "sha256:1"
+
+    def create(self, spec: RunSpec) -> Handle:
+        self._unless("create")
+        return {"v": 1, "id": "c"}
+
+    def start(self, handle: Handle) -> None:
+        self._unless("start")
+
+
+class Starting(Doubtful):
+    """What a start asks of its host beside the moves."""
+
+    def check_mounts(self, run: RunSpec) -> None: ...
+
+    def credential(self, image: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("at", "reason", "outcome"),
+    [
+        # asked for its registry too, it is not to be had
+        ("pull", "image_not_found", Outcome.FAILED),
+        # it was there a moment before: a new attempt pulls it again
+        ("create", "image_not_found", Outcome.FENCED),
+        ("start", "removed_outside", Outcome.FENCED),
+        ("create", "rejected", Outcome.FAILED),
+        ("start", "could_not_start", Outcome.FAILED),
+    ],
+)
+def test_what_somebody_took_away_before_the_start_is_had_again_free_of_charge(
+    at: str, reason: str, outcome: Outcome
+) -> None:
+    host = Starting(Refusing(at, reason), doubts=0)
+    order = replace(RUNNING_ORDER, phase=Phase.PLACED, handle=None)
+    sink = LogWriter(cast(Store, Ledger())).sink(5, host.fence, Position())
+    AttemptRun(order, cast(HostView, host), sink).run()
+    ending = host.asked[-1].ending
+    assert ending is not None
+    assert ending.outcome is outcome
+    assert ending.reason == ("fenced" if outcome is Outcome.FENCED else reason)
