@@ -10,6 +10,7 @@ from django.db import connection
 
 from orchestrator.loop.service import Service
 from orchestrator.store import StoreDown
+from projects.database_down import is_down
 from projects.notify import ENGINE_CHANNEL
 
 LISTEN_SECONDS = 1.0
@@ -32,8 +33,10 @@ class Wake(Service):
             for notice in listener.notifies(timeout=LISTEN_SECONDS, stop_after=1):
                 for callback in self._callbacks.get(notice.payload, ()):
                     callback()
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except psycopg.Error as error:
             self._drop()
+            if not is_down(error):
+                raise
             raise StoreDown(str(error).strip()) from error
         return True
 
