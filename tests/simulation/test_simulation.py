@@ -31,7 +31,7 @@ def test_what_a_seed_found_once_stays_mended(seed: int) -> None:
 
 
 def test_runs_are_long_enough_to_mean_something() -> None:
-    tally = run(range(1, 301))
+    tally = run(range(1, 401))
     few = [name for name in ("kill", "stop", "takeovers", "lost_reply", "late_request", "log_cut",
                              "cancel", "database_gone", "crash_point")
            if tally.counts[name] < 10]  # fmt: skip
