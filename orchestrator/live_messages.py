@@ -106,6 +106,10 @@ def _topics(given: Mapping[str, Any]) -> tuple[str, ...]:
     topics = given.get("topics")
     if not isinstance(topics, list) or not all(isinstance(topic, str) for topic in topics):
         raise BadMessage("topics is not a list of texts")
+    try:
+        "".join(topics).encode()
+    except UnicodeEncodeError:
+        raise BadMessage("half a character is no text") from None
     return tuple(dict.fromkeys(topics))
 
 

@@ -400,6 +400,7 @@ def test_a_reason_that_changes_lets_the_pages_of_the_jobs_that_wait_for_it_fetch
 def test_what_is_not_a_message_is_told_so_and_a_flood_ends_the_socket(member: User) -> None:
     bad = ["", "[", "3", "{}", '{"op":"sub"}', '{"op":"log","job":-1,"attempt":1}', "[" * 9000]
     bad += ['{"op":"ack","job":true,"attempt":1,"n":1}', '{"op":"sub","topics":[1]}']
+    bad += [r'{"op":"sub","topics":["\ud800"]}']  # half a character: it could not be sent back
 
     async def scenario() -> None:
         async with live(key) as browser:

@@ -1,7 +1,9 @@
-"""An ASGI application whose answers try a server (tests/integration/test_web_server.py)."""
+"""An ASGI application whose answers try a server (tests/integration/test_web_server.py,
+test_web_sockets.py)."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -60,6 +62,30 @@ async def told(scope: Scope, receive: Receive, send: Send) -> None:
     await send(_body(json.dumps({"length": length, "size": size}).encode()))
 
 
+async def floods(scope: Scope, receive: Receive, send: Send) -> None:
+    """A socket that is told much, by one who listens to nothing that it says."""
+    _counted["under_way"] += 1
+    try:
+        await send({"type": "websocket.accept"})
+        for _ in range(PIECES):
+            await send({"type": "websocket.send", "text": "x" * PIECE})
+            _counted["sent"] += 1
+    finally:
+        _counted["under_way"] -= 1
+
+
+async def deaf(scope: Scope, receive: Receive, send: Send) -> None:
+    """A socket of which nothing is heard, as while the database hangs."""
+    await send({"type": "websocket.accept"})
+    await asyncio.get_running_loop().create_future()
+
+
+async def closes(scope: Scope, receive: Receive, send: Send) -> None:
+    """A socket that is closed at once, with the code in its address."""
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": int(scope["query_string"])})
+
+
 async def _begin(send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send(_body(b"begun\n", more=True))
@@ -75,4 +101,7 @@ _ANSWERS = {
     "/long": long,
     "/counted": counted,
     "/told": told,
+    "/floods": floods,
+    "/deaf": deaf,
+    "/closes": closes,
 }
