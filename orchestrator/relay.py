@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
-from typing import Any
+import socket
+from typing import Any, LiteralString
 
 import psycopg
 from django.db import connections
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 FIRST_BACKOFF, MOST_BACKOFF = 0.25, 5.0
 QUIET_SECONDS = 15.0
 """After so long without a notice the connection is asked whether it still lives."""
+ANSWER_SECONDS = 5.0
+"""What does not answer in that time hears nothing either, and is replaced."""
 
 
 class Relay:
@@ -73,7 +77,7 @@ class Relay:
 
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(**_address(), autocommit=True) as link:
-            await link.execute(f"LISTEN {LIVE_CHANNEL}")
+            await _ask(link, f"LISTEN {LIVE_CHANNEL}")
             self._listening.set()
             self._hub.hears(True)
             await asyncio.to_thread(look_over_pool)  # before everybody asks anew
@@ -81,7 +85,7 @@ class Relay:
             while True:
                 async for notice in link.notifies(timeout=QUIET_SECONDS):
                     self._pass_on(notice.payload)
-                await link.execute("SELECT 1")
+                await _ask(link, "SELECT 1")
 
     def _pass_on(self, payload: str) -> None:
         try:
@@ -109,6 +113,21 @@ def announce(target: Hub, notice: dict[str, Any]) -> None:
         target.signal({"t": "log", "attempt": attempt_id, "seq": seq}, ("log", attempt_id))
     if "resync" in notice:
         target.resync(notice["resync"])
+
+
+async def _ask(link: psycopg.AsyncConnection[Any], statement: LiteralString) -> None:
+    """Run it, for so long. What is cancelled would wait for the server to agree; a connection
+    that is shut at this end fails at once."""
+    giving_up = asyncio.get_running_loop().call_later(ANSWER_SECONDS, _shut, link)
+    try:
+        await link.execute(statement)
+    finally:
+        giving_up.cancel()
+
+
+def _shut(link: psycopg.AsyncConnection[Any]) -> None:
+    with socket.socket(fileno=os.dup(link.fileno())) as end:
+        end.shutdown(socket.SHUT_RDWR)
 
 
 def _address() -> dict[str, Any]:
