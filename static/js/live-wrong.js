@@ -1,8 +1,8 @@
 /* A live region that the server refuses says so at its place: what it is, the number to quote,
-   and a way to try again. What was there stays, dimmed, until there is something newer. A
-   server that does not answer at all is the banner's matter (live.js). */
+   and a way to try again. So does one that is not answered. What was there stays, dimmed, until
+   there is something newer. A server that cannot be reached is the banner's matter (live.js). */
 (() => {
-  const WORDS = { 403: "You may no longer see this.", 404: "This is not there any more.", 503: "The server is busy." };
+  const WORDS = { 0: "The server does not answer.", 403: "You may no longer see this.", 404: "This is not there any more.", 503: "The server is busy." };
 
   function button(words, act) {
     const el = document.createElement("button");
@@ -40,6 +40,7 @@
     if (detail.xhr.status === 503 && !region.hasAttribute("data-busy")) region.setAttribute("data-busy", "");
     else say(region, detail.xhr);
   });
+  document.addEventListener("htmx:timeout", ({ detail }) => { if (regionOf(detail)) say(detail.elt, detail.xhr); });
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     const region = regionOf(detail);
     if (!region || !detail.successful) return;

@@ -7,6 +7,7 @@
 (() => {
   const OBJECT_MS = 500, LIST_MS = 500, SPREAD_MS = 200;
   const POLL_MS = 15_000, FLOOR_MS = 60_000, SILENCE_MS = 45_000;
+  const ANSWER_MS = 15_000;  // a fetch whose connection was lost without a word would hang for many minutes
   const AGAIN_MS = 2_000, MOST_AGAIN_MS = 15_000;  // a fetch that got no answer, or "busy", is made again
   const BANNER_MS = 3_000, STALE_MS = 10_000, FIRST_BACKOFF_MS = 500, MOST_BACKOFF_MS = 15_000;
   const FOREIGN = 4403;  // the server takes no socket from a page of this address (consumers.py)
@@ -227,6 +228,7 @@
     banner("You are signed out; this page no longer changes.", "Sign in", `/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
 
+  document.addEventListener("htmx:configRequest", ({ detail }) => { if (detail.elt.matches("[data-live]")) detail.timeout = ANSWER_MS; });
   // A fetch that was sent on to another page (the login) is not this region, nor what a button does.
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const region = detail.elt?.matches?.("[data-live]") ? detail.elt : null;
@@ -236,7 +238,7 @@
     else if (region && inUse(region)) { detail.shouldSwap = false; hold(region); }
   });
   // What the server fails at is said at its place (live-wrong.js), and asked later and later.
-  for (const failed of ["htmx:sendError", "htmx:responseError"]) {
+  for (const failed of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
     document.addEventListener(failed, ({ detail }) => {
       const region = detail.elt;
       if (!region?.matches?.("[data-live]") || (detail.xhr?.status && detail.xhr.status < 500)) return;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from jobs.models import Job
 from jobs.services import job_cancel, job_submit
@@ -167,6 +167,31 @@ def test_a_new_job_and_its_end_come_into_the_list_by_themselves(opens: Opens, ac
     expect(row).to_contain_text("Cancelled", timeout=10_000)
     expect(page.get_by_role("link", name=re.compile("Cancelled 1"))).to_be_visible()
     assert page.get_by_role("searchbox").input_value() == "half a wo"
+
+
+SOONER = """
+  const ms = Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, "timeout");
+  Object.defineProperty(XMLHttpRequest.prototype, "timeout", {
+    get: ms.get, set(value) { ms.set.call(this, value / 20); },
+  });
+"""
+
+
+def test_a_fetch_that_nobody_answers_is_told_and_made_again(opens: Opens, actor: Actor) -> None:
+    """Its connection is lost without a word, as those of a laptop that changes its network."""
+    page = opens().new_page()
+    page.add_init_script(SOONER)
+    page.goto("/jobs")
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+    lost: list[Route] = []
+    page.route("**/_/jobs/rows*", lambda route: lost.append(route))
+    job, _ = job_submit(actor, data=make_spec(name="nightly-load"))
+    note = page.locator("#job-rows .wrong-here")
+    expect(note).to_contain_text("The server does not answer.")
+    page.unroute("**/_/jobs/rows*")
+    expect(page.locator(f"#job-{job.pk}")).to_be_visible()
+    expect(note).to_have_count(0)
+    assert lost
 
 
 def test_the_page_of_a_job_follows_its_state_with_title_and_buttons(
