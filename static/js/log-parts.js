@@ -16,3 +16,9 @@ export function button(words, act, className = "") {
   el.addEventListener("click", act);
   return el;
 }
+
+/* A fetch whose connection was lost without a word would hang for many minutes, and with it all
+   that wait for their turn behind it. */
+const ANSWER_MS = 15_000;
+
+export const answered = (signal) => AbortSignal.any([AbortSignal.timeout(ANSWER_MS), ...(signal ? [signal] : [])]);

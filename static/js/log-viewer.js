@@ -13,7 +13,7 @@ import { levelsOf } from "./log-levels.js";
 import { LogLines, PER_CHUNK, Stretch } from "./log-lines.js";
 import { LogMap } from "./log-map.js";
 import { LogMarks } from "./log-marks.js";
-import { counted, make, number } from "./log-parts.js";
+import { answered, counted, make, number } from "./log-parts.js";
 import { LogPoll } from "./log-poll.js";
 import { LogPrefs } from "./log-prefs.js";
 import { LogSearch } from "./log-search.js";
@@ -352,7 +352,7 @@ class LogViewer {
 
   async fetch(what, query, signal) {
     const address = `/_/jobs/${this.job}/log/${this.attempt}${what}?${new URLSearchParams(query)}`;
-    const answer = await fetch(address, { redirect: "error", signal });
+    const answer = await fetch(address, { redirect: "error", signal: answered(signal) });
     this.denied = answer.status === 403 || answer.status === 404;
     if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
     return answer.json();

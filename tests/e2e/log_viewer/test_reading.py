@@ -359,3 +359,26 @@ def test_check_22_a_flood_and_an_outage_are_not_told_aloud_again_and_again(
     assert {"data-log-told", "data-log-status", "live-banner"} <= who, heard
     assert not hurried(heard)
     tell("check 22", ", ".join(f"{name}: {len(all_)} times" for name, all_ in heard.items()))
+
+
+def test_lines_that_nobody_answers_for_can_be_asked_for_again(
+    attempt: Attempt, page: Page, open_log: Callable[..., Page]
+) -> None:
+    """Their connection is lost without a word, as those of a laptop that changes its network."""
+    page.add_init_script("const ms = AbortSignal.timeout; AbortSignal.timeout = (n) => ms(n / 20)")
+    for first in range(1, MANY, 10_000):
+        write(attempt, *numbered(first, first + 9_999))
+    open_log()
+    eventually_in_view(page, MANY)
+    lost: list[Route] = []
+    page.route(
+        "**/log/1?from=*", lambda route: lost.append(route) if not lost else route.continue_()
+    )
+    gap = page.locator(".gap")
+    before = shown(page)[0]
+    gap.get_by_role("button", name="load 2,000 of them").click()
+    expect(gap).to_have_attribute("aria-busy", "true")
+    expect(gap).not_to_have_attribute("aria-busy", "true")
+    assert shown(page)[0] == before
+    gap.get_by_role("button", name="load 2,000 of them").click()
+    wait_until(lambda: shown(page)[0] == before - 2_000, 15, "they are loaded")
