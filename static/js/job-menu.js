@@ -30,6 +30,7 @@
     const made = [item("Open", open.href)];
     for (const act of row.querySelectorAll(".acts a")) {
       const copy = item(act.title, act.href, act.title === "Cancel" ? "danger" : "");
+      copy.dataset.act = row.id;
       if ("bulk" in act.dataset) copy.dataset.bulk = "";
       made.push(copy);
     }
@@ -53,6 +54,18 @@
     menu.style.left = `${Math.max(8, at.right - own.width)}px`;
     items()[0].focus();
   }
+
+  // The job may go on meanwhile. What can no longer be done stays where it is, for a hand may be on
+  // its way there, and does nothing.
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const el of menu.querySelectorAll("a[href][data-act]")) {
+      const row = document.getElementById(el.dataset.act);
+      if (!row || [...row.querySelectorAll(".acts a")].some(({ href }) => href === el.href)) continue;
+      el.removeAttribute("href");
+      delete el.dataset.bulk;
+      el.setAttribute("aria-disabled", "true");
+    }
+  });
 
   function close() {
     menu.hidePopover();

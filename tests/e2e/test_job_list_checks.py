@@ -296,6 +296,24 @@ def test_a_menu_that_is_opened_as_the_dialog_closes_keeps_the_focus(page: Page) 
     expect(menu).to_be_hidden()
 
 
+def test_an_open_menu_no_longer_offers_what_the_job_has_outlived(page: Page, actor: Actor) -> None:
+    job, _ = job_submit(actor, data=make_spec(name="nightly"))
+    live(page)
+    for key in "j.":
+        page.keyboard.press(key)
+    menu = page.get_by_role("menu")
+    cancel = menu.get_by_role("menuitem", name="Cancel")
+    place = cancel.bounding_box()
+    expect(cancel).to_be_enabled()
+    job_cancel(actor, job_id=job.pk)
+    expect(page.locator(f"#job-{job.pk}")).to_contain_text("Cancelled")
+    expect(cancel).to_be_disabled()
+    assert cancel.bounding_box() == place, "what is under the pointer is still that"
+    cancel.click(force=True)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert page.url.endswith("/jobs")
+
+
 def test_focus_and_selection_outlive_changes_and_new_jobs_wait_behind_a_pill(
     page: Page, actor: Actor
 ) -> None:
