@@ -36,7 +36,8 @@ export class LogFinder {
         this.heard();
       } while (!this.done && !this.problem && !enough());
     } catch (error) {
-      if (!signal.aborted) this.problem = "the server does not answer; it is asked again when you search again";
+      if (signal.aborted) return;
+      this.problem = "the server does not answer; it is asked again when you search again";
       this.heard();
     }
   }

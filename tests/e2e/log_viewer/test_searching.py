@@ -102,3 +102,17 @@ def test_case_and_stream_narrow_the_search_and_new_lines_are_counted(
     field.press("Escape")
     expect(field).to_have_value("")
     expect(matches).to_have_text("")
+
+
+def test_a_search_that_is_given_up_before_its_answer_does_nothing_more(
+    attempt: Attempt, open_log: Callable[..., Page], complaints: list[str]
+) -> None:
+    write(attempt, *numbered(1, 100))
+    page = open_log()
+    page.route("**/search?*", lambda route: None)
+    with page.expect_request("**/search?*"):
+        page.locator("[data-log-find]").fill("line")
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-log-matches]")).to_have_text("")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert complaints == []
