@@ -14,6 +14,7 @@ import logging
 import os
 import random
 import socket
+from contextlib import suppress
 from typing import Any, LiteralString
 
 import psycopg
@@ -77,10 +78,11 @@ class Relay:
 
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(**_address(), autocommit=True) as link:
+            with suppress(TimeoutError):  # before everybody asks anew; one that hangs is no reason
+                await asyncio.wait_for(asyncio.to_thread(look_over_pool), ANSWER_SECONDS)
             await _ask(link, f"LISTEN {LIVE_CHANNEL}")
             self._listening.set()
             self._hub.hears(True)
-            await asyncio.to_thread(look_over_pool)  # before everybody asks anew
             self._hub.resync()
             while True:
                 async for notice in link.notifies(timeout=QUIET_SECONDS):

@@ -30,6 +30,8 @@ class Engine:
         self.answers = answers
         self.options = DockerOptions()
 
+    identity = ""
+
     def get(self, path: str, **query: Any) -> Any:
         answer = self.answers[path]
         if isinstance(answer, Exception):

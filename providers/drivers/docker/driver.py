@@ -162,8 +162,8 @@ class DockerDriver:
         """Only the engine that made a container can tell that it is gone. At the same address
         may be another one: that of another machine's socket, where an engine process there has
         taken over, or a new one. Raises EngineFault then."""
-        made_on, here = handle.get("engine"), identity_of(self._engine.get("/info"))
-        if made_on and here and here != made_on:
+        made_on = handle.get("engine")
+        if made_on and identity_of(self._engine.get("/info")) not in ("", made_on):
             address = self._engine.endpoint.socket_path or self._engine.endpoint.base_url
             raise EngineFault(
                 f"another Docker engine answers at {address} than the one that has its container"
