@@ -178,7 +178,7 @@ def test_a_database_that_was_restarted_refuses_no_page_once_web_hears_of_it_agai
     ask: Ask, opens: Opens
 ) -> None:
     opens().new_page().goto("/jobs")
-    wait_until(web_listens, 20, "web listens")
+    wait_until(lambda: sessions("gantry-relay"), 20, "web listens")
     end_sessions("gantry-web", "gantry-relay")
     wait_until(web_listens, 20, "web listens again")
     assert [ask() for _ in range(12)] == [200] * 12
