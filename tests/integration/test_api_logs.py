@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -275,6 +275,16 @@ def test_following_a_job_that_ends_without_an_attempt_ends_empty(ada: dict[str, 
     run(scenario())
 
 
+async def followed_until(
+    attempt: Attempt, headers: dict[str, str], taken: Callable[[], None]
+) -> None:
+    """A follower who has read a line is let go, without another, once this was taken."""
+    async with log_of(attempt, headers, "follow=1") as reply:
+        await reply.read_until(b"one\n")
+        await in_database(taken)
+        assert await reply.read_all() == b"one\n"
+
+
 @pytest.mark.parametrize("taken", ["membership", "token"])
 def test_a_follower_who_may_no_longer_read_is_let_go(
     ada: dict[str, str], monkeypatch: pytest.MonkeyPatch, taken: str
@@ -288,13 +298,7 @@ def test_a_follower_who_may_no_longer_read_is_let_go(
         if taken == "token":
             ApiToken.objects.all().delete()
 
-    async def scenario() -> None:
-        async with log_of(attempt, ada, "follow=1") as reply:
-            await reply.read_until(b"one\n")
-            await in_database(take)
-            assert await reply.read_all() == b"one\n"
-
-    run(scenario())
+    run(followed_until(attempt, ada, take))
 
 
 @pytest.mark.parametrize("by", ["signing out", "another password"])
@@ -315,13 +319,7 @@ def test_a_follower_whose_session_has_ended_is_let_go(
             user.set_password("another")
             user.save()
 
-    async def scenario() -> None:
-        async with log_of(attempt, cookie, "follow=1") as reply:
-            await reply.read_until(b"one\n")
-            await in_database(end)
-            assert await reply.read_all() == b"one\n"
-
-    run(scenario())
+    run(followed_until(attempt, cookie, end))
 
 
 def test_a_follower_holds_no_database_connection_while_it_waits(ada: dict[str, str]) -> None:

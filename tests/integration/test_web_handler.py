@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 from typing import Any
 
 import pytest
@@ -31,15 +30,6 @@ def ada() -> dict[str, str]:
     """The headers of a submitter in the default project, and of this request."""
     token = make_token(make_user("ada", project=make_project("default")))
     return {"Authorization": f"Bearer {token}", "X-Request-Id": NUMBER}
-
-
-@pytest.fixture
-def console(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What the process logs, as its terminal shows it."""
-    text = io.StringIO()
-    (console,) = (h for h in logging.getLogger().handlers if h.get_name() == "console")
-    monkeypatch.setattr(console, "stream", text)
-    return text
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import logging
 import re
 from typing import Any
 
@@ -24,15 +23,6 @@ from tests.support.builders import make_job, make_project, make_user
 from tests.support.pages import signed_in, words_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def console(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What the process logs, as its terminal shows it."""
-    text = io.StringIO()
-    (console,) = (h for h in logging.getLogger().handlers if h.get_name() == "console")
-    monkeypatch.setattr(console, "stream", text)
-    return text
 
 
 def page(browser: Client, url: str, status: int, **more: Any) -> str:
