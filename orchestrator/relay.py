@@ -79,7 +79,8 @@ class Relay:
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(**_address(), autocommit=True) as link:
             with suppress(TimeoutError):  # before everybody asks anew; one that hangs is no reason
-                await asyncio.wait_for(asyncio.to_thread(look_over_pool), ANSWER_SECONDS)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await asyncio.to_thread(look_over_pool)
             await _ask(link, f"LISTEN {LIVE_CHANNEL}")
             self._listening.set()
             self._hub.hears(True)

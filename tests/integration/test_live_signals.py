@@ -25,9 +25,10 @@ from orchestrator.consumers import (
     live_socket,
 )
 from orchestrator.postgres_store import PostgresStore
+from orchestrator.relay import Relay
 from orchestrator.scheduling.policy import Plan, Told
 from orchestrator.topics import TOPIC_KINDS
-from projects.hub import Message, hub
+from projects.hub import Hub, Message, hub
 from projects.models import Membership, Project
 from projects.notify import JobChange, LiveChanges, notify_jobs, notify_live
 from projects.offload import in_database
@@ -349,6 +350,29 @@ def test_a_lost_database_connection_is_replaced_and_everybody_told_to_fetch_anew
                 await browser.hear("resync")
 
     key = sign_in(member)
+    run(scenario())
+
+
+def test_a_relay_that_is_stopped_just_when_it_has_looked_over_the_pool_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An end that came in the same round of the loop as the thread's answer was lost."""
+
+    async def scenario() -> None:
+        ours = Relay(Hub())
+        stopped: asyncio.Future[asyncio.Task[None]] = asyncio.get_running_loop().create_future()
+
+        async def looked_over(_: object) -> None:
+            task = ours._task
+            assert task is not None
+            asyncio.get_running_loop().call_soon(task.cancel)
+            stopped.set_result(task)
+
+        monkeypatch.setattr(asyncio, "to_thread", looked_over)
+        ours.ensure_running()
+        done, _ = await asyncio.wait([await stopped], timeout=10)
+        assert done
+
     run(scenario())
 
 
